@@ -1,0 +1,55 @@
+"""What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trainer.settings import Settings
+
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class PreprocessingConfig(Settings):
+    """How Transform turns raw features into what the model sees."""
+
+    image_size: tuple[Side, Side] = Field((28, 28), description="Height and width in pixels that the model sees; other sizes are resized.")
+    channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for RGB.")
+    normalize: Literal["scale", "standardize"] = Field(
+        "scale",
+        description="`scale` maps 0..255 to 0..1; `standardize` subtracts the training split's mean and divides by its standard deviation.",
+    )
+
+
+class EarlyStoppingConfig(Settings):
+    """When to stop before the last epoch."""
+
+    patience: int = Field(3, ge=1, description="Epochs without improvement of the eval split's loss before training stops.")
+    min_delta: float = Field(0.0, ge=0.0, description="The least decrease of the loss that counts as improvement.")
+
+
+class TrainerConfig(Settings):
+    """What is trained, by which loop, for how long."""
+
+    loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
+    model: Literal["mlp", "cnn"] = Field("mlp", description="A file of `trainer/models/`.")
+    classes: int = Field(10, ge=2, le=100_000, description="Number of classes; labels are 0 to one less than it.")
+    epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Examples a training step, over all replicas together.")
+    seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
+    learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer.")
+    loss: Literal["sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy"] = Field(
+        "sparse_categorical_crossentropy", description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it."
+    )
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses.")
+    metrics: list[Literal["accuracy", "top_3_accuracy", "top_5_accuracy"]] = Field(
+        ["accuracy"], description="Metrics shown for every epoch; the gate's own are the evaluator's."
+    )
+    dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
+    early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
+    strategy: Literal["auto", "one_device", "mirrored"] = Field(
+        "auto", description="`auto`: `mirrored` where there are several GPUs, else one device, a GPU where there is one."
+    )
+    cache: Literal["auto", "memory", "none"] = Field(
+        "auto", description="Keep transformed examples in memory: `auto` does where they fit a quarter of the free memory, `none` streams them."
+    )

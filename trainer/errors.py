@@ -1,0 +1,32 @@
+"""The one rooted error family. A message is one line that says what was expected, what was received and what to do next."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TapelineError(Exception):
+    """A failure that the message explains in full; shown without a traceback unless one is asked for."""
+
+    exit_status = 1
+
+
+class ConfigError(TapelineError):
+    """The command line or the configuration is wrong."""
+
+    exit_status = 2
+
+
+class DataError(TapelineError):
+    """The input data cannot be read: a missing, truncated or inconsistent file."""
+
+
+class AnomaliesError(TapelineError):
+    """The data can be read, but is not what the schema says."""
+
+    exit_status = 4
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """`" Did you mean 'mirrored'?"` for the choice nearest to `word`, or the empty string where none is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""
