@@ -26,6 +26,10 @@ class AnomaliesError(TapelineError):
     exit_status = 4
 
 
+class TrainingError(TapelineError):
+    """Training cannot go on: the loss is no longer a number."""
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`" Did you mean 'mirrored'?"` for the choice nearest to `word`, or the empty string where none is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)

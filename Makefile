@@ -1,0 +1,58 @@
+# The commands of the project; `make` alone lists them. Each brings .venv up to date first (scripts/environment.py).
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+CONFIG ?= configs/digits.yaml
+BIN := .venv/bin
+export TF_USE_LEGACY_KERAS := 0
+export PYTHON
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: env
+env: ## bring .venv up to date with this platform's lock file
+	@scripts/environment.sh
+
+.PHONY: run
+run: env ## run the pipeline: make run CONFIG=configs/mnist.yaml ARGS="--set trainer.loop=gradient_tape"
+	@$(BIN)/tapeline run $(CONFIG) $(ARGS)
+
+.PHONY: test
+test: env ## run the fast tests
+	@$(BIN)/python -m pytest -m "not slow and not e2e and not gpu and not cluster" $(ARGS)
+
+.PHONY: test-all
+test-all: env ## run every test that needs neither a GPU nor a cluster
+	@$(BIN)/python -m pytest -m "not gpu and not cluster" $(ARGS)
+
+.PHONY: test-next
+test-next: ## prove TFX 1.21 in a Debian 13 root (Linux, as root, with debootstrap)
+	@scripts/test_next.sh
+
+.PHONY: check
+check: env ## format, lint and import contracts
+	@$(BIN)/ruff format --check --quiet . || { echo "check: run 'make format'"; exit 1; }
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: env ## format the code and mend what the linter can
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+.PHONY: bench
+bench: env ## measure against the baselines, side by side
+	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+.PHONY: golden
+golden: env ## rewrite the golden files of the tests
+	@$(BIN)/python -m pytest -m "not gpu and not cluster" --golden $(ARGS)
+
+.PHONY: lock
+lock: ## resolve the lock files; make lock UPGRADE=1 takes newer versions
+	@UPGRADE="$(UPGRADE)" scripts/lock.sh
+
+.PHONY: clean
+clean: ## remove .venv, .tools, runs and what builds leave
+	@rm -rf .venv .tools runs build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,77 @@
+"""Stops the run where the data is not what the schema says, and says what differs.
+
+anomalies of ExampleValidator + labels outside the model's classes -> AnomaliesError, or nothing
+"""
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_artifacts
+
+from trainer import features
+from trainer.errors import AnomaliesError
+
+_SHOWN = 8
+
+
+@component
+def DataGate(  # noqa: N802 - TFX names components like classes
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
+    classes: Parameter[int],
+) -> None:
+    """Passes if no split has anomalies and every label is below `classes`.
+
+    Raises:
+      AnomaliesError: names feature, split, what was found and what the schema says, for each anomaly.
+    """
+    found = _schema_anomalies(anomalies) + _label_anomalies(statistics, classes)
+    if found:
+        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise AnomaliesError(
+            "Expected data without anomalies. Received: " + "; ".join(found[:_SHOWN]) + more + ". Mend the data, or review the schema that `schema.path` names."
+        )
+
+
+def _schema_anomalies(artifact: standard_artifacts.ExampleAnomalies) -> list[str]:
+    found = []
+    for split in artifact_utils.decode_split_names(artifact.split_names):
+        message = anomalies_pb2.Anomalies()
+        with fileio.open(f"{artifact.uri}/Split-{split}/SchemaDiff.pb", "rb") as file:
+            message.ParseFromString(file.read())
+        for name, info in sorted(message.anomaly_info.items()):
+            expected = _schema_of(message, name)
+            found += [f"feature '{name}', split '{split}': {_sentence(reason)} (the schema says: {expected})" for reason in info.reason]
+        if message.HasField("dataset_anomaly_info"):
+            found += [f"split '{split}': {_sentence(reason)}" for reason in message.dataset_anomaly_info.reason]
+    return found
+
+
+def _sentence(reason: anomalies_pb2.AnomalyInfo.Reason) -> str:
+    return f"{reason.short_description}: {reason.description.rstrip('. ')}"
+
+
+def _schema_of(message: anomalies_pb2.Anomalies, name: str) -> str:
+    """The schema's own words on a feature, on one line."""
+    for feature in message.baseline.feature:
+        if feature.name == name:
+            text = " ".join(str(feature).split())
+            return text.removeprefix(f'name: "{name}" ')
+    return "no such feature"
+
+
+def _label_anomalies(artifact: standard_artifacts.ExampleStatistics, classes: int) -> list[str]:
+    found = []
+    for split in artifact_utils.decode_split_names(artifact.split_names):
+        message = statistics_pb2.DatasetFeatureStatisticsList()
+        with fileio.open(f"{artifact.uri}/Split-{split}/FeatureStats.pb", "rb") as file:
+            message.ParseFromString(file.read())
+        for feature in message.datasets[0].features:
+            if feature.path.step == [features.LABEL] or feature.name == features.LABEL:
+                lowest, highest = feature.num_stats.min, feature.num_stats.max
+                if lowest < 0 or highest >= classes:
+                    found.append(
+                        f"feature '{features.LABEL}', split '{split}': labels from {lowest:.0f} to {highest:.0f} (`trainer.classes` says: 0 to {classes - 1})"
+                    )
+    return found

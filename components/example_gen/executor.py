@@ -1,0 +1,117 @@
+"""Turns labelled images into gzipped TFRecords of tf.Examples, a chunk at a time, on Beam.
+
+open and check every file -> for each part: for each chunk: encode PNG, assign splits -> one shard a chunk and split
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from apache_beam.metrics import Metrics, MetricsFilter
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+
+from components.example_gen import source, split
+from components.example_gen.config import DataConfig, SplitsConfig
+from components.example_gen.labelled_images import Part
+from trainer import features
+from trainer.errors import DataError
+
+ROWS_PER_SHARD = 10_000
+_METRICS = "tapeline.example_gen"
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Writes the TFRecords of the splits train, eval and test.
+
+    A shard is a chunk's rows of one split in their original order: equal data gives equal files, however many workers
+    there are, and a retried bundle writes the same file again.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """See the class; `exec_properties["data"]` is a DataConfig as JSON.
+
+        Raises:
+          DataError: a file cannot be read, or a split would be empty. TFX removes what was written.
+        """
+        config = DataConfig.from_json(exec_properties["data"])
+        parts = source.open_parts(config)
+        examples = artifact_utils.get_single_instance(output_dict["examples"])
+        examples.split_names = artifact_utils.encode_split_names(list(split.SPLITS))
+        folders = {name: artifact_utils.get_split_uri([examples], name) for name in split.SPLITS}
+        for folder in folders.values():
+            tf.io.gfile.makedirs(folder)
+        has_official_test = any(part.split == split.TEST for part in parts)
+        with self._make_beam_pipeline() as pipeline:
+            (
+                pipeline
+                | "Parts" >> beam.Create(list(enumerate(parts)))
+                | "Chunks" >> beam.FlatMapTuple(_numbered_chunks)
+                | "WriteShards" >> beam.ParDo(_WriteShards(folders, config.splits, has_official_test))
+            )
+        rows = _counted(pipeline.result)
+        for name in split.SPLITS:
+            if not rows.get(name):
+                raise DataError(f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`.")
+            examples.set_int_custom_property(f"rows_{name}", rows[name])
+
+
+def _numbered_chunks(index: int, part: Part) -> Iterator[tuple[str, str | None, np.ndarray, np.ndarray]]:
+    for number, chunk in enumerate(part.chunks(ROWS_PER_SHARD)):
+        yield f"{index:02d}-{number:05d}", part.split, chunk.images, chunk.labels
+
+
+class _WriteShards(beam.DoFn):
+    """A chunk -> a file for each split it has rows of."""
+
+    def __init__(self, folders: dict[str, str], weights: SplitsConfig, has_official_test: bool) -> None:
+        self._folders, self._weights, self._has_official_test = folders, weights, has_official_test
+
+    def process(self, chunk: tuple[str, str | None, np.ndarray, np.ndarray]) -> None:
+        name, official, images, labels = chunk
+        names = np.full(len(images), official) if official else split.assign(images, self._weights, self._has_official_test)
+        pngs = encode_png(images)
+        for split_name, folder in self._folders.items():
+            rows = np.flatnonzero(names == split_name)
+            if not len(rows):
+                continue
+            with tf.io.TFRecordWriter(os.path.join(folder, f"data_tfrecord-{name}.gz"), "GZIP") as file:
+                for row in rows:
+                    file.write(to_example(pngs[row], images.shape[1:3], int(labels[row])).SerializeToString(deterministic=True))
+            Metrics.counter(_METRICS, split_name).inc(len(rows))
+
+
+@tf.function(input_signature=[tf.TensorSpec((None, None, None, None), tf.uint8)])
+def _encode_png(images: tf.Tensor) -> tf.Tensor:
+    return tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string, parallel_iterations=32)
+
+
+def encode_png(images: np.ndarray) -> np.ndarray:
+    """PNG files, object (rows,) of bytes, of uint8 images (rows, height, width[, 3])."""
+    return _encode_png(images if images.ndim == 4 else images[..., np.newaxis]).numpy()
+
+
+def to_example(png: bytes, size: tuple[int, ...], label: int) -> tf.train.Example:
+    """One raw row; `size` is (height, width) in pixels."""
+    values = {
+        features.IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+        features.IMAGE_FORMAT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
+        features.IMAGE_HEIGHT: tf.train.Feature(int64_list=tf.train.Int64List(value=[size[0]])),
+        features.IMAGE_WIDTH: tf.train.Feature(int64_list=tf.train.Int64List(value=[size[1]])),
+        features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=values))
+
+
+def _counted(result: Any) -> dict[str, int]:
+    counters = result.metrics().query(MetricsFilter().with_namespace(_METRICS))["counters"]
+    return {counter.key.metric.name: counter.committed for counter in counters}

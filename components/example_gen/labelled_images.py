@@ -1,0 +1,34 @@
+"""What every reader gives: labelled images of one part of the data, in chunks, so that memory does not grow with the data."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Neighbouring rows of one part.
+
+    Attributes:
+      images: uint8 (rows, height, width) for grey, (rows, height, width, 3) for RGB.
+      labels: int64 (rows,).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One part of the raw data, read whole by one worker.
+
+    Attributes:
+      split: the official split this part is (`test`), or None where rows are divided by a hash of their content.
+      rows: how many there are, known without reading them.
+      chunks: reads them in order, at most `rows_per_chunk` at a time; `chunks(rows_per_chunk)`.
+    """
+
+    split: str | None
+    rows: int
+    chunks: Callable[[int], Iterator[Chunk]]

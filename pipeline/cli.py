@@ -1,0 +1,153 @@
+"""The `tapeline` command: arguments -> config -> runner. Help and configuration errors answer without importing TensorFlow."""
+
+import argparse
+import json
+import os
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trainer.errors import TapelineError
+
+DEFAULT_CONFIG = "configs/digits.yaml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status.
+
+    0 done (`run`: pushed), 1 a crash or unreadable data, 2 a usage or configuration error, 3 the gate refused,
+    4 the data has anomalies.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    os.environ["TF_USE_LEGACY_KERAS"] = "0"  # before anything imports TFT, which would set it to 1: docs/adr/0002
+    forwarded = {"serve": _serve, "predict": _predict}.get(arguments[0]) if arguments else None
+    if forwarded:
+        return forwarded(arguments[1:])
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except TapelineError as error:
+        return _fail(error, as_json=getattr(options, "json", False))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    run = _command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
+    _config_arguments(run)
+    _root_argument(run, "folder for everything the run writes")
+    run.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
+    run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
+    commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
+    commands.add_parser("predict", help="send images to a server and print what it answers")
+    config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(metavar="COMMAND", required=True)
+    _config_arguments(_command(config, "check", _config_check, "say whether a config file is right"), optional=True)
+    _config_arguments(_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
+    _config_arguments(_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
+    schema = commands.add_parser("schema", help="review the schema of the data").add_subparsers(metavar="COMMAND", required=True)
+    accept = _command(schema, "accept", _schema_accept, "write the inferred schema where `schema.path` says; it counts from then on")
+    _config_arguments(accept)
+    _root_argument(accept, "folder of the run that inferred it")
+    doctor = _command(commands, "doctor", _doctor, "check this machine and the installed packages")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _command(commands, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _config_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    if optional:
+        parser.add_argument("config", metavar="CONFIG", nargs="?", default=DEFAULT_CONFIG, help=f"YAML file of the use case (default: {DEFAULT_CONFIG})")
+    else:
+        parser.add_argument("config", metavar="CONFIG", help="YAML file of the use case")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a setting, like trainer.loop=gradient_tape; repeatable")
+
+
+def _root_argument(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--root", metavar="DIR", type=Path, help=f"{text} (default: runs/NAME)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from pipeline import config, workspace
+    from pipeline.runners import local
+
+    settings = config.load(options.config, options.overrides)
+    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
+    if options.json:
+        print(json.dumps(summary.to_json()))
+    return summary.exit_status
+
+
+def _config_check(options: argparse.Namespace) -> int:
+    from pipeline import config
+
+    settings = config.load(options.config, options.overrides)
+    print(f"{options.config} is right: {settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}.")
+    return 0
+
+
+def _config_show(options: argparse.Namespace) -> int:
+    from pipeline import config
+
+    print(config.to_yaml(config.load(options.config, options.overrides)), end="")
+    return 0
+
+
+def _config_schema(options: argparse.Namespace) -> int:
+    from pipeline import config
+
+    print(json.dumps(config.json_schema(), indent=2))
+    return 0
+
+
+def _schema_accept(options: argparse.Namespace) -> int:
+    from pipeline import config, reviewed_schema, workspace
+
+    settings = config.load(options.config, options.overrides)
+    path = reviewed_schema.accept(settings, workspace.Workspace(options.root or workspace.default_root(settings)))
+    print(f"Wrote {path}. Read it through, edit it, keep it under version control: the next run holds the data against it.")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from pipeline import doctor
+
+    return doctor.run(as_json=options.json)
+
+
+def _serve(arguments: list[str]) -> int:
+    from pipeline import pushed_models
+
+    sys.argv = ["tapeline serve", *pushed_models.with_default_model(arguments, base_path=True)]
+    runpy.run_module("serving.server", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _predict(arguments: list[str]) -> int:
+    from pipeline import pushed_models
+    from serving import predict
+
+    return predict.main(pushed_models.with_default_model(arguments, base_path=False))
+
+
+def _fail(error: TapelineError, as_json: bool) -> int:
+    if as_json:
+        from pipeline.runners.summary import Summary
+
+        print(json.dumps(Summary(reasons=str(error).splitlines()).to_json()))
+    print(error, file=sys.stderr)
+    return error.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

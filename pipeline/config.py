@@ -1,0 +1,215 @@
+"""The whole configuration of a use case, and the only place that reads YAML.
+
+YAML file + `--set KEY=VALUE`s -> one frozen, checked PipelineConfig with absolute paths, or ConfigErrors that name the key
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
+from components.example_gen.config import DataConfig
+from trainer.config import PreprocessingConfig, TrainerConfig
+from trainer.errors import ConfigError, did_you_mean
+from trainer.settings import Settings
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+
+
+class PipelineConfig(Settings):
+    """Everything that can be set of one use case."""
+
+    name: Name = Field(description="Name of the pipeline and of the served model: a letter, then letters, digits, `-`, `_`.")
+    data: DataConfig = Field(description="Where the raw rows come from.")
+    schema_: SchemaConfig = Field(SchemaConfig(), alias="schema", description="What the data must look like.")
+    preprocessing: PreprocessingConfig = Field(PreprocessingConfig(), description="How Transform turns raw features into what the model sees.")
+    trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
+    evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
+    pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
+
+    @pydantic.model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.data.format == "digits" and (self.data.path or self.data.download):
+            raise ValueError("data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. For files of your own use `data.format: idx`.")
+        if self.data.format == "idx" and not (self.data.path or self.data.download):
+            raise ValueError("data.path: Expected the folder of the IDX files, or `data.download` with the name of a public data set. Received: neither.")
+        for label in self.evaluator.class_min_accuracy:
+            if int(label) >= self.trainer.classes:
+                raise ValueError(f"evaluator.class_min_accuracy: Expected labels from 0 to {self.trainer.classes - 1} (`trainer.classes`). Received: {label}.")
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: `1e-3` is a number (YAML 1.2), and a key that stands twice is refused."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"{node.start_mark.name}:{node.start_mark.line + 1}: Expected each key once. Received: '{key}' twice.")
+    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
+    """The configuration in the file `path` with `overrides` (`KEY=VALUE`, the value read as YAML) applied.
+
+    Relative paths in the file are relative to the file; in overrides, to the working directory.
+
+    Raises:
+      ConfigError: one line a mistake, each with the key's path, what was expected and the nearest right name.
+    """
+    file = Path(path)
+    values = _read(file)
+    _absolute_paths(values, file.resolve().parent)
+    for override in overrides:
+        _override(values, override)
+    return check(values, str(file))
+
+
+def check(values: Mapping[str, Any], origin: str) -> PipelineConfig:
+    """The checked configuration of plain `values`; `origin` is what an error calls them."""
+    try:
+        return PipelineConfig.model_validate_json(json.dumps(values, default=str))
+    except pydantic.ValidationError as error:
+        raise ConfigError("\n".join(_sentence(origin, details) for details in error.errors())) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a config file, which editors complete from."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PipelineConfig.model_json_schema(by_alias=True)}
+
+
+def to_yaml(config: PipelineConfig) -> str:
+    """Every setting, defaults included, as YAML that `load` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+
+
+def field_paths(model: type[Settings] = PipelineConfig, prefix: str = "") -> list[str]:
+    """The dotted key of every setting, sections' own keys left out."""
+    paths: list[str] = []
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        section = _section(field.annotation)
+        paths += field_paths(section, f"{key}.") if section else [key]
+    return paths
+
+
+def _section(annotation: Any) -> type[Settings] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, Settings):
+            return candidate
+    return None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.load(file.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except FileNotFoundError:
+        near = did_you_mean(file.name, [path.name for path in _yaml_files(file.parent)])
+        raise ConfigError(f"Expected a config file. Received: '{file}', which does not exist.{near} See configs/ for examples.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Expected a readable YAML file. Received: '{file}': {error}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"Expected YAML in '{file}'. Received: {' '.join(str(error).split())}.") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"Expected a mapping with the keys {', '.join(_keys(PipelineConfig))} in '{file}'. Received: {type(values).__name__}.")
+    return values
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")] if folder.is_dir() else []
+
+
+_PATH_KEYS = (("data", "path"), ("schema", "path"), ("pusher", "base_path"))
+
+
+def _absolute_paths(values: dict[str, Any], base: Path) -> None:
+    for section, key in _PATH_KEYS:
+        table = values.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = _absolute(table[key], base)
+
+
+def _absolute(path: str, base: Path) -> str:
+    return path if "://" in path else str((base / Path(path).expanduser()).resolve())
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"Expected --set KEY=VALUE, like --set trainer.epochs=3. Received: '{override}'.")
+    *sections, name = key.split(".")
+    table: Any = values
+    for section in sections:
+        if table.get(section) is None:
+            table[section] = {}
+        table = table[section]
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{did_you_mean(key, field_paths())}")
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.YAMLError:
+        value = text
+    if tuple(key.split(".")) in _PATH_KEYS and isinstance(value, str):
+        value = _absolute(value, Path.cwd())
+    table[name] = value
+
+
+def _sentence(origin: str, details: Mapping[str, Any]) -> str:
+    """One pydantic error as one line: where, what was expected, what was received, the nearest right thing."""
+    location = [str(part) for part in details["loc"]]
+    key, kind, context = ".".join(location), details["type"], details.get("ctx", {})
+    if kind == "value_error":
+        return f"{origin}: {context['error']}"
+    if kind == "extra_forbidden":
+        known = _keys_at(location[:-1])
+        near = did_you_mean(location[-1], known) or _elsewhere(location[-1])
+        return f"{origin}: {key}: Expected one of the keys {', '.join(known)}. Received: '{location[-1]}'.{near}"
+    if kind == "missing":
+        return f"{origin}: {key}: Expected a value. Received: none. Add the key `{key}`."
+    received = json.dumps(details["input"], ensure_ascii=False, default=str)
+    near = ""
+    if kind == "literal_error" and isinstance(details["input"], str):
+        near = did_you_mean(details["input"], re.findall(r"'([^']*)'", context["expected"]))
+    expected = context["expected"] if kind == "literal_error" else _lower_first(details["msg"].removeprefix("Input should be "))
+    return f"{origin}: {key}: Expected {expected}. Received: {received}.{near}"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _elsewhere(name: str) -> str:
+    """Where the key `name` does belong, for one that stands in the wrong section."""
+    paths = [path for path in field_paths() if path.rpartition(".")[2] == name]
+    return f" Did you mean '{paths[0]}'?" if paths else did_you_mean(name, [path.rpartition(".")[2] for path in field_paths()])
+
+
+def _keys(model: type[Settings]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _keys_at(location: list[str]) -> list[str]:
+    model: type[Settings] = PipelineConfig
+    for part in location:
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        if part in fields and (section := _section(fields[part].annotation)):
+            model = section
+    return _keys(model)

@@ -1,0 +1,112 @@
+"""The pipeline: which components run, in which order, on whose outputs. Wiring only; the work is in the components.
+
+ingest -> describe -> (infer or import) schema -> validate -> gate the data -> transform -> train -> evaluate -> push
+"""
+
+import dataclasses
+
+from tfx import types
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.pusher.component import Pusher
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base import base_node, executor_spec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.metadata import ConnectionConfigType
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types import standard_artifacts
+
+from components import pusher
+from components.baseline import BaselineModelStrategy
+from components.data_gate import DataGate
+from components.evaluation import eval_config
+from components.example_gen import split
+from components.example_gen.component import ImageExampleGen
+from pipeline.config import PipelineConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a run needs beside its config, found out by the runner.
+
+    Attributes:
+      data_fingerprint: digest of the raw data.
+      schema_file: the reviewed schema, or None to infer one.
+      serving_path: the folder that gets the versions.
+      code: digests of the source of `ingestion`, `preprocessing` and `training`, so that edited code runs again.
+    """
+
+    data_fingerprint: str
+    schema_file: str | None
+    serving_path: str
+    code: dict[str, str]
+
+
+def create_pipeline(config: PipelineConfig, inputs: Inputs, root: str, metadata: ConnectionConfigType | None, beam_args: list[str]) -> tfx_pipeline.Pipeline:
+    """The whole pipeline with its artifacts below `root`."""
+    example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code["ingestion"])
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    schema_gen = _schema_gen(inputs.schema_file, statistics)
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics, schema=schema)
+    gate = DataGate(statistics=statistics, anomalies=validator.outputs["anomalies"], classes=config.trainer.classes)
+
+    transform = Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=[split.TRAIN], transform=[split.TRAIN, split.EVAL]),
+        disable_statistics=True,  # the raw statistics are validated; the transformed ones nobody reads
+        custom_config={"preprocessing": config.preprocessing.to_json(), "code": inputs.code["preprocessing"]},
+    )
+    transform.add_upstream_node(gate)
+    trainer = Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn=f"trainer.{config.trainer.loop}.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
+        eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
+        custom_config={"trainer": config.trainer.to_json(), "preprocessing": config.preprocessing.to_json(), "code": inputs.code["training"]},
+    )
+    model = trainer.outputs["model"]
+
+    baseline = Resolver(
+        strategy_class=BaselineModelStrategy,
+        model=types.Channel(type=standard_artifacts.Model),
+        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("BaselineModel")
+    baseline.add_upstream_node(trainer)
+    evaluator = Evaluator(
+        examples=examples,
+        example_splits=[split.TEST],
+        model=model,
+        baseline_model=baseline.outputs["model"],
+        eval_config=eval_config(config.evaluator, config.trainer.classes),
+    )
+    push = Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=inputs.serving_path)),
+        custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
+    )
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=root,
+        components=[example_gen, statistics_gen, schema_gen, validator, gate, transform, trainer, baseline, evaluator, push],
+        enable_cache=True,
+        metadata_connection_config=metadata,
+        beam_pipeline_args=beam_args,
+    )
+
+
+def _schema_gen(schema_file: str | None, statistics: types.BaseChannel) -> base_node.BaseNode:
+    if schema_file:
+        return ImportSchemaGen(schema_file=schema_file)
+    return SchemaGen(statistics=statistics, infer_feature_shape=True, exclude_splits=[split.EVAL, split.TEST])

@@ -1,0 +1,85 @@
+"""One run of the pipeline with TFX's local runner: what the DAG needs, the launch, and the summary of its outputs."""
+
+from absl import logging
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+from components import verdict
+from pipeline import dag, reviewed_schema
+from pipeline.code_digest import code_digests
+from pipeline.config import PipelineConfig
+from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
+from pipeline.runners.progress import Progress
+from pipeline.runners.store import forget_removed_versions
+from pipeline.runners.summary import Summary
+from pipeline.workspace import Workspace, serving_path
+
+# Not DirectRunner: since Beam 2.6x it first tries Prism, whose binary it downloads.
+BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
+
+
+def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, progress: Progress, summary: Summary) -> None:
+    """Runs every component of `config`, telling `progress`, and fills in `summary`'s outcome.
+
+    Raises:
+      whatever a component raises; `summary` then holds what was found until there.
+    """
+    logging.set_verbosity(logging.INFO)
+    connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
+    forget_removed_versions(connection)
+    inputs = dag.Inputs(
+        data_fingerprint=data_fingerprint,
+        schema_file=reviewed_schema.for_run(config, workspace),
+        serving_path=serving_path(config, workspace),
+        code=code_digests(),
+    )
+    observer = _Observer(config, progress, summary)
+    ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, str(workspace.artifacts), connection, BEAM_ARGS))
+
+
+class _Observer:
+    """Turns the nodes' outputs into progress lines and the summary."""
+
+    def __init__(self, config: PipelineConfig, progress: Progress, summary: Summary) -> None:
+        self._config, self._progress, self._summary = config, progress, summary
+        self._rows: dict[str, int] = {}
+
+    def started(self, node: str) -> None:
+        self._progress.start(node)
+
+    def finished(self, result: NodeResult) -> None:
+        if result.node == "ImageExampleGen":
+            self._rows = _rows_of_splits(result.outputs["examples"])
+        elif result.node == "Evaluator":
+            self._read_verdict(result.outputs["evaluation"].uri)
+        elif result.node == "Pusher":
+            self._read_push(result.outputs["pushed_model"])
+        self._progress.finish("cached" if result.cached else "run", self._rows_for(result.node))
+
+    def _rows_for(self, node: str) -> int | None:
+        splits = {
+            "ImageExampleGen": ("train", "eval", "test"),
+            "StatisticsGen": ("train", "eval", "test"),
+            "Transform": ("train", "eval"),
+            "Trainer": ("train",),
+            "Evaluator": ("test",),
+        }.get(node)
+        return sum(self._rows[name] for name in splits) if splits else None
+
+    def _read_verdict(self, evaluation: str) -> None:
+        self._summary.metrics = verdict.metrics(evaluation)
+        self._summary.bounds = verdict.bounds(evaluation, self._config.evaluator, self._config.trainer.classes)
+        self._summary.reasons = [bound.reason for bound in self._summary.bounds if not bound.passed]
+
+    def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
+        properties = pushed.custom_properties
+        if not properties["pushed"].int_value:
+            self._summary.outcome = "refused"
+            return
+        self._summary.outcome = "pushed"
+        self._summary.version = properties["pushed_version"].string_value
+        self._summary.model_dir = properties["pushed_destination"].string_value
+
+
+def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:
+    return {name.removeprefix("rows_"): value.int_value for name, value in examples.custom_properties.items() if name.startswith("rows_")}

@@ -1,0 +1,109 @@
+"""What a person sees while a run is under way: one live line a component."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+WHAT = {
+    "start": "load TFX and TensorFlow",
+    "ImageExampleGen": "read the raw files into TFRecords",
+    "StatisticsGen": "describe every feature of every split",
+    "SchemaGen": "infer the schema",
+    "ImportSchemaGen": "take the reviewed schema",
+    "ExampleValidator": "hold the data against the schema",
+    "DataGate": "stop here if there are anomalies",
+    "Transform": "decode, resize and normalise",
+    "Trainer": "train",
+    "BaselineModel": "find the last blessed model",
+    "Evaluator": "measure on the test split",
+    "Pusher": "push the version to serve",
+}
+_MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "failed": ("✗", "red")}
+
+
+@dataclasses.dataclass
+class Line:
+    """One component's line.
+
+    Attributes:
+      name: the component.
+      state: `running`, `run`, `cached` or `failed`.
+      seconds: how long it took.
+      rows: how many rows it worked on, None where rows are no measure of it.
+    """
+
+    name: str
+    state: str = "running"
+    seconds: float = 0.0
+    rows: int | None = None
+    started: float = dataclasses.field(default_factory=time.monotonic)
+
+
+class Progress:
+    """The lines of a run, live on a terminal and one after the other elsewhere; also the run's record of them."""
+
+    def __init__(self, out: TextIO, epochs_file: Path) -> None:
+        self.lines: list[Line] = []
+        self._console = Console(file=out, highlight=False)
+        self._epochs_file = epochs_file
+        self._spinner = Spinner("dots")
+        self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=8) if self._console.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def start(self, name: str) -> None:
+        """A component begins."""
+        self.lines.append(Line(name))
+
+    def finish(self, state: str, rows: int | None = None) -> None:
+        """The component that began last has ended as `state`."""
+        line = self.lines[-1]
+        line.state, line.rows, line.seconds = state, rows, time.monotonic() - line.started
+        if not self._live:
+            self._console.print(_table([line]))
+
+    def fail(self) -> None:
+        """The component that is under way, if one is, has failed."""
+        if self.lines and self.lines[-1].state == "running":
+            self.finish("failed")
+
+    def _render(self) -> RenderableType:
+        return _table(self.lines, self._spinner, self._epoch())
+
+    def _epoch(self) -> str:
+        """The Trainer's last finished epoch, in words."""
+        try:
+            last = self._epochs_file.read_text().splitlines()[-1]
+            epoch = json.loads(last)
+        except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
+            return ""
+        return f"epoch {epoch['epoch']}/{epoch['epochs']}, val_accuracy {epoch['val_accuracy']:.4f}"
+
+
+def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -> Table:
+    table = Table.grid(padding=(0, 1))
+    for column, width in enumerate((1, 17, 37, 12, 7, 6)):
+        table.add_column(min_width=width, no_wrap=True, justify="right" if column in (3, 4) else "left", overflow="ellipsis")
+    for line in lines:
+        running = line.state == "running"
+        seconds = time.monotonic() - line.started if running else line.seconds
+        mark: RenderableType = (spinner or Text("·")) if running else Text(*_MARKS[line.state])
+        what = epoch if running and line.name == "Trainer" and epoch else WHAT.get(line.name, "")
+        rows = f"{line.rows:,} rows" if line.rows is not None else ""
+        table.add_row(mark, Text(line.name, "bold"), Text(what, "dim"), rows, f"{seconds:.1f} s", Text("" if running else line.state, "dim"))
+    return table

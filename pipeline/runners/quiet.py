@@ -1,0 +1,39 @@
+"""Sends everything that TFX, Beam, TensorFlow and their C++ parts say to a log file, and keeps the terminal for the run's own lines."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+
+@contextlib.contextmanager
+def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
+    """Redirects the file descriptors 1 and 2 to `log`; gives the terminal's own stdout and stderr.
+
+    Python's `sys.stdout` is no use here: C++ writes to the descriptors. With `verbose` the log is shown on stderr as well.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved_out, saved_err = os.dup(1), os.dup(2)
+    tee = subprocess.Popen(["tee", "-a", str(log)], stdin=subprocess.PIPE, stdout=saved_err) if verbose else None
+    target = tee.stdin.fileno() if tee and tee.stdin else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    with os.fdopen(os.dup(saved_out), "w") as out, os.fdopen(os.dup(saved_err), "w") as err:
+        try:
+            yield out, err
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved_out, 1)
+            os.dup2(saved_err, 2)
+            os.close(saved_out)
+            os.close(saved_err)
+            if tee and tee.stdin:
+                tee.stdin.close()
+                tee.wait()
+            else:
+                os.close(target)

@@ -1,0 +1,63 @@
+"""What happened in a run: the record that `--json` prints, and the few lines that a person reads."""
+
+import dataclasses
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from components.bound import Bound
+
+EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
+
+
+@dataclasses.dataclass
+class Summary:
+    """The outcome of one run; the fields are those of `--json`."""
+
+    outcome: str = "failed"
+    version: str | None = None
+    model_dir: str | None = None
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    reasons: list[str] = dataclasses.field(default_factory=list)
+    components: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    bounds: list[Bound] = dataclasses.field(default_factory=list)
+    log: str | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """The status that the command ends with."""
+        return EXIT_STATUS[self.outcome]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain values."""
+        return dataclasses.asdict(self)
+
+
+def print_summary(console: Console, summary: Summary, name: str) -> None:
+    """The gate's table, what became of the model, and what to type next."""
+    if summary.bounds:
+        console.print(_gate_table(summary.bounds))
+    if summary.outcome == "pushed":
+        console.print(f"[green]Pushed[/] {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", soft_wrap=True)
+        base = (summary.model_dir or "").rpartition("/")[0]
+        console.print(f"Next:   tapeline serve --model_name {name} --model_base_path {base}", soft_wrap=True)
+        console.print(f"Then:   tapeline predict IMAGE.png --model_name {name}", soft_wrap=True)
+    else:
+        title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
+        for reason in summary.reasons:
+            console.print(f"[red]{title}:[/] ", end="")
+            console.print(reason, markup=False, soft_wrap=True)
+        if summary.outcome == "refused":
+            console.print("Nothing was pushed; what is served stays as it is.")
+    if summary.log and summary.outcome != "pushed":
+        console.print(f"Log:    {summary.log}", soft_wrap=True)
+
+
+def _gate_table(bounds: list[Bound]) -> Table:
+    table = Table("metric", "bound", "value", "verdict", title="Gate, on the test split", title_justify="left")
+    for row in bounds:
+        value = "no rows" if row.value is None else f"{row.value:.4f}"
+        table.add_row(row.metric, f"≥ {row.bound:.4f}{row.origin}", value, "[green]passed[/]" if row.passed else "[red]refused[/]")
+    return table

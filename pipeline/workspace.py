@@ -1,0 +1,79 @@
+"""The folder a run works in: who may use it, where its logs, temporary files, artifacts and versions are.
+
+ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/tmp/ (gone after the run)
+"""
+
+import contextlib
+import datetime
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.config import PipelineConfig
+from trainer.errors import ConfigError
+
+DEFAULT_PARENT = "runs"
+
+
+class Workspace:
+    """The places below one root."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.metadata = self.root / "metadata.sqlite"
+        self.artifacts = self.root / "artifacts"
+        self.schemas = self.root / "schemas"
+        self.logs = self.root / "logs"
+        self.temporary = self.root / "tmp"
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[Path]:
+        """Holds the root for one run and gives that run's log file; temporary files of TFX and Beam stay below the root.
+
+        Raises:
+          ConfigError: the root cannot be written, or another run holds it.
+        """
+        try:
+            for folder in (self.root, self.artifacts, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / ".lock").open("a+")
+        except OSError as error:
+            raise ConfigError(f"Expected a root folder that can be written. Received: '{self.root}' ({error.strerror}). Give another with --root DIR.") from None
+        with lock:
+            self._acquire(lock)
+            self._clear_temporary()
+            os.environ["TMPDIR"] = tempfile.tempdir = str(self.temporary)
+            try:
+                yield self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
+            finally:
+                shutil.rmtree(self.temporary, ignore_errors=True)
+
+    def _acquire(self, lock) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when the process dies, however it dies
+        except BlockingIOError:
+            lock.seek(0)
+            raise ConfigError(
+                f"Expected no other run in '{self.root}'. Received: one is under way (process {lock.read().strip()}). Wait for it, or give another --root DIR."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+
+    def _clear_temporary(self) -> None:
+        shutil.rmtree(self.temporary, ignore_errors=True)  # a killed run's
+        self.temporary.mkdir()
+
+
+def default_root(config: PipelineConfig) -> Path:
+    """Where a run goes without --root."""
+    return Path(DEFAULT_PARENT) / config.name
+
+
+def serving_path(config: PipelineConfig, workspace: Workspace) -> str:
+    """The folder that gets the model's versions."""
+    base = config.pusher.base_path or str(workspace.root / "serving")
+    return f"{base.rstrip('/')}/{config.name}"

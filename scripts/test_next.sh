@@ -1,0 +1,112 @@
+#!/bin/bash
+# Proves the TFX that this machine does not use, in a Debian root of its own: Debian 13 for TFX 1.21, Debian 12 for TFX 1.16.
+#
+#   root = debootstrap, once (.tools/roots/SUITE); Python 3.11 goes in, where Debian has none: this machine's, copied
+#   the checkout is copied in, beside an empty home; of this machine it gets uv's cache, the certificates, the index settings
+#   there: make test, make run (digits to pushed), tapeline doctor
+#
+# Everything happens in a mount namespace of its own: the mounts end with the process, however it ends, and nothing outside sees them.
+# Exit status 77: skipped, there is no such root to be had here. TEST_NEXT_SUITE=trixie|bookworm and DEBIAN_MIRROR choose otherwise.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+skip() {
+    echo "test-next: skipped: $1"
+    exit 77
+}
+
+enter_namespace() {
+    [[ $(uname -s) == Linux ]] || skip "a Debian root needs Linux."
+    [[ $(id -u) == 0 ]] || skip "a Debian root needs root. Next: sudo make test-next."
+    command -v debootstrap >/dev/null || skip "debootstrap is missing. Next: apt-get install debootstrap."
+    unshare --mount true 2>/dev/null || skip "mounting is not allowed here, as in most containers."
+    IN_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
+}
+
+make_root() { # make_root ROOT SUITE
+    [[ -d $1 ]] && return
+    local log=.tools/debootstrap.log new=$1.new
+    rm -rf --one-file-system "$new"
+    mkdir -p "$new"
+    echo "test-next: making a Debian root, $2, in $1"
+    if ! debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,make "$2" "$new" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$log" 2>&1; then
+        tail -n 3 "$log"
+        skip "debootstrap failed, see $log."
+    fi
+    mv "$new" "$1"
+}
+
+copy_python() { # copy_python ROOT: this machine's Python 3.11, be it pyenv's or Debian's, below /usr/local
+    local python=$2 base stdlib libdir local=$1/usr/local
+    read -r base stdlib libdir < <("$python" -c 'import sys, sysconfig as s; print(sys.base_prefix, s.get_path("stdlib"), s.get_config_var("LIBDIR"))')
+    install -D "$(readlink -f "$base/bin/python3.11")" "$local/bin/python3.11"
+    rm -rf --one-file-system "$local/lib/python3.11"
+    mkdir -p "$local/lib/python3.11"
+    tar -C "$stdlib" --exclude=./site-packages --exclude=./test --exclude=__pycache__ -c . | tar -C "$local/lib/python3.11" -x
+    mkdir -p "$local/lib/python3.11/site-packages"
+    find "$base/lib" "$libdir" -maxdepth 2 -name 'libpython3.11.so*' -exec cp -a {} "$local/lib/" \;
+    if [[ -d $base/share/python-wheels ]]; then # where Debian keeps ensurepip's pip
+        mkdir -p "$1/usr/share/python-wheels"
+        cp -a "$base"/share/python-wheels/* "$1/usr/share/python-wheels/"
+    fi
+    chroot "$1" ldconfig
+    chroot "$1" /usr/local/bin/python3.11 -c 'import bz2, ctypes, ensurepip, hashlib, lzma, sqlite3, ssl, uuid, venv, zlib'
+}
+
+copy_settings() { # copy_settings ROOT: name servers and certificates
+    cp -L /etc/resolv.conf /etc/hosts "$1/etc/"
+    local certificates=${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}
+    if [[ -f $certificates ]]; then cp -L "$certificates" "$1/etc/ssl/certs/ca-certificates.crt"; fi
+}
+
+copy_checkout() { # copy_checkout ROOT: as a clone has it, but with what is not committed yet
+    rm -rf --one-file-system "$1/srv/tapeline" "$1/home/newcomer"
+    mkdir -p "$1/srv/tapeline" "$1/home/newcomer"
+    tar --exclude=./.git --exclude='./.venv*' --exclude=./.tools --exclude=./runs --exclude=__pycache__ --exclude='./.*_cache' -c . |
+        tar -C "$1/srv/tapeline" -x --no-same-owner
+}
+
+mount_all() { # mount_all ROOT UV_CACHE
+    mount -t proc proc "$1/proc"
+    mount --rbind /dev "$1/dev"
+    mount --rbind /sys "$1/sys"
+    mkdir -p "$1/var/cache/uv" "$2"
+    mount --bind "$2" "$1/var/cache/uv"
+}
+
+keep_index_settings() { # drops every variable but these; an index in pip's own config file becomes a variable
+    local python=$1 index
+    index=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url 2>/dev/null || true)}
+    if [[ -n $index ]]; then export PIP_INDEX_URL=$index; fi
+    for name in $(compgen -e); do
+        case $name in
+            PIP_INDEX_URL | PIP_TRUSTED_HOST | UV_DEFAULT_INDEX | UV_INDEX_URL | UV_INDEX | UV_EXTRA_INDEX_URL) ;;
+            http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | ALL_PROXY | all_proxy | TERM) ;;
+            *) unset "$name" 2>/dev/null || true ;;
+        esac
+    done
+    export HOME=/home/newcomer PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 UV_CACHE_DIR=/var/cache/uv
+}
+
+[[ -n ${IN_NAMESPACE:-} ]] || enter_namespace "$@"
+python=$(scripts/environment.sh --python)
+tfx=$("$python" -c 'from pipeline.tfx_platform import choose; print(choose({}).tfx)')
+suite=${TEST_NEXT_SUITE:-$([[ $tfx == 1.16 ]] && echo trixie || echo bookworm)}
+root=$PWD/.tools/roots/$suite
+mkdir -p .tools/roots
+exec 9>.tools/roots/lock
+flock 9 # two calls would copy over one another
+
+make_root "$root" "$suite"
+if [[ $suite != bookworm ]]; then copy_python "$root" "$python"; fi # Debian 12 has a Python 3.11
+copy_settings "$root"
+copy_checkout "$root"
+mount_all "$root" "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"
+keep_index_settings "$python"
+chroot "$root" /bin/sh -euc '
+    cd /srv/tapeline
+    echo "test-next: $(. /etc/os-release; echo "$PRETTY_NAME"), $(ldd --version | head -n 1)"
+    make test
+    make run
+    .venv/bin/tapeline doctor'
+echo "test-next: passed"

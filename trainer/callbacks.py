@@ -1,0 +1,91 @@
+"""The one list of Keras callbacks that both loops drive, and how the best weights come back at the end."""
+
+import json
+import logging
+import math
+import os
+import pathlib
+import time
+from typing import Any
+
+import keras
+
+from trainer.config import TrainerConfig
+from trainer.errors import TrainingError
+
+PROGRESS_VARIABLE = "TAPELINE_PROGRESS"
+_MONITOR = "val_loss"
+
+_log = logging.getLogger(__name__)
+
+
+def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> list[keras.callbacks.Callback]:
+    """Checkpoint, early stopping if configured, TensorBoard logs, the end at NaN, and a line of progress an epoch.
+
+    Args:
+      config: the epochs and when to stop early.
+      model_run_dir: where the best weights and the logs (`train/`, `validation/`) go.
+      examples: rows of the training split, for the speed that is reported.
+    """
+    stop = config.early_stopping
+    return [
+        StopAtNaN(config),
+        keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True),
+        *([keras.callbacks.EarlyStopping(_MONITOR, stop.min_delta, stop.patience, mode="min")] if stop else []),
+        keras.callbacks.TensorBoard(model_run_dir, write_graph=False),
+        Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
+    ]
+
+
+def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:
+    """Gives the model the weights of the epoch with the least loss on the eval split."""
+    model.load_weights(_best_weights(model_run_dir))
+
+
+def _best_weights(model_run_dir: str) -> str:
+    return os.path.join(model_run_dir, "best.weights.h5")
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends the training with one clear error as soon as an epoch's loss is not a finite number."""
+
+    def __init__(self, config: TrainerConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the losses of both splits."""
+        for name in ("loss", _MONITOR):
+            value = float((logs or {}).get(name, 0.0))
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"Expected a finite `{name}`. Received {value} in epoch {epoch + 1} of {self._config.epochs}. "
+                    f"Try a smaller `trainer.learning_rate` than {self._config.learning_rate}."
+                )
+
+
+class Progress(keras.callbacks.Callback):
+    """One line an epoch through `logging`, and one JSON object an epoch appended to `file`, if there is one."""
+
+    def __init__(self, epochs: int, examples: int, file: str | None) -> None:
+        super().__init__()
+        self._epochs, self._examples, self._file = epochs, examples, file
+        self._started = self._trained = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stops the clock: what follows the epoch's last call is validation."""
+        self._trained = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes the lines."""
+        values = {name: round(float(value), 6) for name, value in (logs or {}).items()}
+        speed = round(self._examples / max(self._trained - self._started, 1e-9))
+        line = {"epoch": epoch + 1, "epochs": self._epochs, **values, "examples_per_second": speed}
+        _log.info("epoch %d of %d: %s, %d examples/s", epoch + 1, self._epochs, ", ".join(f"{k} {v:.4f}" for k, v in values.items()), speed)
+        if self._file:
+            with pathlib.Path(self._file).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")

@@ -1,0 +1,91 @@
+"""A trained model and the transform graph -> one SavedModel that takes raw features, with its three signatures.
+
+serving_default: tf.Examples -> transform graph -> model
+predict_image:   PNG or JPEG -> transform graph -> model
+predict_pixels:  uint8 pixels -> resize where needed -> what the transform graph makes of each value -> model
+"""
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer import features, preprocessing
+
+_LEVELS = 256  # values of a uint8 pixel
+Prediction = dict[str, tf.Tensor]
+
+
+class ServedModel(tf.Module):
+    """What is saved. Each method but `__init__` is a signature and gives `probabilities` float32 (n, classes), `classes` int64 (n,)."""
+
+    def __init__(self, model: keras.Model, graph: tft.TFTransformOutput) -> None:
+        super().__init__()
+        self._model = model
+        self._transform = graph.transform_features_layer()
+        self._image_spec = graph.raw_feature_spec()[features.IMAGE]
+        self._size, self._channels = model.input_shape[1:3], model.input_shape[3]
+        self._normalized = tf.Variable(self._normalize_every_value(), trainable=False, name="normalized")
+
+    @tf.function
+    def predict_examples(self, examples: tf.Tensor) -> Prediction:
+        """`examples`: serialized tf.Examples, string (n,), with the feature `features.IMAGE`; others are ignored."""
+        return self._predict(self._pixels(tf.io.parse_example(examples, {features.IMAGE: self._image_spec})[features.IMAGE]))
+
+    @tf.function
+    def predict_image(self, image: tf.Tensor) -> Prediction:
+        """`image`: PNG or JPEG files, string (n,)."""
+        return self._predict(self._pixels(self._as_raw_feature(image)))
+
+    @tf.function
+    def predict_pixels(self, pixels: tf.Tensor) -> Prediction:
+        """`pixels`: 0 to 255, uint8 (n, height, width, channels), of any height and width."""
+        same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], self._size))
+        pixels = tf.cond(same_size, lambda: pixels, lambda: preprocessing.resize(pixels, self._size))
+        pixels = tf.ensure_shape(pixels, (None, *self._size, self._channels))
+        values = tf.cast(pixels, tf.int32) * self._channels + tf.range(self._channels)
+        return self._predict(tf.gather(tf.reshape(self._normalized, [-1]), values))
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """The methods under the names by which callers ask for them."""
+        return {
+            "serving_default": self.predict_examples.get_concrete_function(tf.TensorSpec((None,), tf.string, "examples")),
+            "predict_image": self.predict_image.get_concrete_function(tf.TensorSpec((None,), tf.string, "image")),
+            "predict_pixels": self.predict_pixels.get_concrete_function(tf.TensorSpec((None, None, None, self._channels), tf.uint8, "pixels")),
+        }
+
+    def _predict(self, pixels: tf.Tensor) -> Prediction:
+        probabilities = tf.nn.softmax(self._model(pixels, training=False))
+        return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=-1)}
+
+    def _pixels(self, image_feature: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+        return self._transform({features.IMAGE: image_feature})[features.PIXELS]
+
+    def _as_raw_feature(self, image: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
+        """(n,) in the shape of the raw feature, which the data's schema decides: (n,), (n, 1), or sparse."""
+        if isinstance(self._image_spec, tf.io.FixedLenFeature):
+            return tf.reshape(image, [-1, *self._image_spec.shape])
+        rows = tf.range(tf.size(image, tf.int64))
+        return tf.SparseTensor(tf.stack([rows, tf.zeros_like(rows)], axis=1), image, tf.stack([tf.size(image, tf.int64), 1]))
+
+    def _normalize_every_value(self) -> tf.Tensor:
+        """float32 (256, channels): what the transform graph, mean and variance included, makes of each value of a pixel.
+
+        So the normalization is written once, in `trainer.preprocessing`, and pixels that come without a file get the very same bits.
+        """
+        images = [tf.io.encode_png(tf.fill((*self._size, self._channels), tf.cast(value, tf.uint8))) for value in range(_LEVELS)]
+        pixels = self._pixels(self._as_raw_feature(tf.stack(images)))
+        table = pixels[:, 0, 0, :]
+        tf.debugging.assert_equal(pixels, tf.broadcast_to(table[:, tf.newaxis, tf.newaxis, :], tf.shape(pixels)), "the place of a pixel matters")
+        return table
+
+
+def export(model: keras.Model, graph: tft.TFTransformOutput, serving_model_dir: str) -> None:
+    """Saves the model, with the transform graph inside, in TensorFlow Serving's format.
+
+    Args:
+      model: logits from normalized pixels.
+      graph: Transform's output.
+      serving_model_dir: the folder that will hold `saved_model.pb`.
+    """
+    served = ServedModel(model, graph)
+    tf.saved_model.save(served, serving_model_dir, signatures=served.signatures())

@@ -1,0 +1,36 @@
+"""The loop that Keras brings: `model.fit`."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.config import TrainerConfig
+from trainer.input_pipeline import Batches
+from trainer.run import run
+
+
+def train(
+    model: keras.Model,
+    train_batches: Batches,
+    eval_batches: Batches,
+    strategy: tf.distribute.Strategy,
+    config: TrainerConfig,
+    callbacks: list[keras.callbacks.Callback],
+) -> keras.callbacks.History:
+    """See `trainer.run.Train`. The model knows its strategy: it was built under the scope."""
+    model.steps_per_execution = train_batches.steps  # an epoch is one call into TensorFlow; the results are those of single steps
+    return model.fit(
+        train_batches.dataset,
+        epochs=config.epochs,
+        steps_per_epoch=train_batches.steps,
+        validation_data=eval_batches.dataset,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def run_fn(fn_args: Any) -> None:
+    """What TFX's Trainer calls, named as `trainer.fit.run_fn`."""
+    run(fn_args, train)

@@ -1,0 +1,102 @@
+"""The project's own loop: `tf.GradientTape`, an epoch inside one `tf.function`.
+
+for each epoch:
+    for each batch, on each replica: loss under the tape -> gradients -> optimizer -> metrics
+    the same without tape on the eval split
+    the callbacks see the metrics, and may stop it
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.config import TrainerConfig
+from trainer.input_pipeline import Batches
+from trainer.run import run
+
+Step = Callable[[tf.Tensor, tf.Tensor], None]
+
+
+def train(
+    model: keras.Model,
+    train_batches: Batches,
+    eval_batches: Batches,
+    strategy: tf.distribute.Strategy,
+    config: TrainerConfig,
+    callbacks: list[keras.callbacks.Callback],
+) -> keras.callbacks.History:
+    """See `trainer.run.Train`."""
+    train_epoch = _over_batches(_train_step(model, strategy), strategy)
+    eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
+    train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
+    eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
+    driver = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0)
+    model.stop_training = False
+    logs: dict[str, Any] = {}
+    driver.on_train_begin()
+    for epoch in range(config.epochs):
+        driver.on_epoch_begin(epoch)
+        driver.on_train_batch_begin(0)
+        logs = _measured(model, lambda: train_epoch(train_iterator, train_batches.steps))
+        driver.on_train_batch_end(train_batches.steps - 1, logs)
+        driver.on_test_begin()
+        val_logs = _measured(model, lambda: eval_epoch(iter(eval_dataset), eval_batches.steps))
+        driver.on_test_end(val_logs)
+        logs |= {f"val_{name}": value for name, value in val_logs.items()}
+        driver.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    driver.on_train_end(logs)
+    return model.history
+
+
+def _train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
+    def step(x: tf.Tensor, y: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            y_pred = model(x, training=True)
+            loss = model.compute_loss(x, y, y_pred, training=True)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        model.optimizer.apply(gradients, model.trainable_variables)
+        _update_metrics(model, strategy, x, y, y_pred, loss)
+
+    return step
+
+
+def _eval_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
+    def step(x: tf.Tensor, y: tf.Tensor) -> None:
+        y_pred = model(x, training=False)
+        _update_metrics(model, strategy, x, y, y_pred, model.compute_loss(x, y, y_pred, training=False))
+
+    return step
+
+
+def _update_metrics(
+    model: keras.Model, strategy: tf.distribute.Strategy, x: tf.Tensor, y: tf.Tensor, y_pred: tf.Tensor, loss: tf.Tensor
+) -> None:
+    """Adds the batch to the model's metrics. Keras has divided the loss by the number of replicas, for their gradients are summed."""
+    mean_loss = next(metric for metric in model.metrics if metric.name == "loss")
+    mean_loss.update_state(loss * strategy.num_replicas_in_sync, sample_weight=tf.shape(x)[0])
+    model.compute_metrics(x, y, y_pred)
+
+
+def _over_batches(step: Step, strategy: tf.distribute.Strategy) -> Callable[[Iterator, int], None]:
+    @tf.function(reduce_retracing=True)
+    def over_batches(batches: Iterator, steps: int) -> None:
+        for _ in tf.range(steps):
+            strategy.run(step, args=next(batches))
+
+    return over_batches
+
+
+def _measured(model: keras.Model, run_epoch: Callable[[], None]) -> dict[str, float]:
+    """The model's metrics over what `run_epoch` runs."""
+    model.reset_metrics()
+    run_epoch()
+    return {name: float(value) for name, value in model.get_metrics_result().items()}
+
+
+def run_fn(fn_args: Any) -> None:
+    """What TFX's Trainer calls, named as `trainer.gradient_tape.run_fn`."""
+    run(fn_args, train)

@@ -1,0 +1,70 @@
+"""The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
+
+transform graph, batches -> model, under the strategy's scope -> train -> best weights -> SavedModel
+"""
+
+from typing import Any, Protocol
+
+import keras
+import pydantic
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer import features
+from trainer.callbacks import make_callbacks, restore_best_weights
+from trainer.config import TrainerConfig
+from trainer.errors import ConfigError
+from trainer.export import export
+from trainer.input_pipeline import Batches, eval_batches, train_batches
+from trainer.models import build_model, one_hot_labels
+from trainer.strategy import make_strategy
+
+
+class Train(Protocol):
+    """A loop: trains the compiled model in place for at most `config.epochs`, driving the callbacks as Keras does."""
+
+    def __call__(
+        self,
+        model: keras.Model,
+        train_batches: Batches,
+        eval_batches: Batches,
+        strategy: tf.distribute.Strategy,
+        config: TrainerConfig,
+        callbacks: list[keras.callbacks.Callback],
+    ) -> keras.callbacks.History:
+        """Returns the history: for each epoch the loss and the metrics, those of the eval split with the prefix `val_`."""
+
+
+def run(fn_args: Any, train: Train) -> keras.callbacks.History:
+    """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
+
+    Args:
+      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON.
+      train: the loop.
+
+    Raises:
+      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss became NaN.
+    """
+    config = _config(fn_args.custom_config)
+    graph = tft.TFTransformOutput(fn_args.transform_graph_path)
+    spec = graph.transformed_feature_spec()
+    train_data = train_batches(fn_args.train_files, spec, config, one_hot_labels(config))
+    eval_data = eval_batches(fn_args.eval_files, spec, config, one_hot_labels(config))
+    strategy = make_strategy(config.strategy)
+    with strategy.scope():
+        model = build_model(config, tuple(spec[features.PIXELS].shape))
+    history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
+    restore_best_weights(model, fn_args.model_run_dir)
+    export(model, graph, fn_args.serving_model_dir)
+    return history
+
+
+def _config(custom_config: dict[str, Any] | None) -> TrainerConfig:
+    try:
+        return TrainerConfig.from_json((custom_config or {})["trainer"])
+    except KeyError:
+        raise ConfigError("Expected Trainer's `custom_config` to have the key 'trainer': a TrainerConfig as JSON. Received none.") from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(["trainer", *map(str, first["loc"])])
+        raise ConfigError(f"`{key}`: {first['msg']}. Received: {first['input']!r}.") from error
