@@ -32,7 +32,7 @@ test-next: ## prove TFX 1.21 in a Debian 13 root (Linux, as root, with debootstr
 
 .PHONY: check
 check: env ## format, lint and import contracts
-	@$(BIN)/ruff format --check --quiet . || { echo "check: run 'make format'"; exit 1; }
+	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "check: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo
 
@@ -53,6 +53,6 @@ lock: ## resolve the lock files; make lock UPGRADE=1 takes newer versions
 	@UPGRADE="$(UPGRADE)" scripts/lock.sh
 
 .PHONY: clean
-clean: ## remove .venv, .tools, runs and what builds leave
-	@rm -rf .venv .tools runs build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
+clean: ## remove .venv, .tools and what builds and tests leave; runs/ stays, pushed models live there
+	@rm -rf .venv .tools build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ PIPELINE = [
     "pyyaml",
     "rich",
     "scikit-learn",
+    "tensorboard>=2.16",
     "tensorflow>=2.16",
     "tensorflow-data-validation>=1.16",
     "tensorflow-model-analysis>=0.47",

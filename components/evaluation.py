@@ -1,5 +1,7 @@
 """What TFMA computes on the test split, and the bounds that bless a model: an EvaluatorConfig -> tfma.EvalConfig."""
 
+import json
+
 import tensorflow_model_analysis as tfma
 
 from components.config import EvaluatorConfig
@@ -25,13 +27,9 @@ def eval_config(config: EvaluatorConfig, classes: int) -> tfma.EvalConfig:
                     tfma.MetricConfig(class_name="ExampleCount"),
                     tfma.MetricConfig(class_name="SparseCategoricalCrossentropy", config='{"name": "loss"}'),
                     _accuracy(config, classes),
+                    tfma.MetricConfig(class_name="MacroMetrics", module="components.macro_metrics", config=json.dumps({"classes": classes})),
                     tfma.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='{"name": "confusion_matrix"}'),
                 ]
-            ),
-            tfma.MetricsSpec(
-                metrics=[tfma.MetricConfig(class_name=name, config=f'{{"name": "{name.removesuffix("Score").lower()}"}}') for name in ("Precision", "Recall", "F1Score", "AUC")],
-                binarize=tfma.BinarizationOptions(class_ids={"values": list(range(classes))}),
-                aggregate=tfma.AggregationOptions(macro_average=True, class_weights={index: 1.0 for index in range(classes)}),
             ),
         ],
     )

@@ -5,7 +5,9 @@ TFMA's evaluation folder -> metrics as plain numbers, and the gate's rows with T
 
 from typing import Any
 
+import numpy as np
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from components.bound import Bound
 from components.config import EvaluatorConfig
@@ -13,25 +15,29 @@ from components.evaluation import ACCURACY, class_bounds
 from trainer import features
 
 
-def metrics(evaluation: str) -> dict[str, Any]:
+_CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
+_BASELINE = ("baseline",)
+
+
+def metrics(evaluation: str, classes: int) -> dict[str, Any]:
     """Overall metrics as floats, `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts."""
-    overall, by_class = _metrics_by_slice(evaluation, "")
+    overall, by_class = _metrics_by_slice(evaluation, _CANDIDATE)
     result: dict[str, Any] = {name: value for name, value in overall.items() if isinstance(value, float)}
     result["accuracy_by_class"] = {label: values[ACCURACY] for label, values in sorted(by_class.items(), key=lambda item: int(item[0]))}
-    result["confusion_matrix"] = _confusion_matrix(evaluation)
+    result["confusion_matrix"] = _confusion_matrix(evaluation, classes)
     return result
 
 
 def bounds(evaluation: str, config: EvaluatorConfig, classes: int) -> list[Bound]:
     """Every bound of `config` with the value it was held against."""
     failures = _failures(evaluation)
-    overall, by_class = _metrics_by_slice(evaluation, "")
+    overall, by_class = _metrics_by_slice(evaluation, _CANDIDATE)
     accuracy = overall[ACCURACY]
     rows = [Bound(ACCURACY, config.min_accuracy, accuracy, ("", "value_threshold") not in failures)]
     for label, bound in class_bounds(config, classes).items():
         value = by_class[label][ACCURACY] if label in by_class else None
         rows.append(Bound(f"{ACCURACY} (class {label})", bound, value, value is not None and (label, "value_threshold") not in failures))
-    baseline, _ = _metrics_by_slice(evaluation, "baseline")
+    baseline, _ = _metrics_by_slice(evaluation, _BASELINE)
     if baseline and config.max_accuracy_drop is not None:
         origin = f" (the last blessed model's {baseline[ACCURACY]:.4f} less {config.max_accuracy_drop:g})"
         rows.append(Bound(ACCURACY, baseline[ACCURACY] - config.max_accuracy_drop, accuracy, ("", "change_threshold") not in failures, origin))
@@ -48,7 +54,7 @@ def _failures(evaluation: str) -> set[tuple[str, str]]:
     return found
 
 
-def _metrics_by_slice(evaluation: str, model: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def _metrics_by_slice(evaluation: str, models: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The metrics of the whole split, and of each class by label; both empty where no such model was evaluated."""
     overall: dict[str, Any] = {}
     by_class: dict[str, dict[str, Any]] = {}
@@ -56,7 +62,7 @@ def _metrics_by_slice(evaluation: str, model: str) -> tuple[dict[str, Any], dict
         values = {
             item.key.name: item.value.double_value.value
             for item in of_slice.metric_keys_and_values
-            if item.key.model_name in _MODEL_NAMES[model] and not item.key.is_diff and _is_whole(item.key) and item.value.HasField("double_value")
+            if item.key.model_name in models and not item.key.is_diff and _is_whole(item.key) and item.value.HasField("double_value")
         }
         keys = of_slice.slice_key.single_slice_keys
         if keys:
@@ -66,8 +72,17 @@ def _metrics_by_slice(evaluation: str, model: str) -> tuple[dict[str, Any], dict
     return overall, by_class
 
 
-def _confusion_matrix(evaluation: str) -> list[list[int]]:
+def _is_whole(key: metrics_for_slice_pb2.MetricKey) -> bool:
+    """A metric of the classes together, not of one of them."""
+    return not key.HasField("sub_key")
+
+
+def _confusion_matrix(evaluation: str, classes: int) -> list[list[int]]:
+    """Rows of the whole test split counted by [actual][predicted] class."""
+    matrix = np.zeros((classes, classes), np.int64)
     for of_slice in tfma.load_plots(evaluation):
-        if of_slice.slice_key.single_slice_keys:
-            continue
-    return []
+        for item in of_slice.plot_keys_and_values:
+            if item.key.model_name in _CANDIDATE and not of_slice.slice_key.single_slice_keys:
+                for entry in item.value.multi_class_confusion_matrix_at_thresholds.matrices[0].entries:
+                    matrix[entry.actual_class_id, entry.predicted_class_id] = round(entry.num_weighted_examples)
+    return matrix.tolist()

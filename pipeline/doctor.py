@@ -57,7 +57,7 @@ def check_python(version: tuple[int, int, int], executable: str) -> Finding:
     text = f"{'.'.join(map(str, version))} ({executable})"
     if version[:2] == (3, 11):
         return Finding("Python", "ok", text)
-    return Finding("Python", "failure", text, "TFX needs Python 3.11: install it, then `make clean env`.")
+    return Finding("Python", "failure", text, "TFX needs Python 3.11: install it, then `rm -r .venv && make env`.")
 
 
 def check_tfx(choice: Callable[[], TfxPlatform]) -> Finding:
@@ -83,14 +83,16 @@ def check_packages(lock: str | None, installed: Mapping[str, str]) -> Finding:
     if not missing and not different:
         return Finding("Packages", "ok", f"{len(locked)} as locked")
     parts = [_some("missing", missing), _some("different", different)]
-    return Finding("Packages", "failure", f"{'; '.join(filter(None, parts))}; {len(locked)} locked", "Rebuild .venv: `make clean env`.")
+    return Finding(
+        "Packages", "failure", f"{'; '.join(filter(None, parts))}; {len(locked)} locked", "Rebuild .venv: `rm -r .venv && make env`."
+    )
 
 
 def check_keras(keras: str | None, environ: Mapping[str, str]) -> Finding:
     """Keras 3 on TensorFlow, not legacy Keras 2, not another backend."""
     legacy, backend = environ.get("TF_USE_LEGACY_KERAS", "0"), environ.get("KERAS_BACKEND", "tensorflow")
     if keras is None or int(keras.split(".")[0]) < 3:
-        return Finding("Keras", "failure", f"{keras or 'not installed'}, Keras 3 is needed", "Rebuild .venv: `make clean env`.")
+        return Finding("Keras", "failure", f"{keras or 'not installed'}, Keras 3 is needed", "Rebuild .venv: `rm -r .venv && make env`.")
     if legacy.lower() in ("1", "true"):
         return Finding("Keras", "failure", f"{keras}, but TF_USE_LEGACY_KERAS={legacy} asks for Keras 2", "export TF_USE_LEGACY_KERAS=0")
     if backend != "tensorflow":

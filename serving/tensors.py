@@ -76,8 +76,9 @@ def write_tensor(array: np.ndarray, proto: Any, *, typed: bool) -> None:
 
 
 def read_tensor(proto: Any) -> np.ndarray:
-    """The array of a TensorProto. Typed values shorter than the shape are filled up with the last one, none at all with zeros, as
-    TensorFlow does. Raises InvalidArgumentError (shape and bytes disagree) or UnimplementedError (dtype).
+    """The array of a TensorProto. Raises InvalidArgumentError (shape and bytes disagree) or UnimplementedError (dtype).
+
+    Typed values shorter than the shape are filled up with the last one, none at all with zeros, as TensorFlow does.
     """
     dtype = numpy_dtype(proto.dtype)
     shape = _shape(proto)

@@ -26,17 +26,17 @@ class ServedModel(tf.Module):
         self._size, self._channels = model.input_shape[1:3], model.input_shape[3]
         self._normalized = tf.Variable(self._normalize_every_value(), trainable=False, name="normalized")
 
-    @tf.function
+    @tf.function(autograph=False)
     def predict_examples(self, examples: tf.Tensor) -> Prediction:
         """`examples`: serialized tf.Examples, string (n,), with the feature `features.IMAGE`; others are ignored."""
         return self._predict(self._pixels(tf.io.parse_example(examples, {features.IMAGE: self._image_spec})[features.IMAGE]))
 
-    @tf.function
+    @tf.function(autograph=False)
     def predict_image(self, image: tf.Tensor) -> Prediction:
         """`image`: PNG or JPEG files, string (n,)."""
         return self._predict(self._pixels(self._as_raw_feature(image)))
 
-    @tf.function
+    @tf.function(autograph=False)
     def predict_pixels(self, pixels: tf.Tensor) -> Prediction:
         """`pixels`: 0 to 255, uint8 (n, height, width, channels), of any height and width."""
         same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], self._size))
@@ -58,7 +58,7 @@ class ServedModel(tf.Module):
         return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=-1)}
 
     def _pixels(self, image_feature: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
-        return self._transform({features.IMAGE: image_feature})[features.PIXELS]
+        return self._transform.call({features.IMAGE: image_feature})[features.PIXELS]
 
     def _as_raw_feature(self, image: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
         """(n,) in the shape of the raw feature, which the data's schema decides: (n,), (n, 1), or sparse."""

@@ -39,10 +39,10 @@ def train(
     for epoch in range(config.epochs):
         driver.on_epoch_begin(epoch)
         driver.on_train_batch_begin(0)
-        logs = _measured(model, lambda: train_epoch(train_iterator, train_batches.steps))
+        logs = _measured(model, lambda: train_epoch(train_iterator, tf.constant(train_batches.steps)))
         driver.on_train_batch_end(train_batches.steps - 1, logs)
         driver.on_test_begin()
-        val_logs = _measured(model, lambda: eval_epoch(iter(eval_dataset), eval_batches.steps))
+        val_logs = _measured(model, lambda: eval_epoch(iter(eval_dataset), tf.constant(eval_batches.steps)))
         driver.on_test_end(val_logs)
         logs |= {f"val_{name}": value for name, value in val_logs.items()}
         driver.on_epoch_end(epoch, logs)
@@ -81,11 +81,16 @@ def _update_metrics(
     model.compute_metrics(x, y, y_pred)
 
 
-def _over_batches(step: Step, strategy: tf.distribute.Strategy) -> Callable[[Iterator, int], None]:
-    @tf.function(reduce_retracing=True)
-    def over_batches(batches: Iterator, steps: int) -> None:
+def _over_batches(step: Step, strategy: tf.distribute.Strategy) -> Callable[[Iterator, tf.Tensor], None]:
+    def one_batch(batches: Iterator) -> None:
+        strategy.run(step, args=next(batches))
+
+    one_batch = tf.autograph.experimental.do_not_convert(one_batch)  # only the loop needs AutoGraph, which takes seconds over Keras's code
+
+    @tf.function
+    def over_batches(batches: Iterator, steps: tf.Tensor) -> None:
         for _ in tf.range(steps):
-            strategy.run(step, args=next(batches))
+            one_batch(batches)
 
     return over_batches
 

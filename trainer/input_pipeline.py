@@ -4,7 +4,6 @@ files -> parse many rows at once -> in memory, where they fit -> each epoch: a n
                                  -> else, each epoch: read again through a seeded shuffle buffer -> parse a batch at a time
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import psutil
@@ -18,6 +17,7 @@ FeatureSpec = dict[str, tf.io.FixedLenFeature]
 Rows = tuple[tf.Tensor, tf.Tensor]
 
 _SHUFFLE_BUFFER = 16_384  # examples; when streaming
+_READ_BUFFER = 1 << 20  # bytes
 _PARSE_BATCH = 2_048  # examples; when reading into memory
 _PREFETCH = 8  # batches
 _SHARE_OF_FREE_MEMORY = 0.25
@@ -27,42 +27,50 @@ class Batches(NamedTuple):
     """A split in batches of (pixels float32 (batch, height, width, channels), label int64 (batch,) or float32 (batch, classes))."""
 
     dataset: tf.data.Dataset  # of train, all epochs one after the other; of eval, one pass
-    steps: int  # batches an epoch, the last one perhaps smaller
+    steps: int  # batches an epoch; the last one may be smaller, so that no example is left out or seen twice
     examples: int  # rows an epoch
 
 
 def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, one_hot: bool = False) -> Batches:
-    """`config.epochs` epochs of the training split, each with every example once, in an order that seed and epoch alone decide."""
-    files, finish = _files(patterns), _finish(config, one_hot)
+    """`config.epochs` epochs of the training split, each with every example once, in an order that seed and epoch alone decide.
+
+    Args:
+      patterns: glob patterns of gzipped TFRecords of transformed examples.
+      spec: how to parse one, from `tft.TFTransformOutput.transformed_feature_spec()`.
+      config: epochs, batch size, seed, cache, and the number of classes, which the labels are checked against.
+      one_hot: whether labels come one-hot encoded.
+
+    Raises:
+      DataError: no file, no example, or a label that is no class.
+    """
+    files = _files(patterns)
     rows = _in_memory(files, spec, config)
-    examples = _count(files) if rows is None else int(rows[1].shape[0])
+    examples = _scan(files, spec, config) if rows is None else int(rows[1].shape[0])
     steps = -(-examples // config.batch_size)
 
     def shuffled_in_memory(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed=tf.stack([config.seed, epoch]))
-        return tf.data.Dataset.range(steps).map(lambda step: _gather(rows, order, step * config.batch_size, config.batch_size))
+        return tf.data.Dataset.range(steps).map(lambda step: _gather(rows, _one_batch(order, step, config)))
 
     def shuffled_stream(epoch: tf.Tensor) -> tf.data.Dataset:
-        seed = config.seed + epoch * 2**31
-        stream = _records(files).shuffle(_SHUFFLE_BUFFER, seed=seed, reshuffle_each_iteration=False)
-        return stream.batch(config.batch_size).map(_parse(spec, config.classes), num_parallel_calls=tf.data.AUTOTUNE)
+        shuffled = _records(files).shuffle(_SHUFFLE_BUFFER, seed=config.seed + epoch * 2**31, reshuffle_each_iteration=False)
+        return _parsed(shuffled.batch(config.batch_size), spec)
 
-    epochs = tf.data.Dataset.range(config.epochs)
-    dataset = epochs.flat_map(shuffled_stream if rows is None else shuffled_in_memory)
-    return Batches(finish(dataset), steps, examples)
+    dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if rows is None else shuffled_in_memory)
+    return Batches(_finished(dataset, config, one_hot), steps, examples)
 
 
 def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, one_hot: bool = False) -> Batches:
-    """The eval split, every example once, in the files' order."""
-    files, finish = _files(patterns), _finish(config, one_hot)
+    """The eval split, every example once, in the files' order. Arguments and errors are those of `train_batches`."""
+    files = _files(patterns)
     rows = _in_memory(files, spec, config)
+    examples = _scan(files, spec, config) if rows is None else int(rows[1].shape[0])
+    steps = -(-examples // config.batch_size)
     if rows is None:
-        dataset = _records(files).batch(config.batch_size).map(_parse(spec, config.classes), num_parallel_calls=tf.data.AUTOTUNE)
-        examples = _count(files)
+        dataset = _parsed(_records(files).batch(config.batch_size), spec).apply(tf.data.experimental.assert_cardinality(steps))
     else:
-        dataset = tf.data.Dataset.from_tensor_slices(rows).batch(config.batch_size)
-        examples = int(rows[1].shape[0])
-    return Batches(finish(dataset), -(-examples // config.batch_size), examples)
+        dataset = tf.data.Dataset.range(steps).map(lambda step: (_one_batch(rows[0], step, config), _one_batch(rows[1], step, config)))
+    return Batches(_finished(dataset, config, one_hot), steps, examples)
 
 
 def _files(patterns: list[str]) -> list[str]:
@@ -74,27 +82,18 @@ def _files(patterns: list[str]) -> list[str]:
 
 
 def _records(files: list[str]) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(files, compression_type="GZIP", buffer_size=1 << 20)
+    return tf.data.TFRecordDataset(files, compression_type="GZIP", buffer_size=_READ_BUFFER)
 
 
-def _count(files: list[str]) -> int:
-    return int(_records(files).reduce(tf.constant(0, tf.int64), lambda count, _: count + 1))
-
-
-def _parse(spec: FeatureSpec, classes: int) -> Callable[[tf.Tensor], Rows]:
+def _parsed(batches: tf.data.Dataset, spec: FeatureSpec) -> tf.data.Dataset:
+    """(pixels, label) of batches of serialized examples."""
     wanted = {name: spec[name] for name in (features.PIXELS, features.TRANSFORMED_LABEL)}
 
     def parse(serialized: tf.Tensor) -> Rows:
         row = tf.io.parse_example(serialized, wanted)
-        label = row[features.TRANSFORMED_LABEL]
-        check = tf.debugging.Assert(
-            tf.reduce_all(tf.logical_and(label >= 0, label < classes)),
-            [f"Expected labels 0 to {classes - 1} (`trainer.classes: {classes}`). Received labels from", tf.reduce_min(label), "to", tf.reduce_max(label)],
-        )
-        with tf.control_dependencies([check]):
-            return row[features.PIXELS], tf.identity(label)
+        return row[features.PIXELS], row[features.TRANSFORMED_LABEL]
 
-    return parse
+    return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _in_memory(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | None:
@@ -103,25 +102,44 @@ def _in_memory(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Ro
         return None
     budget = psutil.virtual_memory().available * _SHARE_OF_FREE_MEMORY if config.cache == "auto" else float("inf")
     parts: list[Rows] = []
-    for pixels, label in _records(files).batch(_PARSE_BATCH).map(_parse(spec, config.classes), num_parallel_calls=tf.data.AUTOTUNE).prefetch(2):
+    for pixels, label in _parsed(_records(files).batch(_PARSE_BATCH), spec).prefetch(_PREFETCH):
         parts.append((pixels, label))
         budget -= pixels.shape.num_elements() * pixels.dtype.size
         if budget < 0:
             return None
-    if not parts:
-        raise DataError(f"Expected examples in {files[0]} and its {len(files) - 1} sister files. Received none.")
+    _check_labels([label for _, label in parts], files, config)
     return tf.concat([pixels for pixels, _ in parts], 0), tf.concat([label for _, label in parts], 0)
 
 
-def _gather(rows: Rows, order: tf.Tensor, start: tf.Tensor, size: int) -> Rows:
-    chosen = order[start : start + size]
+def _scan(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> int:
+    """The number of rows, from one pass that looks at the labels alone."""
+    label = {features.TRANSFORMED_LABEL: spec[features.TRANSFORMED_LABEL]}
+    parts = [row[features.TRANSFORMED_LABEL] for row in _records(files).batch(_PARSE_BATCH).map(lambda rows: tf.io.parse_example(rows, label))]
+    _check_labels(parts, files, config)
+    return sum(int(part.shape[0]) for part in parts)
+
+
+def _check_labels(parts: list[tf.Tensor], files: list[str], config: TrainerConfig) -> None:
+    if not parts:
+        raise DataError(f"Expected examples in {', '.join(files)}. Received none.")
+    low = min(int(tf.reduce_min(part)) for part in parts)
+    high = max(int(tf.reduce_max(part)) for part in parts)
+    if low < 0 or high >= config.classes:
+        raise DataError(
+            f"Expected labels from 0 to {config.classes - 1}, for `trainer.classes` is {config.classes}. Received labels from {low} to {high} "
+            f"in {files[0]}. " + (f"Set `trainer.classes: {high + 1}` if they are right." if low >= 0 else "Number the classes from 0.")
+        )
+
+
+def _one_batch(rows: tf.Tensor, step: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
+    return rows[step * config.batch_size : (step + 1) * config.batch_size]
+
+
+def _gather(rows: Rows, chosen: tf.Tensor) -> Rows:
     return tf.gather(rows[0], chosen), tf.gather(rows[1], chosen)
 
 
-def _finish(config: TrainerConfig, one_hot: bool) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    def finish(dataset: tf.data.Dataset) -> tf.data.Dataset:
-        if one_hot:
-            dataset = dataset.map(lambda pixels, label: (pixels, tf.one_hot(label, config.classes)))
-        return dataset.prefetch(_PREFETCH)
-
-    return finish
+def _finished(dataset: tf.data.Dataset, config: TrainerConfig, one_hot: bool) -> tf.data.Dataset:
+    if one_hot:
+        dataset = dataset.map(lambda pixels, label: (pixels, tf.one_hot(label, config.classes)))
+    return dataset.prefetch(_PREFETCH)

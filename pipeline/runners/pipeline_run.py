@@ -67,7 +67,7 @@ class _Observer:
         return sum(self._rows[name] for name in splits) if splits else None
 
     def _read_verdict(self, evaluation: str) -> None:
-        self._summary.metrics = verdict.metrics(evaluation)
+        self._summary.metrics = verdict.metrics(evaluation, self._config.trainer.classes)
         self._summary.bounds = verdict.bounds(evaluation, self._config.evaluator, self._config.trainer.classes)
         self._summary.reasons = [bound.reason for bound in self._summary.bounds if not bound.passed]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from serving.errors import ServingError
+from serving.terminal import say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return serve(flags)
     except ServingError as error:
-        print(f"tapeline serve: {error}", file=sys.stderr)
+        say(f"tapeline serve: {error}", sys.stderr)
         return error.exit_status
 
 
@@ -32,14 +33,25 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a model over TensorFlow Serving's gRPC and REST protocols, and follow its new versions.",
         allow_abbrev=False,
     )
-    parser.add_argument("--model_name", type=_name, default="default", metavar="NAME", help="name that clients ask for (default: %(default)s)")
     parser.add_argument(
-        "--model_base_path", type=Path, required=True, metavar="DIR", help="folder that holds the version folders (1, 2, ...); the newest is served"
+        "--model_name", type=_name, default="default", metavar="NAME", help="name that clients ask for (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model_base_path",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that holds the version folders (1, 2, ...); the newest is served",
     )
     parser.add_argument("--port", type=_port, default=8500, metavar="PORT", help="gRPC port; 0 picks a free one (default: %(default)s)")
-    parser.add_argument("--rest_api_port", type=_port, default=8501, metavar="PORT", help="REST port; 0 picks a free one (default: %(default)s)")
     parser.add_argument(
-        "--bind_address", default="127.0.0.1", metavar="ADDRESS", help="address to listen on; 0.0.0.0 for every interface (default: %(default)s)"
+        "--rest_api_port", type=_port, default=8501, metavar="PORT", help="REST port; 0 picks a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--bind_address",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on; 0.0.0.0 for every interface (default: %(default)s)",
     )
     parser.add_argument(
         "--file_system_poll_wait_seconds",
@@ -48,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="pause between two looks for new versions; 0 looks only once (default: %(default)g)",
     )
-    parser.add_argument("--grpc_max_threads", type=_threads, default=16, metavar="N", help="requests answered at a time (default: %(default)s)")
+    parser.add_argument(
+        "--grpc_max_threads", type=_threads, default=16, metavar="N", help="requests answered at a time (default: %(default)s)"
+    )
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow logs, and tracebacks")
     return parser
 

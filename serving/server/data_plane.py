@@ -1,6 +1,6 @@
 """What the server can do, apart from how it is asked: the transports turn bytes into these calls and their results into bytes.
 
-    predict:  model by name and version -> signature -> the transport reads its inputs -> run -> outputs and what was resolved
+predict:  model by name and version -> signature -> the transport reads its inputs -> run -> outputs and what was resolved
 """
 
 from collections.abc import Callable, Mapping, Sequence

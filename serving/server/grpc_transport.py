@@ -32,7 +32,9 @@ def services(plane: DataPlane) -> list[grpc.GenericRpcHandler]:
 
 def predict(plane: DataPlane, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
     """PredictionService/Predict."""
-    return _predict_response(plane.predict(_spec(request), lambda signature: _read_inputs(signature, request.inputs), request.output_filter))
+    return _predict_response(
+        plane.predict(_spec(request), lambda signature: _read_inputs(signature, request.inputs), request.output_filter)
+    )
 
 
 def get_model_status(plane: DataPlane, request: get_model_status_pb2.GetModelStatusRequest) -> get_model_status_pb2.GetModelStatusResponse:
@@ -58,11 +60,10 @@ def _behavior(message: type, answer: Callable[[DataPlane, Any], Any], plane: Dat
         try:
             return answer(plane, _parse(message, body))
         except ServingError as error:
-            code, details = grpc.StatusCode[error.code], str(error)
+            return context.abort(grpc.StatusCode[error.code], str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one answer must be that caller's INTERNAL, not a traceback on the screen
             _log.debug("request failed", exc_info=True)
-            code, details = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
-        context.abort(code, details)
+            return context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
 
     return behave
 
@@ -71,7 +72,9 @@ def _parse(message: type, body: bytes) -> Any:
     try:
         return message.FromString(body)
     except DecodeError as error:
-        raise InvalidArgumentError(f"Expected a serialized {message.DESCRIPTOR.full_name}. Received {len(body)} bytes that are none.") from error
+        raise InvalidArgumentError(
+            f"Expected a serialized {message.DESCRIPTOR.full_name}. Received {len(body)} bytes that are none."
+        ) from error
 
 
 def _serialize(response: Any) -> bytes:

@@ -3,10 +3,10 @@
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
 
 from serving.server.served_model import Event, ServedModel
 from serving.server.version_folders import find_versions, hint
+from serving.terminal import say
 
 
 class Narrator:
@@ -47,19 +47,14 @@ class Narrator:
         if self._open and first:
             self._say_serves()
         elif self._open:
-            say(f"{time.strftime('%H:%M:%S')}  {self._name} version {version} serves now", sys.stdout)
+            say(f"{time.strftime('%H:%M:%S')}  {self._name} version {version} serves now")
 
     def _say_serves(self) -> None:
-        say(f"{self._name} version {self._serving} serves: {self._where}", sys.stdout)
+        say(f"{self._name} version {self._serving} serves: {self._where}")
 
     def _failed(self, event: Event) -> None:
         meanwhile = f"version {self._serving} goes on serving, " if self._serving is not None else ""
         say(f"{self._name} version {event.version} cannot be loaded, {meanwhile}it is tried again: {_short(event.message)}", sys.stderr)
-
-
-def say(line: str, stream: TextIO) -> None:
-    """One line, at once."""
-    print(line, file=stream, flush=True)
 
 
 def _short(message: str) -> str:

@@ -1,7 +1,7 @@
 """Predict's JSON, in both of TensorFlow Serving's forms: row (`instances` -> `predictions`) and columnar (`inputs` -> `outputs`).
 
-    read_inputs(body, signature):  instances or inputs -> arrays of the signature's dtypes, nothing cast
-    write_outputs(outputs, row):   arrays -> the reply's body; names are left out when there is one output
+read_inputs(body, signature):  instances or inputs -> arrays of the signature's dtypes, nothing cast
+write_outputs(outputs, row):   arrays -> the reply's body; names are left out when there is one output
 """
 
 import base64
@@ -44,10 +44,8 @@ def is_row_format(parsed: Mapping[str, Any]) -> bool:
 
 def read_inputs(parsed: Mapping[str, Any], signature: Signature) -> dict[str, np.ndarray]:
     """Arrays by input name. Raises InvalidArgumentError."""
-    if is_row_format(parsed):
-        columns = _columns_of_rows(parsed["instances"], signature)
-    else:
-        columns = _columns(parsed["inputs"], signature)
+    row = is_row_format(parsed)
+    columns = _columns_of_rows(parsed["instances"], signature) if row else _columns(parsed["inputs"], signature)
     return {name: _array(value, signature.inputs[name].dtype) for name, value in columns.items()}
 
 

@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.busy -= 1
                 self.server.idle.notify_all()
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815 - the names that the base class looks for
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # the names that the base class looks for
 
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
@@ -123,5 +123,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
+    def log_message(self, format: str, *args: object) -> None:  # `format` is the base class's name
         _log.debug(format, *args)

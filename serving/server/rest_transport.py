@@ -1,6 +1,6 @@
 """The data plane over REST: routes, and what a ServingError becomes.
 
-    request line -> route -> DataPlane's method -> JSON; a ServingError becomes its status here and nowhere else
+request line -> route -> DataPlane's method -> JSON; a ServingError becomes its status here and nowhere else
 """
 
 import json

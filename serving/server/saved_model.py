@@ -46,10 +46,11 @@ class Signature:
         if got == wanted:
             return
         extra, missing = sorted(set(got) - set(wanted)), sorted(set(wanted) - set(got))
-        raise InvalidArgumentError(
-            f"input size does not match signature: {len(got)} != {len(wanted)} "
-            f"len({_set(got)}) != len({_set(wanted)}). Sent extra: {_set(extra)}. Missing but required: {_set(missing)}."
-        )
+        if len(got) == len(wanted):
+            problem = f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set {_set(wanted)}."
+        else:
+            problem = f"input size does not match signature: {len(got)}!={len(wanted)} len({_set(got)}) != len({_set(wanted)})."
+        raise InvalidArgumentError(f"{problem} Sent extra: {_set(extra)}. Missing but required: {_set(missing)}.")
 
     def check_dtypes(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Raises InvalidArgumentError for the first input, in the order of the graph's feeds, that would have to be cast."""
@@ -65,8 +66,7 @@ class Signature:
         for position, name in enumerate(output_filter):
             if name not in self.outputs:
                 raise InvalidArgumentError(
-                    f"output tensor alias not found in signature: {name} "
-                    f"Outputs expected to be in the set {_set(sorted(self.outputs))}."
+                    f"output tensor alias not found in signature: {name} Outputs expected to be in the set {_set(sorted(self.outputs))}."
                 )
             if name in output_filter[:position]:
                 raise InvalidArgumentError(f"duplicate output tensor alias: {name}")
@@ -125,7 +125,7 @@ class SavedModel:
 
     def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Callable[..., list[np.ndarray]]:
         # Private, but the only way to run a step without `Session.run`'s casts and checks of declared shapes.
-        return self._session._make_callable_from_options(config_pb2.CallableOptions(feed=feeds, fetch=fetches))  # noqa: SLF001
+        return self._session._make_callable_from_options(config_pb2.CallableOptions(feed=feeds, fetch=fetches))
 
 
 def _signature(name: str, definition: "tf.core.protobuf.meta_graph_pb2.SignatureDef") -> Signature:

@@ -1,6 +1,6 @@
 """Wires the server and runs it until it is told to end.
 
-    take the ports -> load TensorFlow -> load the newest version -> answer, and follow the base path -> SIGTERM or SIGINT -> drain
+take the ports -> load TensorFlow -> load the newest version -> answer, and follow the base path -> SIGTERM or SIGINT -> drain
 """
 
 import argparse
@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import grpc
 
@@ -16,6 +17,7 @@ from serving.server.ports import bind_grpc, bind_rest
 from serving.server.quiet import silence_tensorflow
 from serving.server.rest_server import RestServer
 from serving.server.shutdown import Shutdown
+from serving.terminal import say
 
 GRACE_SECONDS = 10.0
 
@@ -26,7 +28,7 @@ def serve(flags: argparse.Namespace) -> int:
     grpc_server, grpc_port = bind_grpc(flags.bind_address, flags.port, flags.grpc_max_threads)
     rest_server = bind_rest(flags.bind_address, flags.rest_api_port)
     base_path = flags.model_base_path.expanduser().absolute()
-    print(f"Loading TensorFlow, then {flags.model_name} from {base_path}", file=sys.stderr, flush=True)
+    say(f"Loading TensorFlow, then {flags.model_name} from {base_path}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
 
     from serving.server.data_plane import DataPlane  # here, because these bring TensorFlow
@@ -53,7 +55,6 @@ def serve(flags: argparse.Namespace) -> int:
     _follow(look, flags.file_system_poll_wait_seconds, shutdown)
     shutdown.asked.wait()
     _drain(grpc_server, rest_server)
-    model.close()
     return 0
 
 
@@ -63,7 +64,7 @@ def _prepare_logs(*, verbose: bool) -> None:
         silence_tensorflow()
 
 
-def _follow(look, seconds: float, shutdown: Shutdown) -> None:
+def _follow(look: Callable[[], None], seconds: float, shutdown: Shutdown) -> None:
     """Looks again every so many seconds, in a thread of its own, because loading may take long; 0 seconds: never again."""
 
     def loop() -> None:

@@ -1,7 +1,7 @@
 """One model's versions, as the server has them: loaded, leased to requests, replaced and freed.
 
-    poll():  look at the version folders -> load the newest -> then let the others go
-    lease(version):  the version that serves, held until the request is answered; the last one out of a version that is going frees it
+poll():  look at the version folders -> load the newest -> then let the others go
+lease(version):  the version that serves, held until the request is answered; the last one out of a version that is going frees it
 """
 
 import contextlib
@@ -118,11 +118,6 @@ class ServedModel:
             if number != wanted:
                 self._unload(number)
 
-    def close(self) -> None:
-        """Lets every version go; those that answer a request are freed when it is answered."""
-        for number in self._available():
-            self._unload(number)
-
     def _pick(self, version: int | None) -> int:
         available = self._available_unlocked()
         if version is None and not available:
@@ -157,7 +152,7 @@ class ServedModel:
 
     def _note_failure(self, held: _Version, files: frozenset, error: Exception) -> None:
         message = " ".join(str(error).split()) or type(error).__name__
-        is_news = held.failures == 0 or message != held.status.error_message and files != held.failed_on
+        is_news = held.failures == 0 or (message != held.status.error_message and files != held.failed_on)
         held.failures, held.failed_at, held.failed_on = held.failures + 1, self._clock(), files
         held.status = VersionStatus(held.status.version, State.END, "UNKNOWN", message)
         if is_news:

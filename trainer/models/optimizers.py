@@ -15,8 +15,8 @@ class _FusedAdamUpdate:
         step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=_local(self._momentums[index], variable).handle,
-            v=_local(self._velocities[index], variable).handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
             beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
             beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
             lr=tf.cast(learning_rate, variable.dtype),
@@ -25,12 +25,6 @@ class _FusedAdamUpdate:
             epsilon=tf.cast(self.epsilon, variable.dtype),
             grad=tf.cast(gradient, variable.dtype),
         )
-
-
-def _local(moment: keras.Variable, variable: tf.Variable) -> tf.Variable:
-    """The copy of `moment` beside `variable`, which is one replica's."""
-    value = moment.value
-    return value._get_on_device_or_primary() if hasattr(value, "_get_on_device_or_primary") else value
 
 
 @keras.saving.register_keras_serializable("tapeline")

@@ -1,0 +1,159 @@
+"""A tiny real SavedModel in as many versions as wanted, and a server in this process that serves it on free ports.
+
+A version is recognised by what it answers: its constant is added to the class.
+"""
+
+import functools
+import io
+import os
+import shutil
+import socket
+import types
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def write_version(tmp_path_factory):
+    """write_version(base_path, number, constant): puts a loadable version there, whole at once, and returns its folder."""
+    templates = tmp_path_factory.mktemp("templates")
+
+    def write(base_path: Path, number: int | str, constant: int) -> Path:
+        template = templates / str(constant)
+        if not template.exists():
+            _save_model(template, constant)
+        base_path.mkdir(parents=True, exist_ok=True)
+        copy = base_path / f"copy-of-{number}"
+        shutil.copytree(template, copy)
+        return copy.rename(base_path / str(number))
+
+    return write
+
+
+def _save_model(path: Path, constant: int) -> None:
+    import tensorflow as tf
+
+    def spec(shape, dtype):
+        return tf.TensorSpec(shape, dtype)
+
+    class Digits(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.constant = tf.Variable(constant, dtype=tf.int64)
+
+        @tf.function(input_signature=[spec([None, 28, 28, 1], tf.uint8)])
+        def predict_pixels(self, pixels):
+            flat = tf.reshape(tf.cast(pixels, tf.int64), [-1, 784])
+            classes = (flat[:, 0] + self.constant) % 10
+            return {"probabilities": tf.one_hot(classes, 10) * 0.9 + 0.01, "classes": classes}
+
+        @tf.function(input_signature=[spec([None], tf.string)])
+        def predict_image(self, image):
+            def decode(content):
+                return tf.ensure_shape(tf.io.decode_image(content, channels=1, expand_animations=False), [28, 28, 1])
+
+            return self.predict_pixels(tf.map_fn(decode, image, fn_output_signature=tf.TensorSpec([28, 28, 1], tf.uint8)))
+
+        @tf.function(input_signature=[spec([None], tf.string)])
+        def serving_default(self, examples):
+            features = tf.io.parse_example(examples, {"image/encoded": tf.io.FixedLenFeature([], tf.string)})
+            return self.predict_image(features["image/encoded"])
+
+        @tf.function(input_signature=[spec([None], tf.float32), spec([None], tf.float32)])
+        def add(self, a, b):
+            return {"sum": a + b}
+
+        @tf.function(input_signature=[spec([None], tf.string)])
+        def echo(self, text):
+            return {"text": text, "raw_bytes": text}
+
+        @tf.function(input_signature=[spec([], tf.string), spec([], tf.string)])
+        def meet(self, here, there):
+            """Opens two named pipes, one after the other: each waits until the test opens its other end."""
+            first = tf.io.read_file(here)
+            with tf.control_dependencies([first]):
+                second = tf.io.read_file(there)
+            return {"constant": self.constant + tf.cast(tf.strings.length(second), tf.int64)}
+
+    module = Digits()
+    names = ("serving_default", "predict_image", "predict_pixels", "add", "echo", "meet")
+    tf.saved_model.save(module, str(path), signatures={name: getattr(module, name) for name in names})
+
+
+@functools.cache
+def _png(first_pixel: int) -> bytes:
+    from PIL import Image
+
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[0, 0] = first_pixel
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def png():
+    """png(n): a 28 x 28 PNG that version 'constant c' puts into class (n + c) % 10."""
+    return _png
+
+
+@pytest.fixture(scope="session")
+def serve_here():
+    """serve_here(base_path, name): a served model behind both real transports in this process, polled by the test itself."""
+    from serving.server.data_plane import DataPlane
+    from serving.server.grpc_transport import services
+    from serving.server.ports import bind_grpc, bind_rest
+    from serving.server.rest_transport import answer
+    from serving.server.served_model import ServedModel
+
+    running = []
+
+    def start(base_path: Path, name: str = "digits", report=lambda event: None):
+        model = ServedModel(name, base_path, report=report)
+        plane = DataPlane({name: model})
+        grpc_server, grpc_port = bind_grpc("127.0.0.1", 0, 8)
+        rest_server = bind_rest("127.0.0.1", 0)
+        model.poll()
+        grpc_server.add_generic_rpc_handlers(services(plane))
+        grpc_server.start()
+        rest_server.start(functools.partial(answer, plane))
+        running.append((grpc_server, rest_server))
+        return types.SimpleNamespace(model=model, grpc=f"127.0.0.1:{grpc_port}", rest=f"127.0.0.1:{rest_server.server_port}")
+
+    yield start
+    for grpc_server, rest_server in running:
+        grpc_server.stop(0).wait()
+        rest_server.stop(0)
+
+
+@pytest.fixture(scope="session")
+def served(write_version, serve_here, tmp_path_factory):
+    """Version 7 (constant 3) of `digits`, served here for the tests that change nothing."""
+    base_path = tmp_path_factory.mktemp("base")
+    write_version(base_path, 7, 3)
+    return serve_here(base_path)
+
+
+@pytest.fixture
+def open_pipe(tmp_path):
+    """open_pipe(): a new named pipe; the server waits in it until the test opens the other end for writing."""
+
+    def make():
+        pipe = tmp_path / f"pipe-{len(list(tmp_path.iterdir()))}"
+        os.mkfifo(pipe)
+        return pipe
+
+    return make
+
+
+@pytest.fixture
+def free_port():
+    """A port of 127.0.0.1 on which nobody listens, held (but not listened on) while the test runs."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]

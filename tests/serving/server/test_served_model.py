@@ -1,0 +1,168 @@
+"""One model's versions on disk, loaded and let go: with real SavedModels; only the clock is the test's."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from serving.errors import NotFoundError
+from serving.server.served_model import ServedModel, State
+
+PIXELS = {"pixels": np.zeros((1, 28, 28, 1), np.uint8)}
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def base(tmp_path):
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def model(base, events, clock):
+    return ServedModel("digits", base, report=events.append, clock=clock)
+
+
+def answer(model, version=None):
+    """(version, class) of a black image: the class is the version's constant."""
+    with model.lease(version) as (number, loaded):
+        return number, call(loaded)
+
+
+def call(loaded):
+    return int(loaded.run(loaded.signature("predict_pixels"), PIXELS)["classes"][0])
+
+
+def told(events):
+    return [(event.kind, event.version) for event in events]
+
+
+def test_the_newest_by_number_is_served_not_the_last_by_name(model, base, write_version):
+    write_version(base, 9, 1)
+    write_version(base, "0010", 2)
+    model.poll()
+    assert answer(model) == (10, 2)
+
+
+def test_a_missing_or_empty_base_path_waits_for_the_first_version(model, base, write_version):
+    model.poll()
+    with pytest.raises(NotFoundError, match=r"^Servable not found for request: Latest\(digits\)$"):
+        answer(model)
+    with pytest.raises(NotFoundError, match="^Could not find any versions of model digits$"):
+        model.statuses()
+    base.mkdir()
+    model.poll()
+    write_version(base, 1, 1)
+    model.poll()
+    assert answer(model) == (1, 1)
+
+
+def test_a_request_in_flight_finishes_on_the_version_it_began_with(model, base, events, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    with model.lease() as (number, loaded):
+        write_version(base, 2, 2)
+        model.poll()
+        assert answer(model) == (2, 2)
+        assert (number, call(loaded)) == (1, 1)
+        assert [(status.version, status.state) for status in model.statuses()] == [(2, State.AVAILABLE), (1, State.UNLOADING)]
+    assert [(status.version, status.state) for status in model.statuses()] == [(2, State.AVAILABLE), (1, State.END)]
+    assert told(events) == [("available", 1), ("available", 2), ("unloaded", 1)]
+    with pytest.raises(NotFoundError, match=r"^Servable not found for request: Specific\(digits, 1\)$"):
+        answer(model, 1)
+
+
+def test_a_corrupt_version_leaves_the_old_one_serving_and_is_reported_once(model, base, events, clock, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    (base / "2").mkdir()
+    (base / "2" / "saved_model.pb").write_bytes(b"not a model")
+    for clock.now in (0.0, 100.0, 200.0):
+        model.poll()
+    assert answer(model) == (1, 1)
+    assert told(events) == [("available", 1), ("failed", 2)]
+    newest = model.statuses(2)[0]
+    assert (newest.state, newest.error_code) == (State.END, "UNKNOWN")
+    assert "saved_model.pb" in newest.error_message
+
+
+def test_a_version_that_is_still_being_copied_is_tried_again_as_its_files_change(model, base, write_version, tmp_path):
+    write_version(base, 1, 1)
+    model.poll()
+    whole = write_version(tmp_path / "elsewhere", 2, 2)
+    (base / "2").mkdir()
+    for part in ("saved_model.pb", "fingerprint.pb", "assets", "variables"):
+        source = whole / part
+        if source.is_dir():
+            (base / "2" / part).mkdir()
+        elif source.exists():
+            shutil.copy(source, base / "2" / part)
+        model.poll()
+        assert answer(model) == (1, 1)
+    for part in sorted((whole / "variables").iterdir()):
+        target = base / "2" / "variables" / part.name
+        target.write_bytes(part.read_bytes()[:-1])
+        model.poll()
+        assert answer(model) == (1, 1)
+        target.write_bytes(part.read_bytes())
+    model.poll()
+    assert answer(model) == (2, 2)
+
+
+def test_unchanged_files_that_failed_are_tried_again_after_one_then_two_then_four_seconds(base, clock):
+    attempts = []
+
+    def load(path):
+        attempts.append(clock.now)
+        raise OSError("no room")
+
+    (base / "1").mkdir(parents=True)
+    model = ServedModel("digits", base, load=load, clock=clock)
+    for tenth in range(80):
+        clock.now = tenth / 10
+        model.poll()
+    assert attempts == [0.0, 1.0, 3.0, 7.0]
+
+
+def test_removing_the_newest_rolls_back_and_removing_all_unloads(model, base, write_version):
+    write_version(base, 1, 1)
+    write_version(base, 2, 2)
+    model.poll()
+    shutil.rmtree(base / "2")
+    model.poll()
+    assert answer(model) == (1, 1)
+    shutil.rmtree(base / "1")
+    model.poll()
+    with pytest.raises(NotFoundError, match="Latest"):
+        answer(model)
+
+
+def test_a_base_path_that_vanishes_keeps_what_is_loaded(model, base, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    shutil.rmtree(base)
+    model.poll()
+    assert answer(model) == (1, 1)
+
+
+def test_the_status_of_an_unknown_version_is_not_found(model, base, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    with pytest.raises(NotFoundError, match="^Could not find version 5 of model digits$"):
+        model.statuses(5)

@@ -1,0 +1,50 @@
+"""Version folders are integers compared as numbers, and a wrong base path is explained."""
+
+import pytest
+
+from serving.server.version_folders import find_versions, fingerprint, hint
+
+
+def test_only_integers_are_versions_and_leading_zeros_do_not_count(tmp_path):
+    for name in ("2", "0000010", "0", "tmp-3", "3.tmp", "-4", "٣", "beam-temp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "99").write_text("a file, no folder")
+    assert sorted(find_versions(tmp_path)) == [0, 2, 10]
+    assert find_versions(tmp_path)[10].name == "0000010"
+
+
+def test_a_missing_base_path_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        find_versions(tmp_path / "none")
+
+
+def test_the_only_model_below_is_what_was_probably_meant(tmp_path):
+    (tmp_path / "digits" / "1").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    assert hint(tmp_path) == f"did you mean --model_base_path {tmp_path}/digits?"
+
+
+def test_several_models_below_are_named(tmp_path):
+    (tmp_path / "digits" / "1").mkdir(parents=True)
+    (tmp_path / "mnist" / "1").mkdir(parents=True)
+    assert hint(tmp_path) == "it holds models: digits, mnist; name one of them in --model_base_path"
+
+
+def test_a_version_itself_points_to_its_parent(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").touch()
+    assert hint(tmp_path / "1") == f"it is a version itself; did you mean --model_base_path {tmp_path}?"
+
+
+def test_missing_and_empty_folders_say_so(tmp_path):
+    assert hint(tmp_path / "none") == "the folder does not exist yet"
+    assert hint(tmp_path) == "it has no folder named by a number yet"
+
+
+def test_a_fingerprint_changes_with_every_copied_byte(tmp_path):
+    (tmp_path / "variables").mkdir()
+    before = fingerprint(tmp_path)
+    (tmp_path / "variables" / "data").write_bytes(b"1")
+    first = fingerprint(tmp_path)
+    (tmp_path / "variables" / "data").write_bytes(b"12")
+    assert len({before, first, fingerprint(tmp_path)}) == 3

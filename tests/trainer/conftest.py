@@ -1,0 +1,118 @@
+"""Scikit-learn's digits through the real TensorFlow Transform, once a session: the artifacts that TFX would hand to the trainer."""
+
+import functools
+import pathlib
+from typing import NamedTuple
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform.beam as tft_beam
+from google.protobuf import text_format
+from sklearn.datasets import load_digits
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx_bsl.coders import example_coder
+from tfx_bsl.public import tfxio
+
+from trainer import features, preprocessing
+from trainer.config import PreprocessingConfig, TrainerConfig
+
+# `mirrored` is tried on two logical CPUs, which must be there before TensorFlow first looks at its devices.
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+ROWS = {"train": slice(0, 299), "eval": slice(299, 400)}  # odd, so that two replicas share a batch unevenly
+_SCHEMA = text_format.Parse(
+    "".join(
+        f'feature {{ name: "{name}" type: {kind} presence {{ min_fraction: 1 min_count: 1 }} shape {{ dim {{ size: 1 }} }} }}'
+        for name, kind in ((features.IMAGE, "BYTES"), (features.IMAGE_FORMAT, "BYTES"), (features.LABEL, "INT"))
+    ),
+    schema_pb2.Schema(),
+)
+
+
+class Artifacts(NamedTuple):
+    """A split data set before and after Transform."""
+
+    images: np.ndarray  # uint8 (rows, 8, 8, channels)
+    labels: np.ndarray  # int64 (rows,)
+    raw: list[bytes]  # serialized tf.Examples, rows
+    pngs: list[bytes]
+    graph_path: str
+    config: PreprocessingConfig
+
+    def files(self, split):
+        return [f"{self.graph_path}/examples/Split-{split}/*"]
+
+    def fn_args(self, folder, **trainer):
+        return FnArgs(
+            train_files=self.files("train"),
+            eval_files=self.files("eval"),
+            transform_graph_path=self.graph_path,
+            serving_model_dir=str(folder / "serving_model"),
+            model_run_dir=str(folder / "model_run"),
+            custom_config={"trainer": TrainerConfig(**trainer).to_json(), "preprocessing": self.config.to_json()},
+        )
+
+
+def to_example(png, label):
+    feature = {
+        features.IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+        features.IMAGE_FORMAT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
+        features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def run_transform(folder: pathlib.Path, images, labels, config) -> Artifacts:
+    """What TFX's Transform does, in TFX's layout: analyze the train split, transform every split."""
+    pngs = [tf.io.encode_png(image).numpy() for image in images]
+    raw = [to_example(png, int(label)) for png, label in zip(pngs, labels, strict=True)]
+    for split, rows in ROWS.items():
+        with tf.io.TFRecordWriter(str(folder / f"raw-{split}.gz"), "GZIP") as file:
+            for row in raw[rows]:
+                file.write(row)
+    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config={"preprocessing": config.to_json(), "trainer": "{}"})
+    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
+        source = {split: tfxio.TFExampleRecord(str(folder / f"raw-{split}.gz"), schema=_SCHEMA) for split in ROWS}
+        data = {split: (pipeline | f"Read[{split}]" >> io.BeamSource(), io.TensorAdapterConfig()) for split, io in source.items()}
+        transform_fn = data["train"] | tft_beam.AnalyzeDataset(preprocess)
+        _ = transform_fn | tft_beam.WriteTransformFn(str(folder))
+        for split in ROWS:
+            batches, metadata = (data[split], transform_fn) | f"Transform[{split}]" >> tft_beam.TransformDataset(output_record_batches=True)
+            _ = (
+                batches
+                | f"Encode[{split}]" >> beam.FlatMap(_encode, beam.pvalue.AsSingleton(metadata.deferred_metadata))
+                | f"Write[{split}]"
+                >> beam.io.WriteToTFRecord(str(folder / f"examples/Split-{split}/transformed_examples"), file_name_suffix=".gz", num_shards=2)
+            )
+    (folder / "metadata").mkdir()
+    (folder / "metadata/schema.pbtxt").write_text(text_format.MessageToString(_SCHEMA))
+    return Artifacts(images, labels, raw, pngs, str(folder), config)
+
+
+def _encode(batch, metadata):
+    return example_coder.RecordBatchToExamplesEncoder(metadata.schema).encode(batch[0])
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """(uint8 (400, 8, 8, 1), int64 (400,)) of the bundled digits."""
+    data = load_digits()
+    return np.round(data.images[:400, ..., np.newaxis] * (255 / 16)).astype(np.uint8), data.target[:400].astype(np.int64)
+
+
+@pytest.fixture(scope="session")
+def scaled(digits, tmp_path_factory) -> Artifacts:
+    """Grey digits, `normalize: scale`."""
+    return run_transform(tmp_path_factory.mktemp("scaled"), *digits, PreprocessingConfig(image_size=(8, 8)))
+
+
+@pytest.fixture(scope="session")
+def standardized(digits, tmp_path_factory) -> Artifacts:
+    """Coloured digits, each channel with a mean and a variance of its own, `normalize: standardize`."""
+    grey, labels = digits
+    images = np.concatenate([grey, 255 - grey // 2, grey // 4], axis=-1)
+    config = PreprocessingConfig(image_size=(8, 8), channels=3, normalize="standardize")
+    return run_transform(tmp_path_factory.mktemp("standardized"), images, labels, config)

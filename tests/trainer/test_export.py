@@ -1,0 +1,108 @@
+"""The SavedModel that a run leaves: its signatures say what the model in this process says."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from tests.trainer.conftest import ROWS
+
+from trainer import export, features, fit, gradient_tape
+from trainer.config import TrainerConfig
+from trainer.models import build_model
+from trainer.run import run
+
+
+@pytest.fixture(scope="module", params=["scaled", "standardized"])
+def served(request, tmp_path_factory):
+    """(artifacts, the exported model's signatures, the model in this process)."""
+    artifacts = request.getfixturevalue(request.param)
+    model = build_model(TrainerConfig(seed=3), artifacts.images.shape[1:])
+    folder = str(tmp_path_factory.mktemp("served"))
+    export.export(model, tft.TFTransformOutput(artifacts.graph_path), folder)
+    return artifacts, tf.saved_model.load(folder).signatures, model
+
+
+def inputs(artifacts, rows):
+    return {
+        "serving_default": {"examples": tf.constant(artifacts.raw[rows], tf.string)},
+        "predict_image": {"image": tf.constant(artifacts.pngs[rows], tf.string)},
+        "predict_pixels": {"pixels": tf.constant(artifacts.images[rows])},
+    }
+
+
+def expected(artifacts, model, rows):
+    """What the model makes of the pixels, normalized here once more, by NumPy."""
+    pixels = artifacts.images.astype(np.float64)
+    if artifacts.config.normalize == "scale":
+        pixels = pixels / 255
+    else:
+        train = pixels[ROWS["train"]]
+        pixels = (pixels - train.mean((0, 1, 2))) / train.std((0, 1, 2))
+    return tf.nn.softmax(model(pixels[rows].astype(np.float32), training=False)).numpy()
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "predict_image", "predict_pixels"])
+@pytest.mark.parametrize("rows", [slice(299, 400), slice(5, 6)], ids=["many", "one"])
+def test_every_signature_predicts_what_the_model_predicts(served, signature, rows):
+    artifacts, signatures, model = served
+    received = signatures[signature](**inputs(artifacts, rows)[signature])
+    wanted = expected(artifacts, model, rows)
+    np.testing.assert_allclose(received["probabilities"], wanted, atol=1e-5)
+    np.testing.assert_array_equal(received["classes"], wanted.argmax(axis=1))
+    assert (received["probabilities"].dtype, received["classes"].dtype) == (tf.float32, tf.int64)
+
+
+def test_the_signatures_agree_bit_by_bit(served):
+    artifacts, signatures, _ = served
+    examples, image, pixels = (signatures[name](**value)["probabilities"] for name, value in inputs(artifacts, slice(0, 64)).items())
+    np.testing.assert_array_equal(examples, image)
+    np.testing.assert_array_equal(examples, pixels)
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "predict_image", "predict_pixels"])
+def test_no_rows_give_no_predictions(served, signature):
+    artifacts, signatures, _ = served
+    received = signatures[signature](**inputs(artifacts, slice(0, 0))[signature])
+    assert (received["probabilities"].shape, received["classes"].shape) == ((0, 10), (0,))
+
+
+def test_pixels_of_another_size_are_resized_as_a_file_of_them_is(served):
+    artifacts, signatures, _ = served
+    large = np.kron(artifacts.images[:4], np.ones((1, 3, 2, 1), np.uint8))
+    files = tf.stack([tf.io.encode_png(image) for image in large])
+    np.testing.assert_array_equal(
+        signatures["predict_pixels"](pixels=tf.constant(large))["probabilities"], signatures["predict_image"](image=files)["probabilities"]
+    )
+
+
+def test_jpeg_files_are_answered(served):
+    artifacts, signatures, _ = served
+    files = tf.stack([tf.io.encode_jpeg(image, quality=100) for image in artifacts.images[:8]])
+    pngs = inputs(artifacts, slice(0, 8))["predict_image"]
+    received, wanted = signatures["predict_image"](image=files), signatures["predict_image"](**pngs)
+    np.testing.assert_allclose(received["probabilities"], wanted["probabilities"], atol=0.2)
+
+
+def test_callers_need_no_feature_but_the_image(served):
+    artifacts, signatures, _ = served
+    bytes_list = tf.train.Feature(bytes_list=tf.train.BytesList(value=[artifacts.pngs[0]]))
+    bare = tf.train.Example(features=tf.train.Features(feature={features.IMAGE: bytes_list})).SerializeToString()
+    both = signatures["serving_default"](examples=tf.constant([bare, artifacts.raw[0]]))["probabilities"].numpy()
+    np.testing.assert_array_equal(both[0], both[1])
+
+
+def test_what_is_no_image_is_refused_in_words(served):
+    artifacts, signatures, _ = served
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Expected `image/encoded` to hold a PNG or JPEG file"):
+        signatures["predict_image"](image=tf.constant([artifacts.pngs[0], b"hello"]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image/encoded"):
+        signatures["serving_default"](examples=tf.constant([tf.train.Example().SerializeToString()]))
+
+
+@pytest.mark.parametrize(("loop", "strategy"), [(fit, "one_device"), (gradient_tape, "mirrored")], ids=["fit", "gradient_tape"])
+def test_run_fn_trains_and_exports_the_best_weights(scaled, tmp_path, loop, strategy):
+    history = run(scaled.fn_args(tmp_path, epochs=4, strategy=strategy, learning_rate=0.01), loop.train).history
+    signature = tf.saved_model.load(str(tmp_path / "serving_model")).signatures["serving_default"]
+    classes = signature(examples=tf.constant(scaled.raw[ROWS["eval"]]))["classes"].numpy()
+    best = int(np.argmin(history["val_loss"]))
+    np.testing.assert_allclose((classes == scaled.labels[ROWS["eval"]]).mean(), history["val_accuracy"][best], atol=1e-6)

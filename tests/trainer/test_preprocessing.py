@@ -1,0 +1,93 @@
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from PIL import Image
+from tests.trainer.conftest import ROWS
+
+from trainer import features, preprocessing
+
+
+def transformed(artifacts, split):
+    spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
+    files = sorted(tf.io.gfile.glob(artifacts.files(split)))
+    rows = [row for file in files for row in tf.data.TFRecordDataset(file, "GZIP").as_numpy_iterator()]
+    parsed = tf.io.parse_example(rows, spec)
+    return parsed[features.PIXELS].numpy(), parsed[features.TRANSFORMED_LABEL].numpy()
+
+
+def in_one_order(pixels, labels):
+    order = np.lexsort([*pixels.reshape(len(pixels), -1).T, labels])
+    return pixels[order], labels[order]
+
+
+@pytest.mark.parametrize("split", ROWS)
+def test_scale_divides_every_pixel_by_255_and_keeps_every_row_and_label(scaled, split):
+    expected = scaled.images[ROWS[split]] / np.float32(255), scaled.labels[ROWS[split]]
+    for received, wanted in zip(in_one_order(*transformed(scaled, split)), in_one_order(*expected), strict=True):
+        np.testing.assert_array_equal(received, wanted)
+
+
+@pytest.mark.parametrize("split", ROWS)
+def test_standardize_uses_each_channels_mean_and_deviation_of_the_training_split_alone(standardized, split):
+    train = standardized.images[ROWS["train"]].astype(np.float64)
+    expected = (standardized.images[ROWS[split]] - train.mean((0, 1, 2))) / train.std((0, 1, 2))
+    received, _ = transformed(standardized, split)
+    np.testing.assert_allclose(np.sort(received, axis=0), np.sort(expected, axis=0), atol=1e-5)
+
+
+def test_the_transformed_features_have_static_shapes(standardized):
+    spec = tft.TFTransformOutput(standardized.graph_path).transformed_feature_spec()
+    assert spec[features.PIXELS].shape == [8, 8, 3]
+    assert spec[features.PIXELS].dtype == tf.float32
+    assert spec[features.TRANSFORMED_LABEL].shape == []
+    assert spec[features.TRANSFORMED_LABEL].dtype == tf.int64
+
+
+def test_an_image_of_the_models_size_keeps_every_bit(scaled):
+    np.testing.assert_array_equal(preprocessing.decode_images(tf.constant(scaled.pngs), (8, 8), 1), scaled.images)
+
+
+def test_images_of_other_sizes_are_resized_each_on_its_own():
+    halves = np.zeros((20, 12, 1), np.uint8)
+    halves[:, 6:] = 255
+    small = np.full((3, 5, 1), 77, np.uint8)
+    files = tf.stack([tf.io.encode_png(halves), tf.io.encode_png(small)])
+    first, second = preprocessing.decode_images(files, (8, 8), 1).numpy()
+    assert (first[:, :3] == 0).all()
+    assert (first[:, 5:] == 255).all()
+    assert (second == 77).all()
+
+
+def test_jpeg_is_accepted_beside_png_and_grey_becomes_rgb():
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 120, np.uint8)).save(file, "JPEG")
+    png = tf.io.encode_png(np.full((8, 8, 1), 120, np.uint8)).numpy()
+    pixels = preprocessing.decode_images(tf.constant([file.getvalue(), png]), (8, 8), 3).numpy()
+    np.testing.assert_allclose(pixels, np.full((2, 8, 8, 3), 120), atol=1)
+
+
+def test_sparse_and_dense_features_give_the_same(scaled):
+    custom_config = {"preprocessing": scaled.config.to_json()}
+    image, label = tf.constant(scaled.pngs[:3])[:, tf.newaxis], tf.constant(scaled.labels[:3])[:, tf.newaxis]
+    dense = preprocessing.preprocessing_fn({features.IMAGE: image, features.LABEL: label}, custom_config)
+    sparse = preprocessing.preprocessing_fn(
+        {features.IMAGE: tf.sparse.from_dense(image), features.LABEL: tf.SparseTensor([[0, 0], [1, 0], [2, 0]], label[:, 0], [3, 1])}, custom_config
+    )
+    for name in dense:
+        np.testing.assert_array_equal(dense[name], sparse[name])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (b"GIF89a", r"Expected `image/encoded` to hold a PNG or JPEG file in every row"),
+        (b"", r"Expected `image/encoded` to hold a PNG or JPEG file in every row"),
+        (b"\x89PNG\r\n\x1a\n", r"(?i)png"),
+    ],
+)
+def test_a_row_that_is_no_image_is_refused_in_words(scaled, row, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        preprocessing.decode_images(tf.constant([scaled.pngs[0], row]), (8, 8), 1)

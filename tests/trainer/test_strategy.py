@@ -1,0 +1,26 @@
+import pytest
+import tensorflow as tf
+
+from trainer.config import TrainerConfig
+from trainer.errors import ConfigError
+from trainer.strategy import NAMES, make_strategy
+
+
+def test_every_name_that_the_config_allows_makes_a_strategy():
+    assert set(TrainerConfig.model_json_schema()["properties"]["strategy"]["enum"]) == set(NAMES)
+    for name in NAMES:
+        assert isinstance(make_strategy(name), tf.distribute.Strategy)
+
+
+def test_auto_is_one_replica_where_there_are_not_several_gpus():
+    assert make_strategy("auto").num_replicas_in_sync == max(1, len(tf.config.list_logical_devices("GPU")))
+
+
+def test_mirrored_takes_every_logical_cpu_where_there_is_no_gpu():
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    assert make_strategy("mirrored").num_replicas_in_sync == len(devices)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one():
+    with pytest.raises(ConfigError, match=r"Expected `trainer.strategy` to be one of .*Received: 'miror'\. Did you mean 'mirrored'\?"):
+        make_strategy("miror")
