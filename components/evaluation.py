@@ -17,7 +17,7 @@ def eval_config(config: EvaluatorConfig, classes: int) -> tfma.EvalConfig:
     per_class = tfma.SlicingSpec(feature_keys=[features.LABEL])
     return tfma.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL),
+            tfma.ModelSpec(name="candidate", signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL),
             tfma.ModelSpec(name="baseline", is_baseline=True, signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL),
         ],
         slicing_specs=[tfma.SlicingSpec(), per_class],

@@ -28,6 +28,7 @@ def train(
     callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`."""
+    _build_metrics(model, strategy, train_batches)
     train_epoch = _over_batches(_train_step(model, strategy), strategy)
     eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
@@ -50,6 +51,12 @@ def train(
             break
     driver.on_train_end(logs)
     return model.history
+
+
+def _build_metrics(model: keras.Model, strategy: tf.distribute.Strategy, batches: Batches) -> None:
+    """Has the metrics make their variables, which Keras leaves to the first batch, but must not happen inside the epoch's `tf.function`."""
+    x, y = (tf.zeros((1, *part.shape[1:]), part.dtype) for part in batches.dataset.element_spec)
+    strategy.run(lambda: model.compute_metrics(x, y, model(x, training=False)))
 
 
 def _train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:

@@ -14,13 +14,12 @@ from typing import IO
 
 import numpy as np
 
+from components.example_gen import raw_files
 from components.example_gen.labelled_images import Chunk, Part
-from trainer.errors import ConfigError, DataError
+from trainer.errors import DataError
 
 IMAGES_MAGIC = 0x00000803  # 0x08 is uint8, 0x03 the number of dimensions
 LABELS_MAGIC = 0x00000801
-TRAIN_PREFIXES = ("train",)
-TEST_PREFIXES = ("t10k", "test")
 _COPY_BYTES = 1 << 20
 
 
@@ -45,47 +44,8 @@ def open_parts(folder: str) -> list[Part]:
       ConfigError: the folder or a file is missing.
       DataError: a wrong magic number, a truncated or overlong file, or counts that differ; names file and offset.
     """
-    pairs = find_files(folder)
+    pairs = raw_files.find_idx(folder)
     return [_open_part(images, labels, split) for split, images, labels in pairs]
-
-
-def find_files(folder: str) -> list[tuple[str | None, Path, Path]]:
-    """(official split or None, image file, label file) of each pair in `folder`.
-
-    Raises:
-      ConfigError: the folder or one of a pair is missing.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise ConfigError(f"Expected `data.path` to be a folder of IDX files. Received: '{root}', which is not a folder.")
-    pairs: list[tuple[str | None, Path, Path]] = []
-    for split, prefixes in ((None, TRAIN_PREFIXES), ("test", TEST_PREFIXES)):
-        images, labels = _find(root, prefixes, "images", 3), _find(root, prefixes, "labels", 1)
-        if images is None and labels is None and split == "test":
-            continue
-        for found, kind, dims in ((images, "images", 3), (labels, "labels", 1)):
-            if found is None:
-                raise ConfigError(
-                    f"Expected `data.path` to hold {prefixes[0]}-{kind}-idx{dims}-ubyte, gzipped or not. Received: '{root}' with {_listing(root)}."
-                )
-        assert images is not None and labels is not None  # the loop above has refused the rest
-        pairs.append((split, images, labels))
-    return pairs
-
-
-def _find(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> Path | None:
-    for prefix in prefixes:
-        for separator in "-.":  # unpacked files keep the dot of the name inside the gzip header
-            for suffix in ("", ".gz"):
-                path = root / f"{prefix}-{kind}{separator}idx{dims}-ubyte{suffix}"
-                if path.is_file():
-                    return path
-    return None
-
-
-def _listing(root: Path) -> str:
-    names = sorted(path.name for path in root.iterdir())
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "") if names else "no files"
 
 
 def _open_part(images: Path, labels: Path, split: str | None) -> Part:

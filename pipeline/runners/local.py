@@ -4,6 +4,7 @@ hold the root -> silence the libraries -> launch node by node -> read the gate's
 """
 
 import os
+import re
 import time
 import traceback
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from components.example_gen import source
+from components.example_gen import download, raw_files
 from pipeline.config import PipelineConfig
 from pipeline.runners.progress import Progress
 from pipeline.runners.quiet import output_to_log
@@ -20,6 +21,7 @@ from pipeline.workspace import Workspace
 from trainer.errors import AnomaliesError, TapelineError
 
 EPOCHS_VARIABLE = "TAPELINE_PROGRESS"
+_EXCEPTION = re.compile(r"^[\w.]*(Error|Exception)\b.*: ")
 
 
 def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False) -> Summary:
@@ -29,9 +31,10 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
       ConfigError: before anything is run: the data is not there, or the root cannot be written.
     """
     started = time.monotonic()
+    config = _with_data(config)
+    fingerprint = raw_files.fingerprint(config.data)
     workspace = Workspace(root)
     with workspace.use() as log:
-        fingerprint = source.fingerprint(config.data)
         with output_to_log(log, verbose) as (out, err):
             terminal = err if as_json else out
             summary = _run(config, workspace, fingerprint, terminal)
@@ -39,6 +42,14 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
             summary.log = str(log)
             print_summary(Console(file=terminal, highlight=False), summary, config.name)
     return summary
+
+
+def _with_data(config: PipelineConfig) -> PipelineConfig:
+    """`config` with `data.path`, after the download that it asks for where none is given."""
+    if config.data.path or not config.data.download:
+        return config
+    path = str(download.fetch(config.data.download))
+    return config.model_copy(update={"data": config.data.model_copy(update={"path": path})})
 
 
 def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, terminal: TextIO) -> Summary:
@@ -68,4 +79,5 @@ def _one_line(error: BaseException, component: str) -> str:
     if isinstance(error, KeyboardInterrupt):
         return f"{component} was interrupted. Run the same command again: finished components are taken from the cache."
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    return f"{component}: {type(error).__name__}: {lines[-1]}"
+    inner = [line for line in lines if _EXCEPTION.match(line)]  # Beam's errors are whole tracebacks, the cause last
+    return f"{component}: {inner[-1] if inner else f'{type(error).__name__}: {lines[0]}'}"

@@ -30,7 +30,7 @@ def sorted_rows(pixels, labels):
 def test_every_epoch_has_every_example_once_in_a_new_order(scaled, cache):
     batches = make(scaled, "train", cache=cache)
     pixels, labels = rows_of(batches)
-    expected = sorted_rows(scaled.images[ROWS["train"]] / np.float32(255), scaled.labels[ROWS["train"]])
+    expected = sorted_rows(scaled.images[ROWS["train"]].astype(np.float32) / 255, scaled.labels[ROWS["train"]])
     assert (batches.examples, batches.steps, len(labels)) == (299, 5, 2 * 299)
     assert sorted_rows(pixels[:299], labels[:299]) == expected
     assert sorted_rows(pixels[299:], labels[299:]) == expected
@@ -48,7 +48,7 @@ def test_the_seed_alone_decides_the_order(scaled, cache):
 def test_eval_sees_every_example_once(scaled, cache):
     batches = make(scaled, "eval", cache=cache)
     assert (batches.examples, batches.steps, int(batches.dataset.cardinality())) == (101, 2, 2)
-    assert sorted_rows(*rows_of(batches)) == sorted_rows(scaled.images[ROWS["eval"]] / np.float32(255), scaled.labels[ROWS["eval"]])
+    assert sorted_rows(*rows_of(batches)) == sorted_rows(scaled.images[ROWS["eval"]].astype(np.float32) / 255, scaled.labels[ROWS["eval"]])
 
 
 def test_auto_streams_what_does_not_fit_into_a_quarter_of_the_free_memory(scaled, monkeypatch):

@@ -25,7 +25,7 @@ def in_one_order(pixels, labels):
 
 @pytest.mark.parametrize("split", ROWS)
 def test_scale_divides_every_pixel_by_255_and_keeps_every_row_and_label(scaled, split):
-    expected = scaled.images[ROWS[split]] / np.float32(255), scaled.labels[ROWS[split]]
+    expected = scaled.images[ROWS[split]].astype(np.float32) / 255, scaled.labels[ROWS[split]]
     for received, wanted in zip(in_one_order(*transformed(scaled, split)), in_one_order(*expected), strict=True):
         np.testing.assert_array_equal(received, wanted)
 
@@ -35,7 +35,7 @@ def test_standardize_uses_each_channels_mean_and_deviation_of_the_training_split
     train = standardized.images[ROWS["train"]].astype(np.float64)
     expected = (standardized.images[ROWS[split]] - train.mean((0, 1, 2))) / train.std((0, 1, 2))
     received, _ = transformed(standardized, split)
-    np.testing.assert_allclose(np.sort(received, axis=0), np.sort(expected, axis=0), atol=1e-5)
+    np.testing.assert_allclose(np.sort(received, axis=0), np.sort(expected, axis=0), atol=1e-4)
 
 
 def test_the_transformed_features_have_static_shapes(standardized):

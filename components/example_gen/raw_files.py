@@ -1,0 +1,66 @@
+"""Which raw files a config names, and a digest of them; found without reading a row, so that a wrong path is told at once."""
+
+import hashlib
+from pathlib import Path
+
+from components.example_gen.config import DataConfig
+from trainer.errors import ConfigError
+
+_TRAIN_PREFIXES = ("train",)
+_TEST_PREFIXES = ("t10k", "test")
+
+
+def fingerprint(config: DataConfig) -> str:
+    """A digest of the data's content, so that changed data at the same path is never answered from a cache."""
+    digest = hashlib.sha256(config.format.encode())
+    for path in files(config):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def files(config: DataConfig) -> list[Path]:
+    """The raw files that will be read, none for bundled data."""
+    if config.format == "digits":
+        return []
+    return [path for _, images, labels in find_idx(config.path or "") for path in (images, labels)]
+
+
+def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:
+    """(official split or None, image file, label file) of each pair in `folder`.
+
+    Raises:
+      ConfigError: the folder or one of a pair is missing.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise ConfigError(f"Expected `data.path` to be a folder of IDX files. Received: '{root}', which is not a folder.")
+    pairs: list[tuple[str | None, Path, Path]] = []
+    for split, prefixes in ((None, _TRAIN_PREFIXES), ("test", _TEST_PREFIXES)):
+        images, labels = _find(root, prefixes, "images", 3), _find(root, prefixes, "labels", 1)
+        if images is None and labels is None and split == "test":
+            continue
+        for found, kind, dims in ((images, "images", 3), (labels, "labels", 1)):
+            if found is None:
+                raise ConfigError(
+                    f"Expected `data.path` to hold {prefixes[0]}-{kind}-idx{dims}-ubyte, gzipped or not. Received: '{root}' with {_listing(root)}."
+                )
+        assert images is not None and labels is not None  # the loop above has refused the rest
+        pairs.append((split, images, labels))
+    return pairs
+
+
+def _find(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> Path | None:
+    for prefix in prefixes:
+        for separator in "-.":  # unpacked files keep the dot of the name inside the gzip header
+            for suffix in ("", ".gz"):
+                path = root / f"{prefix}-{kind}{separator}idx{dims}-ubyte{suffix}"
+                if path.is_file():
+                    return path
+    return None
+
+
+def _listing(root: Path) -> str:
+    names = sorted(path.name for path in root.iterdir())
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "") if names else "no files"
