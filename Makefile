@@ -4,7 +4,7 @@ SHELL := /bin/sh
 CONFIG ?= configs/digits.yaml
 BIN := .venv/bin
 export TF_USE_LEGACY_KERAS := 0
-export PYTHON
+export PYTHON ARGS
 
 .PHONY: help
 help: ## list the targets
@@ -27,7 +27,7 @@ test-all: env ## run every test that needs neither a GPU nor a cluster
 	@$(BIN)/python -m pytest -m "not gpu and not cluster" $(ARGS)
 
 .PHONY: test-next
-test-next: ## prove TFX 1.21 in a Debian 13 root (Linux, as root, with debootstrap)
+test-next: ## prove the TFX that this machine does not use, in a Debian root (Linux, as root, with debootstrap)
 	@scripts/test_next.sh
 
 .PHONY: check

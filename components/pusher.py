@@ -81,8 +81,10 @@ def model_digest(model: Path) -> str:
 
 def remove_unfinished(base: Path) -> None:
     """Removes what a killed push of this machine left behind; a push that is still under way keeps its folder."""
-    for path in base.glob(f"{_STAGING_PREFIX}{socket.gethostname()}-*"):
-        if not psutil.pid_exists(int(path.name.rpartition("-")[2])):
+    mine = f"{_STAGING_PREFIX}{socket.gethostname()}-"
+    for path in base.iterdir():
+        process = path.name.removeprefix(mine)
+        if path.name.startswith(mine) and process.isdecimal() and not psutil.pid_exists(int(process)):
             shutil.rmtree(path)
 
 

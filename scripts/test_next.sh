@@ -3,9 +3,9 @@
 #
 #   root = debootstrap, once (.tools/roots/SUITE); Python 3.11 goes in, where Debian has none: this machine's, copied
 #   the checkout is copied in, beside an empty home; of this machine it gets uv's cache, the certificates, the index settings
-#   there: make test, make run (digits to pushed), tapeline doctor
+#   there: make test, make run (digits to pushed), tapeline doctor; with ARGS (pytest's) only make test
 #
-# Everything happens in a mount namespace of its own: the mounts end with the process, however it ends, and nothing outside sees them.
+# Everything happens in namespaces of its own: mounts and processes end with this script, however it ends, and nothing outside sees the mounts.
 # Exit status 77: skipped, there is no such root to be had here. TEST_NEXT_SUITE=trixie|bookworm and DEBIAN_MIRROR choose otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,8 +19,8 @@ enter_namespace() {
     [[ $(uname -s) == Linux ]] || skip "a Debian root needs Linux."
     [[ $(id -u) == 0 ]] || skip "a Debian root needs root. Next: sudo make test-next."
     command -v debootstrap >/dev/null || skip "debootstrap is missing. Next: apt-get install debootstrap."
-    unshare --mount true 2>/dev/null || skip "mounting is not allowed here, as in most containers."
-    IN_NAMESPACE=1 exec unshare --mount --propagation private "$0" "$@"
+    unshare --mount --pid --fork true 2>/dev/null || skip "mounting is not allowed here, as in most containers."
+    IN_NAMESPACE=1 exec unshare --mount --propagation private --pid --fork --kill-child "$0" "$@"
 }
 
 make_root() { # make_root ROOT SUITE
@@ -81,7 +81,7 @@ keep_index_settings() { # drops every variable but these; an index in pip's own 
     for name in $(compgen -e); do
         case $name in
             PIP_INDEX_URL | PIP_TRUSTED_HOST | UV_DEFAULT_INDEX | UV_INDEX_URL | UV_INDEX | UV_EXTRA_INDEX_URL) ;;
-            http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | ALL_PROXY | all_proxy | TERM) ;;
+            http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | ALL_PROXY | all_proxy | TERM | ARGS) ;;
             *) unset "$name" 2>/dev/null || true ;;
         esac
     done
@@ -103,10 +103,11 @@ copy_settings "$root"
 copy_checkout "$root"
 mount_all "$root" "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"
 keep_index_settings "$python"
-chroot "$root" /bin/sh -euc '
+timeout --foreground 20m chroot "$root" /bin/sh -euc '
     cd /srv/tapeline
     echo "test-next: $(. /etc/os-release; echo "$PRETTY_NAME"), $(ldd --version | head -n 1)"
     make test
+    [ -z "${ARGS:-}" ] || exit 0
     make run
     .venv/bin/tapeline doctor'
 echo "test-next: passed"

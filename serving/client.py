@@ -154,7 +154,8 @@ class Client:
             raise self._error(error) from error
 
     def _error(self, error: grpc.RpcError) -> ServingError:
-        if error.code() == grpc.StatusCode.UNAVAILABLE:
+        # A request that reaches a server in the moment it shuts down may be CANCELLED by gRPC; this client waits for all it sends.
+        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
             return UnavailableError(
                 f"No server answers at {self.address}. Start one: tapeline serve --model_name {self.model_name}; or name another address."
             )

@@ -43,7 +43,7 @@ def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:
 
 
 def _best_weights(model_run_dir: str) -> str:
-    return os.path.join(model_run_dir, "best.weights.h5")
+    return f"{model_run_dir}/best.weights.h5"  # TFX may hand over a URL, which `pathlib` would break
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -41,7 +41,9 @@ class TrainerConfig(Settings):
     loss: Literal["sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy"] = Field(
         "sparse_categorical_crossentropy", description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it."
     )
-    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses.")
+    label_smoothing: float = Field(
+        0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses."
+    )
     metrics: list[Literal["accuracy", "top_3_accuracy", "top_5_accuracy"]] = Field(
         ["accuracy"], description="Metrics shown for every epoch; the gate's own are the evaluator's."
     )
@@ -51,5 +53,6 @@ class TrainerConfig(Settings):
         "auto", description="`auto`: `mirrored` where there are several GPUs, else one device, a GPU where there is one."
     )
     cache: Literal["auto", "memory", "none"] = Field(
-        "auto", description="Keep transformed examples in memory: `auto` does where they fit a quarter of the free memory, `none` streams them."
+        "auto",
+        description="Keep transformed examples in memory: `auto` does where they fit a quarter of the free memory, `none` streams them.",
     )

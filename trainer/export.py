@@ -50,7 +50,9 @@ class ServedModel(tf.Module):
         return {
             "serving_default": self.predict_examples.get_concrete_function(tf.TensorSpec((None,), tf.string, "examples")),
             "predict_image": self.predict_image.get_concrete_function(tf.TensorSpec((None,), tf.string, "image")),
-            "predict_pixels": self.predict_pixels.get_concrete_function(tf.TensorSpec((None, None, None, self._channels), tf.uint8, "pixels")),
+            "predict_pixels": self.predict_pixels.get_concrete_function(
+                tf.TensorSpec((None, None, None, self._channels), tf.uint8, "pixels")
+            ),
         }
 
     def _predict(self, pixels: tf.Tensor) -> Prediction:
@@ -75,7 +77,10 @@ class ServedModel(tf.Module):
         images = [tf.io.encode_png(tf.fill((*self._size, self._channels), tf.cast(value, tf.uint8))) for value in range(_LEVELS)]
         pixels = self._pixels(self._as_raw_feature(tf.stack(images)))
         table = pixels[:, 0, 0, :]
-        tf.debugging.assert_equal(pixels, tf.broadcast_to(table[:, tf.newaxis, tf.newaxis, :], tf.shape(pixels)), "the place of a pixel matters")
+        message = (
+            "Expected `preprocessing_fn` to normalize a pixel by its value and channel alone. Received one where its place matters too."
+        )
+        tf.debugging.assert_equal(pixels, tf.broadcast_to(table[:, tf.newaxis, tf.newaxis, :], tf.shape(pixels)), message)
         return table
 
 

@@ -19,7 +19,8 @@ def train(
     callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`. The model knows its strategy: it was built under the scope."""
-    model.steps_per_execution = train_batches.steps  # an epoch is one call into TensorFlow; the results are those of single steps
+    if strategy.num_replicas_in_sync == 1:  # several replicas: Keras 3.15 fails at more than one step ("must feed a value for placeholder")
+        model.steps_per_execution = train_batches.steps  # an epoch is one call into TensorFlow, with the results of single steps
     return model.fit(
         train_batches.dataset,
         epochs=config.epochs,

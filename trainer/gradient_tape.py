@@ -33,7 +33,9 @@ def train(
     eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
     eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
-    driver = keras.callbacks.CallbackList(callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0)
+    driver = keras.callbacks.CallbackList(
+        callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0
+    )
     model.stop_training = False
     logs: dict[str, Any] = {}
     driver.on_train_begin()

@@ -77,7 +77,8 @@ def _files(patterns: list[str]) -> list[str]:
     """The files in one order, whatever order the file system lists them in."""
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
     if not files:
-        raise DataError(f"Expected files of transformed examples at {', '.join(patterns)}. Received no match. Run Transform with `materialize=True`.")
+        where = ", ".join(patterns)
+        raise DataError(f"Expected files of transformed examples at {where}. Received no match. Run Transform with `materialize=True`.")
     return files
 
 
@@ -113,8 +114,9 @@ def _in_memory(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Ro
 
 def _scan(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> int:
     """The number of rows, from one pass that looks at the labels alone."""
-    label = {features.TRANSFORMED_LABEL: spec[features.TRANSFORMED_LABEL]}
-    parts = [row[features.TRANSFORMED_LABEL] for row in _records(files).batch(_PARSE_BATCH).map(lambda rows: tf.io.parse_example(rows, label))]
+    name = features.TRANSFORMED_LABEL
+    labels = _records(files).batch(_PARSE_BATCH).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
+    parts = list(labels)
     _check_labels(parts, files, config)
     return sum(int(part.shape[0]) for part in parts)
 
@@ -126,8 +128,9 @@ def _check_labels(parts: list[tf.Tensor], files: list[str], config: TrainerConfi
     high = max(int(tf.reduce_max(part)) for part in parts)
     if low < 0 or high >= config.classes:
         raise DataError(
-            f"Expected labels from 0 to {config.classes - 1}, for `trainer.classes` is {config.classes}. Received labels from {low} to {high} "
-            f"in {files[0]}. " + (f"Set `trainer.classes: {high + 1}` if they are right." if low >= 0 else "Number the classes from 0.")
+            f"Expected labels from 0 to {config.classes - 1}, for `trainer.classes` is {config.classes}. "
+            f"Received labels from {low} to {high} in {files[0]}. "
+            + (f"Set `trainer.classes: {high + 1}` if they are right." if low >= 0 else "Number the classes from 0.")
         )
 
 

@@ -47,7 +47,10 @@ def decode_images(encoded: tf.Tensor, size: tuple[int, int], channels: int) -> t
     unknown = tf.boolean_mask(encoded, tf.logical_not(known))
     check = tf.debugging.Assert(
         tf.reduce_all(known),
-        [f"Expected `{features.IMAGE}` to hold a PNG or JPEG file in every row. Received rows with neither, of so many bytes:", tf.strings.length(unknown)],
+        [
+            f"Expected `{features.IMAGE}` to hold a PNG or JPEG file in every row. Received others, of so many bytes:",
+            tf.strings.length(unknown),
+        ],
     )
 
     def decode(file: tf.Tensor) -> tf.Tensor:
@@ -74,6 +77,6 @@ def _normalize(pixels: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
     """float32 of the same shape; a value depends on nothing but its pixel and channel, which `trainer.export` relies on."""
     values = tf.cast(pixels, tf.float32)
     if config.normalize == "scale":
-        return values / 255.0
+        return values * (1 / 255)  # not `/ 255`: TensorFlow's optimizer may turn that into this, and every graph must agree to the bit
     by_channel = tf.reshape(values, (-1, config.channels))
     return tf.reshape(tft.scale_to_z_score(by_channel, elementwise=True), tf.shape(values))

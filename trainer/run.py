@@ -51,12 +51,30 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     train_data = train_batches(fn_args.train_files, spec, config, one_hot_labels(config))
     eval_data = eval_batches(fn_args.eval_files, spec, config, one_hot_labels(config))
     strategy = make_strategy(config.strategy)
+    _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
         model = build_model(config, tuple(spec[features.PIXELS].shape))
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
     export(model, graph, fn_args.serving_model_dir)
     return history
+
+
+def _check_shares(config: TrainerConfig, strategy: tf.distribute.Strategy, *splits: Batches) -> None:
+    """Replicas share each full batch evenly, and there is one: Keras takes the shapes from the first batch."""
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        near = -(-config.batch_size // replicas) * replicas
+        raise ConfigError(
+            f"Expected `trainer.batch_size` to be a multiple of {replicas}, the number of replicas. "
+            f"Received: {config.batch_size}. Try {near}."
+        )
+    fewest = min(split.examples for split in splits)
+    if replicas > 1 and fewest < config.batch_size:
+        raise ConfigError(
+            f"Expected at least `trainer.batch_size` ({config.batch_size}) examples in the train and eval splits, for {replicas} replicas "
+            f"share a batch. Received {fewest}. Try a smaller `trainer.batch_size` or `trainer.strategy: one_device`."
+        )
 
 
 def _config(custom_config: dict[str, Any] | None) -> TrainerConfig:

@@ -6,6 +6,7 @@ find the files -> check headers and lengths -> read images and labels side by si
 import dataclasses
 import functools
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ class Header:
 
     @property
     def item_bytes(self) -> int:
-        return int(np.prod(self.shape[1:], dtype=np.int64))
+        return math.prod(self.shape[1:])  # not NumPy's: a broken header's sizes overflow int64
 
 
 def open_parts(folder: str) -> list[Part]:

@@ -20,7 +20,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def write_version(tmp_path_factory):
-    """write_version(base_path, number, constant): puts a loadable version there, whole at once, and returns its folder."""
+    """Called with base path, number and constant it puts a loadable version there, whole at once, and returns its folder."""
     templates = tmp_path_factory.mktemp("templates")
 
     def write(base_path: Path, number: int | str, constant: int) -> Path:
@@ -74,11 +74,10 @@ def _save_model(path: Path, constant: int) -> None:
 
         @tf.function(input_signature=[spec([], tf.string), spec([], tf.string)])
         def meet(self, here, there):
-            """Opens two named pipes, one after the other: each waits until the test opens its other end."""
-            first = tf.io.read_file(here)
-            with tf.control_dependencies([first]):
-                second = tf.io.read_file(there)
-            return {"constant": self.constant + tf.cast(tf.strings.length(second), tf.int64)}
+            """Writes into two named pipes, one after the other: each waits until the test opens it for reading."""
+            tf.io.write_file(here, "in flight")
+            tf.io.write_file(there, "answered")
+            return {"constant": tf.identity(self.constant)}
 
     module = Digits()
     names = ("serving_default", "predict_image", "predict_pixels", "add", "echo", "meet")
@@ -98,13 +97,13 @@ def _png(first_pixel: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def png():
-    """png(n): a 28 x 28 PNG that version 'constant c' puts into class (n + c) % 10."""
+    """Called with n: a 28 x 28 PNG that version 'constant c' puts into class (n + c) % 10."""
     return _png
 
 
 @pytest.fixture(scope="session")
 def serve_here():
-    """serve_here(base_path, name): a served model behind both real transports in this process, polled by the test itself."""
+    """Called with a base path: a served model behind both real transports in this process, polled by the test itself."""
     from serving.server.data_plane import DataPlane
     from serving.server.grpc_transport import services
     from serving.server.ports import bind_grpc, bind_rest
@@ -137,18 +136,6 @@ def served(write_version, serve_here, tmp_path_factory):
     base_path = tmp_path_factory.mktemp("base")
     write_version(base_path, 7, 3)
     return serve_here(base_path)
-
-
-@pytest.fixture
-def open_pipe(tmp_path):
-    """open_pipe(): a new named pipe; the server waits in it until the test opens the other end for writing."""
-
-    def make():
-        pipe = tmp_path / f"pipe-{len(list(tmp_path.iterdir()))}"
-        os.mkfifo(pipe)
-        return pipe
-
-    return make
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from serving import prediction_pb2
 from serving.errors import InvalidArgumentError, UnimplementedError
 from serving.tensors import read_tensor, write_tensor
 
-DTYPES = "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool".split()
+DTYPES = ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
 
 
 @pytest.mark.parametrize("typed", [True, False], ids=["typed", "bytes"])

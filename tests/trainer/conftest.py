@@ -85,7 +85,9 @@ def run_transform(folder: pathlib.Path, images, labels, config) -> Artifacts:
                 batches
                 | f"Encode[{split}]" >> beam.FlatMap(_encode, beam.pvalue.AsSingleton(metadata.deferred_metadata))
                 | f"Write[{split}]"
-                >> beam.io.WriteToTFRecord(str(folder / f"examples/Split-{split}/transformed_examples"), file_name_suffix=".gz", num_shards=2)
+                >> beam.io.WriteToTFRecord(
+                    str(folder / f"examples/Split-{split}/transformed_examples"), file_name_suffix=".gz", num_shards=2
+                )
             )
     (folder / "metadata").mkdir()
     (folder / "metadata/schema.pbtxt").write_text(text_format.MessageToString(_SCHEMA))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from tests.trainer.conftest import ROWS
 
+from tests.trainer.conftest import ROWS
 from trainer import export, features, fit, gradient_tape
 from trainer.config import TrainerConfig
 from trainer.models import build_model
@@ -101,7 +101,7 @@ def test_what_is_no_image_is_refused_in_words(served):
 
 @pytest.mark.parametrize(("loop", "strategy"), [(fit, "one_device"), (gradient_tape, "mirrored")], ids=["fit", "gradient_tape"])
 def test_run_fn_trains_and_exports_the_best_weights(scaled, tmp_path, loop, strategy):
-    history = run(scaled.fn_args(tmp_path, epochs=4, strategy=strategy, learning_rate=0.01), loop.train).history
+    history = run(scaled.fn_args(tmp_path, epochs=2, strategy=strategy, learning_rate=0.01), loop.train).history
     signature = tf.saved_model.load(str(tmp_path / "serving_model")).signatures["serving_default"]
     classes = signature(examples=tf.constant(scaled.raw[ROWS["eval"]]))["classes"].numpy()
     best = int(np.argmin(history["val_loss"]))

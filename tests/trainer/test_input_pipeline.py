@@ -1,9 +1,11 @@
+"""Batches out of Transform's artifacts, in memory and streamed."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from tests.trainer.conftest import ROWS
 
+from tests.trainer.conftest import ROWS
 from trainer.config import TrainerConfig
 from trainer.errors import DataError
 from trainer.input_pipeline import eval_batches, train_batches
@@ -23,14 +25,19 @@ def rows_of(batches):
 
 
 def sorted_rows(pixels, labels):
-    return sorted((*row.ravel().tolist(), label) for row, label in zip(pixels, labels, strict=True))
+    levels = np.round(pixels * 255).astype(int)
+    return sorted((*row.ravel().tolist(), label) for row, label in zip(levels, labels, strict=True))
+
+
+def raw_rows(artifacts, split):
+    return sorted_rows(artifacts.images[ROWS[split]] / 255, artifacts.labels[ROWS[split]])
 
 
 @pytest.mark.parametrize("cache", CACHES)
 def test_every_epoch_has_every_example_once_in_a_new_order(scaled, cache):
     batches = make(scaled, "train", cache=cache)
     pixels, labels = rows_of(batches)
-    expected = sorted_rows(scaled.images[ROWS["train"]].astype(np.float32) / 255, scaled.labels[ROWS["train"]])
+    expected = raw_rows(scaled, "train")
     assert (batches.examples, batches.steps, len(labels)) == (299, 5, 2 * 299)
     assert sorted_rows(pixels[:299], labels[:299]) == expected
     assert sorted_rows(pixels[299:], labels[299:]) == expected
@@ -48,7 +55,7 @@ def test_the_seed_alone_decides_the_order(scaled, cache):
 def test_eval_sees_every_example_once(scaled, cache):
     batches = make(scaled, "eval", cache=cache)
     assert (batches.examples, batches.steps, int(batches.dataset.cardinality())) == (101, 2, 2)
-    assert sorted_rows(*rows_of(batches)) == sorted_rows(scaled.images[ROWS["eval"]].astype(np.float32) / 255, scaled.labels[ROWS["eval"]])
+    assert sorted_rows(*rows_of(batches)) == raw_rows(scaled, "eval")
 
 
 def test_auto_streams_what_does_not_fit_into_a_quarter_of_the_free_memory(scaled, monkeypatch):

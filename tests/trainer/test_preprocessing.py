@@ -1,3 +1,5 @@
+"""What Transform makes of raw images."""
+
 import io
 
 import numpy as np
@@ -5,8 +7,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
-from tests.trainer.conftest import ROWS
 
+from tests.trainer.conftest import ROWS
 from trainer import features, preprocessing
 
 
@@ -25,9 +27,11 @@ def in_one_order(pixels, labels):
 
 @pytest.mark.parametrize("split", ROWS)
 def test_scale_divides_every_pixel_by_255_and_keeps_every_row_and_label(scaled, split):
-    expected = scaled.images[ROWS[split]].astype(np.float32) / 255, scaled.labels[ROWS[split]]
-    for received, wanted in zip(in_one_order(*transformed(scaled, split)), in_one_order(*expected), strict=True):
-        np.testing.assert_array_equal(received, wanted)
+    pixels, labels = in_one_order(*transformed(scaled, split))
+    images, wanted_labels = in_one_order(scaled.images[ROWS[split]], scaled.labels[ROWS[split]])
+    np.testing.assert_allclose(pixels, images / 255, rtol=2e-7)
+    np.testing.assert_array_equal(labels, wanted_labels)
+    assert (pixels.min(), pixels.max()) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("split", ROWS)
@@ -74,7 +78,8 @@ def test_sparse_and_dense_features_give_the_same(scaled):
     image, label = tf.constant(scaled.pngs[:3])[:, tf.newaxis], tf.constant(scaled.labels[:3])[:, tf.newaxis]
     dense = preprocessing.preprocessing_fn({features.IMAGE: image, features.LABEL: label}, custom_config)
     sparse = preprocessing.preprocessing_fn(
-        {features.IMAGE: tf.sparse.from_dense(image), features.LABEL: tf.SparseTensor([[0, 0], [1, 0], [2, 0]], label[:, 0], [3, 1])}, custom_config
+        {features.IMAGE: tf.sparse.from_dense(image), features.LABEL: tf.SparseTensor([[0, 0], [1, 0], [2, 0]], label[:, 0], [3, 1])},
+        custom_config,
     )
     for name in dense:
         np.testing.assert_array_equal(dense[name], sparse[name])

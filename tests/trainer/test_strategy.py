@@ -1,3 +1,5 @@
+"""Strategies by name."""
+
 import pytest
 import tensorflow as tf
 

@@ -28,7 +28,8 @@ def build_model(config: TrainerConfig, image_shape: tuple[int, int, int]) -> ker
     """
     keras.utils.set_random_seed(config.seed)
     model = importlib.import_module(f"trainer.models.{config.model}").build(image_shape, config.classes, config.dropout)
-    model.compile(optimizer=make_optimizer(config), loss=_loss(config), metrics=[_metric(name, config) for name in config.metrics], jit_compile=False)
+    metrics = [_metric(name, config) for name in config.metrics]
+    model.compile(optimizer=make_optimizer(config), loss=_loss(config), metrics=metrics, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 

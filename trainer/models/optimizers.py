@@ -7,7 +7,7 @@ from trainer.config import TrainerConfig
 
 
 class _FusedAdamUpdate:
-    """Keras's Adam step as the kernel `ResourceApplyAdam`, where Keras runs a dozen small ones: a step of a small model is a fifth quicker."""
+    """Keras's Adam step as the one kernel `ResourceApplyAdam`, where Keras runs a dozen: those weigh in a small model's step."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """Moves `variable` and its two moments by one step, in place."""

@@ -127,9 +127,13 @@ REFUSALS = {
         "INVALID_ARGUMENT",
         "duplicate output tensor alias: text",
     ),
-    "shape": (request("predict_pixels", pixels=np.zeros((1, 27, 28, 1), np.uint8)), "INVALID_ARGUMENT", "Input to reshape is a tensor with 756"),
+    "shape": (
+        request("predict_pixels", pixels=np.zeros((1, 27, 28, 1), np.uint8)),
+        "INVALID_ARGUMENT",
+        "Input to reshape is a tensor with 756",
+    ),
     "no image": (request("predict_image", image=[b"text"]), "INVALID_ARGUMENT", "Unknown image file format"),
-    "no example": (request(examples=[b"junk"]), "INVALID_ARGUMENT", "Could not parse example input"),
+    "no example": (request(examples=[b"a"]), "INVALID_ARGUMENT", "Could not parse example input"),
 }
 
 
@@ -190,36 +194,37 @@ def test_no_request_fails_or_goes_back_while_versions_come_some_of_them_corrupt(
     base_path = tmp_path / "base"
     write_version(base_path, 1, 1)
     served = serve_here(base_path)
-    done, failures, seen = threading.Event(), [], [[], [], []]
-    answered = [threading.Semaphore(0) for _ in seen]
+    done, failures, seen, news = threading.Event(), [], [[], [], []], threading.Condition()
 
-    def caller(mine, signal):
+    def caller(mine):
         with grpc.insecure_channel(served.grpc) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             message = request("predict_pixels", pixels=np.zeros((1, 28, 28, 1), np.uint8))
-            while not done.is_set():
+            while not done.is_set() and not failures:
                 try:
                     reply = stub.Predict(message, timeout=20)
+                    mine.append((reply.model_spec.version.value, reply.outputs["classes"].int64_val[0]))
                 except grpc.RpcError as error:
                     failures.append(error)
-                    return
-                finally:
-                    signal.release()
-                mine.append((reply.model_spec.version.value, reply.outputs["classes"].int64_val[0]))
+                with news:
+                    news.notify_all()
 
-    threads = [threading.Thread(target=caller, args=pair) for pair in zip(seen, answered, strict=True)]
+    def wait_until_all_have_seen(version):
+        with news:
+            assert news.wait_for(lambda: failures or all(mine and mine[-1][0] == version for mine in seen), timeout=60)
+
+    threads = [threading.Thread(target=caller, args=(mine,)) for mine in seen]
     for thread in threads:
         thread.start()
     for version in range(2, 8):
         if version % 3 == 0:
             (base_path / str(version)).mkdir()
             (base_path / str(version) / "saved_model.pb").write_bytes(b"corrupt")
+            served.model.poll()
         else:
             write_version(base_path, version, version % 4)
-        served.model.poll()
-        for signal in answered:  # every caller has been answered since the switch
-            for _ in range(3):
-                signal.acquire(timeout=20)
+            served.model.poll()
+            wait_until_all_have_seen(version)
     done.set()
     for thread in threads:
         thread.join()
@@ -227,5 +232,5 @@ def test_no_request_fails_or_goes_back_while_versions_come_some_of_them_corrupt(
     for mine in seen:
         versions = [version for version, _ in mine]
         assert versions == sorted(versions)
-        assert {version: class_ for version, class_ in mine}.items() <= {1: 1, 2: 2, 4: 0, 5: 1, 7: 3}.items()
+        assert dict(mine).items() <= {1: 1, 2: 2, 4: 0, 5: 1, 7: 3}.items()
         assert versions[-1] == 7

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def call(served):
-    """call(method, path, body): (status, parsed JSON)."""
+    """Called with method, path and body it gives (status, parsed JSON)."""
     connection = http.client.HTTPConnection(served.rest, timeout=20)
 
     def request(method, path, body=None, **headers):
@@ -47,7 +47,7 @@ def test_rows_and_columns_answer_in_the_form_that_was_asked(predict, png):
     status, rows = predict(signature_name="predict_image", instances=[b64(png(0)), b64(png(1))])
     assert status == 200
     assert [row["classes"] for row in rows["predictions"]] == [3, 4]
-    assert rows["predictions"][0]["probabilities"][3] == 0.91
+    assert rows["predictions"][0]["probabilities"][3] == pytest.approx(0.91)
     status, columns = predict(signature_name="predict_image", inputs={"image": [b64(png(0)), b64(png(1))]})
     assert status == 200
     assert columns["outputs"]["classes"] == [3, 4]
@@ -87,7 +87,12 @@ def test_a_connection_is_kept_alive_after_an_error(call):
 REFUSALS = {
     "unknown model": ("other:predict", {"instances": [1]}, 404, "Servable not found for request: Latest(other)"),
     "unknown signature": ("digits:predict", {"signature_name": "n", "instances": [1]}, 400, 'Serving signature key "n" not found.'),
-    "signature is no string": ("digits:predict", {"signature_name": 1, "instances": [1]}, 400, "'signature_name' key must be a string value."),
+    "signature is no string": (
+        "digits:predict",
+        {"signature_name": 1, "instances": [1]},
+        400,
+        "'signature_name' key must be a string value.",
+    ),
     "no JSON": ("digits:predict", b"{", 400, "JSON Parse error: "),
     "empty": ("digits:predict", b"", 400, "JSON Parse error: The document is empty"),
     "not UTF-8": ("digits:predict", b"\xff\xfe\xff", 400, "JSON Parse error: "),
@@ -100,24 +105,54 @@ REFUSALS = {
     "no rows": ("digits:predict", {"instances": []}, 400, "No values in 'instances' array"),
     "mixed rows": ("digits:predict", {"instances": [{"examples": "x"}, "y"]}, 400, "Expecting object but got list at item 1 of input list"),
     "row's key": ("digits:predict", {"instances": [{"example": "x"}]}, 400, "keys must be equal to: examples"),
-    "plain rows, two inputs": ("digits:predict", {"signature_name": "add", "instances": [1]}, 400, "instances is a plain list, but expecting list"),
-    "plain column, two inputs": ("digits:predict", {"signature_name": "add", "inputs": [1]}, 400, "inputs is a plain value/list, but expecting"),
-    "missing column": ("digits:predict", {"signature_name": "add", "inputs": {"a": [1]}}, 400, "Missing named input: b in 'inputs' object."),
+    "plain rows, two inputs": (
+        "digits:predict",
+        {"signature_name": "add", "instances": [1]},
+        400,
+        "instances is a plain list, but expecting list",
+    ),
+    "plain column, two inputs": (
+        "digits:predict",
+        {"signature_name": "add", "inputs": [1]},
+        400,
+        "inputs is a plain value/list, but expecting",
+    ),
+    "missing column": (
+        "digits:predict",
+        {"signature_name": "add", "inputs": {"a": [1]}},
+        400,
+        "Missing named input: b in 'inputs' object.",
+    ),
     "string for float": (
         "digits:predict",
         {"signature_name": "add", "inputs": {"a": ["1"], "b": [1]}},
         400,
         'JSON Value: "1" Type: String is not of expected type: float',
     ),
-    "bool for float": ("digits:predict", {"signature_name": "add", "inputs": {"a": [True], "b": [1]}}, 400, "is not of expected type: float"),
+    "bool for float": (
+        "digits:predict",
+        {"signature_name": "add", "inputs": {"a": [True], "b": [1]}},
+        400,
+        "is not of expected type: float",
+    ),
     "float for int": ("digits:predict", {"signature_name": "predict_pixels", "inputs": [[1.0]]}, 400, "is not of expected type: uint8"),
     "int out of range": ("digits:predict", {"signature_name": "predict_pixels", "inputs": [[256]]}, 400, "is not of expected type: uint8"),
     "float32 overflow": ("digits:predict", {"signature_name": "add", "inputs": {"a": [1e39], "b": [1]}}, 400, "without loss of precision"),
     "number for string": ("digits:predict", {"inputs": [1]}, 400, "JSON Value: 1 Type: Number is not of expected type: string"),
     "not base64": ("digits:predict", {"inputs": [{"b64": "%"}]}, 400, "Unable to base64 decode"),
-    "ragged": ("digits:predict", {"signature_name": "predict_pixels", "inputs": [[1], [1, 2]]}, 400, "Encountered list at unexpected size: 2"),
+    "ragged": (
+        "digits:predict",
+        {"signature_name": "predict_pixels", "inputs": [[1], [1, 2]]},
+        400,
+        "Encountered list at unexpected size: 2",
+    ),
     "uneven depth": ("digits:predict", {"signature_name": "predict_pixels", "inputs": [[1], 1]}, 400, "found at incorrect level"),
-    "list among values": ("digits:predict", {"signature_name": "predict_pixels", "inputs": [1, [1]]}, 400, "Encountered list at unexpected level"),
+    "list among values": (
+        "digits:predict",
+        {"signature_name": "predict_pixels", "inputs": [1, [1]]},
+        400,
+        "Encountered list at unexpected level",
+    ),
     "no batch": ("digits:predict", {"signature_name": "meet", "instances": [1]}, 400, "as multiple input tensors required"),
 }
 

@@ -12,6 +12,8 @@ PIXELS = {"pixels": np.zeros((1, 28, 28, 1), np.uint8)}
 
 
 class Clock:
+    """Seconds that only the test moves."""
+
     def __init__(self):
         self.now = 0.0
 
@@ -64,7 +66,7 @@ def test_a_missing_or_empty_base_path_waits_for_the_first_version(model, base, w
     model.poll()
     with pytest.raises(NotFoundError, match=r"^Servable not found for request: Latest\(digits\)$"):
         answer(model)
-    with pytest.raises(NotFoundError, match="^Could not find any versions of model digits$"):
+    with pytest.raises(NotFoundError, match=r"^Could not find any versions of model digits$"):
         model.statuses()
     base.mkdir()
     model.poll()
@@ -164,5 +166,5 @@ def test_a_base_path_that_vanishes_keeps_what_is_loaded(model, base, write_versi
 def test_the_status_of_an_unknown_version_is_not_found(model, base, write_version):
     write_version(base, 1, 1)
     model.poll()
-    with pytest.raises(NotFoundError, match="^Could not find version 5 of model digits$"):
+    with pytest.raises(NotFoundError, match=r"^Could not find version 5 of model digits$"):
         model.statuses(5)

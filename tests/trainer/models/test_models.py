@@ -1,3 +1,5 @@
+"""The models, what they are compiled with, and the optimizers."""
+
 import keras
 import numpy as np
 import pytest

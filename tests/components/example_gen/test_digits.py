@@ -1,0 +1,16 @@
+"""The bundled digits as 8-bit images."""
+
+import numpy as np
+
+from components.example_gen import digits
+
+
+def test_all_1797_digits_are_8_by_8_bytes_that_use_the_whole_range():
+    [part] = digits.open_parts()
+    chunks = list(part.chunks(1000))
+    images, labels = np.concatenate([chunk.images for chunk in chunks]), np.concatenate([chunk.labels for chunk in chunks])
+    assert [len(chunk.images) for chunk in chunks] == [1000, 797]
+    assert (part.rows, part.split, images.shape, images.dtype, labels.dtype) == (1797, None, (1797, 8, 8), np.uint8, np.int64)
+    assert (images.min(), images.max()) == (0, 255)
+    assert len(np.unique(images)) == 17  # the 17 greys of the original stay apart
+    assert sorted(set(labels.tolist())) == list(range(10))

@@ -1,0 +1,152 @@
+"""The ingestion component, through Beam for real: TFRecords of tf.Examples in three splits."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.types import standard_artifacts
+
+from components.example_gen import executor, split
+from components.example_gen.component import ImageExampleGen
+from components.example_gen.config import DataConfig, SplitsConfig
+from pipeline.runners.observed_dag_runner import ObservedDagRunner
+from pipeline.runners.pipeline_run import BEAM_ARGS
+from trainer import features
+from trainer.errors import DataError
+
+ROWS, TEST_ROWS = 60, 7
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, write_idx, images, labels):
+    """60 training rows, 7 official test rows."""
+    folder = write_idx(tmp_path_factory.mktemp("raw"), images(ROWS), labels(ROWS))
+    return write_idx(folder, images(TEST_ROWS, seed=1), labels(TEST_ROWS), "t10k")
+
+
+@pytest.fixture(scope="module")
+def ingest(beam_context):
+    """ingest(data, folder): runs the executor, and returns its Examples artifact."""
+
+    def run(data, folder):
+        artifact = standard_artifacts.Examples()
+        artifact.uri = str(folder / "examples")
+        executor.Executor(beam_context(folder)).Do({}, {"examples": [artifact]}, {"data": data.to_json()})
+        return artifact
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def ingested(ingest, folder, tmp_path_factory):
+    return ingest(DataConfig(format="idx", path=str(folder), splits=SplitsConfig(train=2, eval=1)), tmp_path_factory.mktemp("ingested"))
+
+
+def rows_of(artifact, name):
+    files = sorted(str(path) for path in Path(artifact.uri, f"Split-{name}").iterdir())
+    return [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(files, "GZIP")]
+
+
+def values(row):
+    return {name: list(getattr(feature, feature.WhichOneof("kind")).value) for name, feature in row.features.feature.items()}
+
+
+def digests(folder):
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_row_has_the_fields_usual_features_and_its_png_decodes_to_the_very_pixels(ingested, images, labels):
+    rows = [values(row) for row in rows_of(ingested, "test")]
+    assert len(rows) == TEST_ROWS
+    for row, image, label in zip(rows, images(TEST_ROWS, seed=1), labels(TEST_ROWS), strict=True):
+        png = row.pop("image/encoded")[0]
+        np.testing.assert_array_equal(tf.io.decode_png(png).numpy()[..., 0], image)
+        assert row == {"image/format": [b"png"], "image/height": [4], "image/width": [3], "image/class/label": [label]}
+
+
+def test_every_row_is_in_the_split_that_its_hash_says_in_the_original_order(ingested, images):
+    names = split.assign(images(ROWS), SplitsConfig(train=2, eval=1), has_official_test=True)
+    for name in ("train", "eval"):
+        received = [tf.io.decode_png(values(row)[features.IMAGE][0]).numpy()[..., 0] for row in rows_of(ingested, name)]
+        np.testing.assert_array_equal(received, images(ROWS)[names == name])
+
+
+def test_the_artifact_names_its_splits_and_counts_their_rows(ingested):
+    counts = {name: ingested.get_int_custom_property(f"rows_{name}") for name in split.SPLITS}
+    assert counts == {name: len(rows_of(ingested, name)) for name in split.SPLITS}
+    assert counts["train"] + counts["eval"] == ROWS
+    assert ingested.split_names == '["train","eval","test"]'
+
+
+def test_without_official_test_files_the_test_split_is_a_share_of_the_rows(ingest, tmp_path, write_idx, images, labels):
+    write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    artifact = ingest(DataConfig(format="idx", path=str(tmp_path / "raw"), splits=SplitsConfig(train=1, eval=1, test=1)), tmp_path)
+    counts = [artifact.get_int_custom_property(f"rows_{name}") for name in split.SPLITS]
+    assert sum(counts) == ROWS
+    assert min(counts) > 10
+
+
+def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(executor, "ROWS_PER_SHARD", 25)
+    data = DataConfig(format="idx", path=str(folder), splits=SplitsConfig(train=2, eval=1))
+    first, second = ingest(data, tmp_path / "first"), ingest(data, tmp_path / "second")
+    assert digests(first.uri) == digests(second.uri)
+    assert sorted(name for name in digests(first.uri) if "train" in name) == [f"Split-train/data_tfrecord-00-{number:05d}.gz" for number in range(3)]
+
+
+def test_colour_images_keep_their_three_channels(images):
+    colour = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
+    for png, image in zip(executor.encode_png(colour), colour, strict=True):
+        np.testing.assert_array_equal(tf.io.decode_png(png).numpy(), image)
+
+
+def test_a_broken_file_is_refused_before_anything_is_written(ingest, tmp_path, write_idx, images, labels):
+    write_idx(tmp_path / "raw", images(9), labels(8))
+    with pytest.raises(DataError, match=r"^Expected as many labels as images\. Received: 9 images"):
+        ingest(DataConfig(format="idx", path=str(tmp_path / "raw")), tmp_path)
+    assert not (tmp_path / "examples").exists()
+
+
+class _Recorder:
+    def __init__(self):
+        self.results = []
+
+    def started(self, node):
+        pass
+
+    def finished(self, result):
+        self.results.append(result)
+
+
+def test_under_tfx_an_empty_split_fails_the_run_and_leaves_no_half_written_artifact(tmp_path, write_idx, images, labels):
+    """One row cannot fill three splits: TFRecords are there when that is known, and TFX removes them."""
+    write_idx(tmp_path / "raw", images(1), labels(1))
+    with pytest.raises(DataError, match=r"^Expected rows in the split '(train|eval)'\. Received none of 1\. Give more data or other `data\.splits`\.$"):
+        _run(tmp_path)
+    assert not list((tmp_path / "artifacts").rglob("*.gz"))
+
+
+def test_under_tfx_a_second_run_takes_the_rows_from_the_cache_until_the_fingerprint_changes(tmp_path, write_idx, images, labels):
+    write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    assert [_run(tmp_path, fingerprint).cached for fingerprint in ("1", "1", "2")] == [False, True, False]
+
+
+def _run(folder, fingerprint="1"):
+    data = DataConfig(format="idx", path=str(folder / "raw"), splits=SplitsConfig(train=1, eval=1, test=1))
+    connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
+    recorder = _Recorder()
+    ObservedDagRunner(recorder).run(
+        tfx_pipeline.Pipeline(
+            pipeline_name="ingestion",
+            pipeline_root=str(folder / "artifacts"),
+            components=[ImageExampleGen(data=data.to_json(), fingerprint=fingerprint, code="1")],
+            enable_cache=True,
+            metadata_connection_config=connection,
+            beam_pipeline_args=BEAM_ARGS,
+        )
+    )
+    return recorder.results[0]

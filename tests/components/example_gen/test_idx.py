@@ -1,0 +1,153 @@
+"""Reading IDX: what is read, and what is said of a file that cannot be."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from components.example_gen import idx as idx_reader
+from trainer.errors import ConfigError, DataError
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+def read(folder, rows_per_chunk=4):
+    """(split, images, labels) of every part, read in chunks."""
+    return [
+        (part.split, np.concatenate([chunk.images for chunk in chunks]), np.concatenate([chunk.labels for chunk in chunks]))
+        for part in idx_reader.open_parts(str(folder))
+        for chunks in [list(part.chunks(rows_per_chunk))]
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path, write_idx, images, labels):
+    """Ten rows of 4 x 3 pixels, not zipped."""
+    return write_idx(tmp_path / "idx", images(10), labels(10))
+
+
+def error_of(folder):
+    with pytest.raises(DataError) as caught:
+        idx_reader.open_parts(str(folder))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(f"{folder}/", "")
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzipped"])
+@pytest.mark.parametrize("separator", ["-", "."], ids=["dash", "dot"])
+@pytest.mark.parametrize("test_prefix", ["t10k", "test"])
+def test_plain_and_gzipped_files_of_either_naming_give_the_very_pixels_and_labels(
+    tmp_path, write_idx, images, labels, zipped, separator, test_prefix
+):
+    write_idx(tmp_path, images(10), labels(10), "train", separator, zipped)
+    write_idx(tmp_path, images(3, seed=1), labels(3), test_prefix, separator, zipped)
+    (train_split, *train), (test_split, *test) = read(tmp_path)
+    assert (train_split, test_split) == (None, "test")
+    for received, expected in zip([*train, *test], [images(10), labels(10), images(3, seed=1), labels(3)], strict=True):
+        np.testing.assert_array_equal(received, expected)
+    assert train[0].dtype == np.uint8
+    assert train[1].dtype == np.int64
+
+
+def test_whether_a_file_is_gzipped_is_seen_from_its_content_not_its_name(folder, images):
+    (folder / IMAGES).rename(folder / f"{IMAGES}.gz")  # unpacked by the browser, name kept
+    (folder / LABELS).write_bytes(gzip.compress((folder / LABELS).read_bytes()))
+    [(_, received, _)] = read(folder)
+    np.testing.assert_array_equal(received, images(10))
+
+
+@pytest.mark.parametrize("rows_per_chunk", [1, 3, 10, 1000])
+def test_chunks_of_any_size_give_the_same_rows_in_the_same_order(folder, images, labels, rows_per_chunk):
+    [(_, received, numbers)] = read(folder, rows_per_chunk)
+    np.testing.assert_array_equal(received, images(10))
+    np.testing.assert_array_equal(numbers, labels(10))
+
+
+def test_a_truncated_file_is_named_with_the_offset_where_it_ends_and_the_row(folder):
+    path = folder / IMAGES
+    path.write_bytes(path.read_bytes()[:-13])  # the last row and a pixel
+    assert error_of(folder) == f"Expected 136 bytes in '{IMAGES}' (10 rows of 12). The file ends at offset 123, in row 8. Copy or download it again."
+
+
+def test_a_truncated_label_file_is_named(folder):
+    (folder / LABELS).write_bytes((folder / LABELS).read_bytes()[:-4])
+    assert error_of(folder) == f"Expected 18 bytes in '{LABELS}' (10 rows of 1). The file ends at offset 14, in row 6. Copy or download it again."
+
+
+def test_trailing_bytes_are_refused_with_their_number_and_offset(folder):
+    with (folder / IMAGES).open("ab") as file:
+        file.write(b"12345")
+    assert error_of(folder) == f"Expected 136 bytes in '{IMAGES}' (10 rows of 12). 5 bytes follow offset 136. Copy or download it again."
+
+
+def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, images, labels):
+    write_idx(tmp_path, images(1000), labels(1000), zipped=True)
+    path = tmp_path / f"{IMAGES}.gz"
+    path.write_bytes(path.read_bytes()[:-100])
+    message = error_of(tmp_path)
+    assert message.startswith(f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset ")
+    assert message.endswith("Compressed file ended before the end-of-stream marker was reached.")
+
+
+@pytest.mark.parametrize("where", [-5, 40], ids=["checksum", "data"])
+def test_a_corrupt_gzip_file_is_named(tmp_path, write_idx, labels, where):
+    write_idx(tmp_path, np.tile(np.arange(120, dtype=np.uint8).reshape(10, 4, 3), (100, 1, 1)), labels(1000), zipped=True)
+    path = tmp_path / f"{IMAGES}.gz"
+    content = bytearray(path.read_bytes())
+    content[where] ^= 0xFF
+    path.write_bytes(content)
+    assert f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset " in error_of(tmp_path)
+
+
+def test_a_wrong_magic_number_is_named_with_offset_0(folder):
+    (folder / IMAGES).write_bytes(b"\x89PNG" + bytes(132))
+    assert error_of(folder) == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x89504e47."
+
+
+def test_swapped_files_are_recognised(folder):
+    content = (folder / IMAGES).read_bytes()
+    (folder / IMAGES).write_bytes((folder / LABELS).read_bytes())
+    assert error_of(folder) == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x00000801. That is a label file."
+    (folder / LABELS).write_bytes(content)
+    (folder / IMAGES).write_bytes(content)
+    assert error_of(folder) == f"Expected magic number 0x00000801 (labels) at offset 0 of '{LABELS}'. Received: 0x00000803. That is an image file."
+
+
+def test_images_and_labels_of_different_counts_are_refused_with_both_counts_and_where_they_stand(folder, idx, labels):
+    (folder / LABELS).write_bytes(idx(labels(9)))
+    assert error_of(folder) == (
+        f"Expected as many labels as images. Received: 10 images (offset 4 of '{IMAGES}') and "
+        f"9 labels (offset 4 of '{LABELS}'). Check that the two files belong together."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "received"), [(b"", "Received: 0 bytes."), (b"\0\0", "Received: 2 bytes."), (b"\0\0\x08\x03\0\0", "The file ends at offset 6.")]
+)
+def test_a_file_that_ends_inside_its_header_is_refused(folder, content, received):
+    (folder / IMAGES).write_bytes(content)
+    assert error_of(folder) == f"Expected an IDX header of 16 bytes in '{IMAGES}'. {received}"
+
+
+def test_no_rows_are_refused(folder, idx, images):
+    (folder / IMAGES).write_bytes(idx(images(0)))
+    assert error_of(folder) == f"Expected at least one row and pixel in '{IMAGES}'. Received the shape (0, 4, 3) at offset 4."
+
+
+def test_sizes_too_large_for_64_bits_are_a_wrong_length_like_any_other(folder):
+    (folder / IMAGES).write_bytes(struct.pack(">4I", 0x803, 10, 0xFFFFFFFF, 0xFFFFFFFF) + bytes(120))
+    assert "The file ends at offset 136, in row 0. Copy or download it again." in error_of(folder)
+
+
+def test_a_broken_official_test_file_is_found_before_any_row_is_given(folder, write_idx, images, labels):
+    write_idx(folder, images(3), labels(3), "t10k")
+    (folder / "t10k-images-idx3-ubyte").write_bytes(b"")
+    assert error_of(folder) == "Expected an IDX header of 16 bytes in 't10k-images-idx3-ubyte'. Received: 0 bytes."
+
+
+def test_a_path_that_is_no_folder_is_a_configuration_error(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        idx_reader.open_parts(str(tmp_path / "nowhere"))
+    assert str(caught.value) == f"Expected `data.path` to be a folder of IDX files. Received: '{tmp_path}/nowhere', which is not a folder."

@@ -1,0 +1,63 @@
+"""Which raw files a config names, and the digest that TFX's cache compares."""
+
+import pytest
+
+from components.example_gen import raw_files
+from components.example_gen.config import DataConfig
+from trainer.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path, write_idx, images, labels):
+    return write_idx(tmp_path / "idx", images(5), labels(5))
+
+
+def config(folder):
+    return DataConfig(format="idx", path=str(folder))
+
+
+def test_the_fingerprint_changes_with_any_byte_and_with_nothing_else(folder):
+    before = raw_files.fingerprint(config(folder))
+    (folder / "notes.txt").write_text("not raw data")
+    path = folder / "train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes())
+    assert raw_files.fingerprint(config(folder)) == before
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert raw_files.fingerprint(config(folder)) != before
+
+
+def test_the_fingerprint_is_of_the_content_not_of_the_place(folder, tmp_path):
+    before = raw_files.fingerprint(config(folder))
+    assert raw_files.fingerprint(config(folder.rename(tmp_path / "elsewhere"))) == before
+
+
+def test_bundled_data_has_no_files(tmp_path):
+    assert raw_files.files(DataConfig(format="digits")) == []
+    assert raw_files.fingerprint(DataConfig(format="digits")) == raw_files.fingerprint(DataConfig(format="digits"))
+
+
+@pytest.mark.parametrize(("missing", "dims"), [("images", 3), ("labels", 1)])
+@pytest.mark.parametrize("prefix", ["train", "t10k"])
+def test_one_file_of_a_pair_without_the_other_is_refused_with_what_is_there(folder, write_idx, images, labels, prefix, missing, dims):
+    write_idx(folder, images(2), labels(2), "t10k")
+    (folder / f"{prefix}-{missing}-idx{dims}-ubyte").unlink()
+    with pytest.raises(ConfigError) as caught:
+        raw_files.files(config(folder))
+    there = ", ".join(sorted(path.name for path in folder.iterdir()))
+    assert str(caught.value) == (
+        f"Expected `data.path` to hold {prefix}-{missing}-idx{dims}-ubyte, gzipped or not. Received: '{folder}' with {there}."
+    )
+
+
+def test_of_a_folder_with_many_other_files_six_are_named(tmp_path):
+    for index in range(9):
+        (tmp_path / f"{index}.txt").touch()
+    with pytest.raises(ConfigError, match=r"with 0\.txt, 1\.txt, 2\.txt, 3\.txt, 4\.txt, 5\.txt and 3 more\.$"):
+        raw_files.files(config(tmp_path))
+
+
+def test_an_empty_folder_has_no_files(tmp_path):
+    with pytest.raises(ConfigError, match="with no files\\.$"):
+        raw_files.files(config(tmp_path))

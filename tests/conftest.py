@@ -1,0 +1,20 @@
+"""What holds for every test: Keras 3, a quiet TensorFlow, and temporary files below pytest's own folder."""
+
+import os
+import tempfile
+
+# Before anything imports TensorFlow or TFT (docs/adr/0002); child processes inherit them.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory):
+    """What TensorFlow and Beam leave (`__autograph_generated_file*`, `beam-temp*`) goes the way of pytest's own folders."""
+    folder = str(tmp_path_factory.mktemp("tmpdir"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield folder
