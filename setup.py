@@ -11,6 +11,7 @@ PIPELINE = [
     "keras>=3.15",
     "numpy>=1.26",
     "pillow",
+    "pooch",
     "psutil",
     "pydantic>=2.7",
     "pyyaml",

@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 from pathlib import Path
+from typing import IO
 
 from components.example_gen import download, raw_files
 
@@ -39,7 +40,7 @@ def _cut(source: Path, target: Path, header_bytes: int, rows: int) -> None:
 
 
 class _Limited:
-    def __init__(self, file, size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._left = file, size
 
     def read(self, size: int) -> bytes:

@@ -38,7 +38,7 @@ def run(data_folder: Path, root: Path) -> None:
     from tfx import v1 as tfx
     from tfx.examples.mnist import mnist_pipeline_native_keras, mnist_utils_native_keras
 
-    pipeline = mnist_pipeline_native_keras._create_pipeline(  # noqa: SLF001 - the example's only entry point with paths of one's own
+    pipeline = mnist_pipeline_native_keras._create_pipeline(
         pipeline_name="mnist_native_keras",
         pipeline_root=str(root / "pipeline"),
         data_root=str(data_folder),
@@ -54,4 +54,5 @@ def run(data_folder: Path, root: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    os.environ.setdefault("UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES", "1")  # TFX would call pip, which the environment need not have
     {"convert": convert, "run": run}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

@@ -15,8 +15,8 @@ class SchemaConfig(Settings):
 
     path: str | None = Field(
         None,
-        description="The reviewed `schema.pbtxt`, absolute or relative to the config file. While the file is not there the schema is inferred; "
-        "`tapeline schema accept` writes the inferred one there, and from then on it is the one that counts.",
+        description="The reviewed `schema.pbtxt`, absolute or relative to the config file. While the file is not there the schema is "
+        "inferred; `tapeline schema accept` writes the inferred one there, and from then on it is the one that counts.",
     )
 
 
@@ -24,8 +24,12 @@ class EvaluatorConfig(Settings):
     """The gate: what a model must reach on the test split to be pushed."""
 
     min_accuracy: Share = Field(0.9, description="The least accuracy on the whole test split.")
-    min_class_accuracy: Share | None = Field(None, description="The least accuracy on the rows of each class by itself; `null` sets no such bound.")
-    class_min_accuracy: dict[ClassLabel, Share] = Field({}, description="The least accuracy on the rows of single classes, by label; wins over `min_class_accuracy`.")
+    min_class_accuracy: Share | None = Field(
+        None, description="The least accuracy on the rows of each class by itself; `null` sets no such bound."
+    )
+    class_min_accuracy: dict[ClassLabel, Share] = Field(
+        {}, description="The least accuracy on the rows of single classes, by label; wins over `min_class_accuracy`."
+    )
     max_accuracy_drop: Share | None = Field(
         0.01, description="How much less accurate than the last blessed model a new one may be, on the same rows; `null` does not compare."
     )
@@ -35,5 +39,7 @@ class PusherConfig(Settings):
     """Where accepted models go."""
 
     base_path: str | None = Field(
-        None, description="Folder that gets `<name>/<version>/`, absolute or relative to the config file; `serving` below the run's root if not given."
+        None,
+        description="Folder that gets `<name>/<version>/`, absolute or relative to the config file; `serving` below the run's root if "
+        "not given.",
     )

@@ -16,7 +16,7 @@ _SHOWN = 8
 
 
 @component
-def DataGate(  # noqa: N802 - TFX names components like classes
+def DataGate(
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
     classes: Parameter[int],
@@ -30,7 +30,10 @@ def DataGate(  # noqa: N802 - TFX names components like classes
     if found:
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise AnomaliesError(
-            "Expected data without anomalies. Received: " + "; ".join(found[:_SHOWN]) + more + ". Mend the data, or review the schema that `schema.path` names."
+            "Expected data without anomalies. Received: "
+            + "; ".join(found[:_SHOWN])
+            + more
+            + ". Mend the data, or review the schema that `schema.path` names."
         )
 
 
@@ -72,6 +75,7 @@ def _label_anomalies(artifact: standard_artifacts.ExampleStatistics, classes: in
                 lowest, highest = feature.num_stats.min, feature.num_stats.max
                 if lowest < 0 or highest >= classes:
                     found.append(
-                        f"feature '{features.LABEL}', split '{split}': labels from {lowest:.0f} to {highest:.0f} (`trainer.classes` says: 0 to {classes - 1})"
+                        f"feature '{features.LABEL}', split '{split}': labels from {lowest:.0f} to {highest:.0f} "
+                        f"(`trainer.classes` says: 0 to {classes - 1})"
                     )
     return found

@@ -1,7 +1,7 @@
 """Precision, recall, F1 and AUC, averaged over the classes, as one TFMA metric.
 
 TFMA's own way, `binarize` with an aggregation, calls Python for every row, class, slice and metric: measured on 10,000 rows of
-10 classes it takes most of the Evaluator's time (benchmarks/evaluator.py). Here a row is one NumPy update for all of them.
+10 classes it takes most of the Evaluator's time (docs/adr/0008). Here a row is one NumPy update for all of them.
 
 count (actual, predicted) pairs and a histogram of each class's probabilities -> the four averages
 """
@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
-import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.proto import config_pb2
 
 NAMES = ("precision", "recall", "f1", "auc")
 _CELLS = 100_000  # of the histograms of one slice
 _MOST_BUCKETS = 1000
 
 
-class MacroMetrics(tfma.metrics.Metric):
+class MacroMetrics(metric_types.Metric):
     """`precision`, `recall`, `f1` of the most probable class and one-vs-rest `auc`, each the plain mean over the classes that have rows."""
 
     def __init__(self, classes: int, name: str = "macro") -> None:
@@ -29,7 +29,7 @@ class MacroMetrics(tfma.metrics.Metric):
 def _computations(
     classes: int,
     name: str,
-    eval_config: tfma.EvalConfig | None = None,
+    eval_config: config_pb2.EvalConfig | None = None,
     model_names: list[str] | None = None,
     output_names: list[str] | None = None,
     example_weighted: bool = False,
@@ -43,8 +43,12 @@ def _computations(
 
 
 class _Counts:
-    """What rows add up to: confusion int64 (classes, classes) by [actual, predicted]; histogram int64 (2, classes, buckets) of the
-    probability of each class, among the rows of other classes (0) and its own (1)."""
+    """What rows add up to.
+
+    Attributes:
+      confusion: int64 (classes, classes) by [actual, predicted].
+      histogram: int64 (2, classes, buckets) of the probability of each class, among the rows of other classes (0) and its own (1).
+    """
 
     def __init__(self, classes: int, buckets: int) -> None:
         self.confusion = np.zeros((classes, classes), np.int64)
@@ -57,7 +61,7 @@ class _Counts:
 
 
 class _Combiner(beam.CombineFn):
-    def __init__(self, keys: list[metric_types.MetricKey], classes: int, eval_config: tfma.EvalConfig | None) -> None:
+    def __init__(self, keys: list[metric_types.MetricKey], classes: int, eval_config: config_pb2.EvalConfig | None) -> None:
         self._keys, self._classes, self._eval_config = keys, classes, eval_config
         self._buckets = max(2, min(_MOST_BUCKETS, _CELLS // classes))
         self._every_class = np.arange(classes)

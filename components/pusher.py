@@ -65,7 +65,7 @@ def push(model: Path, base: Path) -> str:
     note.parent.mkdir(exist_ok=True)
     note.write_text(digest)
     _flush(staging)
-    os.rename(staging, base / version)
+    staging.rename(base / version)
     return version
 
 

@@ -12,8 +12,6 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from components.bound import Bound
 from components.config import EvaluatorConfig
 from components.evaluation import ACCURACY, class_bounds
-from trainer import features
-
 
 _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
 _BASELINE = ("baseline",)
@@ -40,7 +38,9 @@ def bounds(evaluation: str, config: EvaluatorConfig, classes: int) -> list[Bound
     baseline, _ = _metrics_by_slice(evaluation, _BASELINE)
     if baseline and config.max_accuracy_drop is not None:
         origin = f" (the last blessed model's {baseline[ACCURACY]:.4f} less {config.max_accuracy_drop:g})"
-        rows.append(Bound(ACCURACY, baseline[ACCURACY] - config.max_accuracy_drop, accuracy, ("", "change_threshold") not in failures, origin))
+        rows.append(
+            Bound(ACCURACY, baseline[ACCURACY] - config.max_accuracy_drop, accuracy, ("", "change_threshold") not in failures, origin)
+        )
     return rows
 
 

@@ -7,6 +7,7 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from trainer.errors import TapelineError
 
@@ -37,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out.")
+    parser = argparse.ArgumentParser(
+        prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out."
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = _command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
@@ -46,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
     commands.add_parser("predict", help="send images to a server and print what it answers")
-    config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(metavar="COMMAND", required=True)
+    config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(
+        metavar="COMMAND", required=True
+    )
     _config_arguments(_command(config, "check", _config_check, "say whether a config file is right"), optional=True)
     _config_arguments(_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
     _config_arguments(_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
@@ -59,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(command=function)
     return parser
@@ -67,10 +72,19 @@ def _command(commands, name: str, function: Callable[[argparse.Namespace], int],
 
 def _config_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     if optional:
-        parser.add_argument("config", metavar="CONFIG", nargs="?", default=DEFAULT_CONFIG, help=f"YAML file of the use case (default: {DEFAULT_CONFIG})")
+        parser.add_argument(
+            "config", metavar="CONFIG", nargs="?", default=DEFAULT_CONFIG, help=f"YAML file of the use case (default: {DEFAULT_CONFIG})"
+        )
     else:
         parser.add_argument("config", metavar="CONFIG", help="YAML file of the use case")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a setting, like trainer.loop=gradient_tape; repeatable")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a setting, like trainer.loop=gradient_tape; repeatable",
+    )
 
 
 def _root_argument(parser: argparse.ArgumentParser, text: str) -> None:

@@ -1,6 +1,7 @@
 """Digests of the project's own source, which TFX's cache does not see behind an import path: edited code must run again."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -16,7 +17,7 @@ def code_digests() -> dict[str, str]:
     return {name: _digest(_PROJECT / place for place in places) for name, places in _SOURCES.items()}
 
 
-def _digest(places) -> str:
+def _digest(places: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for place in places:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:

@@ -28,7 +28,9 @@ class PipelineConfig(Settings):
     name: Name = Field(description="Name of the pipeline and of the served model: a letter, then letters, digits, `-`, `_`.")
     data: DataConfig = Field(description="Where the raw rows come from.")
     schema_: SchemaConfig = Field(SchemaConfig(), alias="schema", description="What the data must look like.")
-    preprocessing: PreprocessingConfig = Field(PreprocessingConfig(), description="How Transform turns raw features into what the model sees.")
+    preprocessing: PreprocessingConfig = Field(
+        PreprocessingConfig(), description="How Transform turns raw features into what the model sees."
+    )
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
@@ -36,12 +38,20 @@ class PipelineConfig(Settings):
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.data.format == "digits" and (self.data.path or self.data.download):
-            raise ValueError("data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. For files of your own use `data.format: idx`.")
+            raise ValueError(
+                "data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. "
+                "For files of your own use `data.format: idx`."
+            )
         if self.data.format == "idx" and not (self.data.path or self.data.download):
-            raise ValueError("data.path: Expected the folder of the IDX files, or `data.download` with the name of a public data set. Received: neither.")
+            raise ValueError(
+                "data.path: Expected the folder of the IDX files, or `data.download` with the name of a public data set. Received: neither."
+            )
         for label in self.evaluator.class_min_accuracy:
             if int(label) >= self.trainer.classes:
-                raise ValueError(f"evaluator.class_min_accuracy: Expected labels from 0 to {self.trainer.classes - 1} (`trainer.classes`). Received: {label}.")
+                raise ValueError(
+                    f"evaluator.class_min_accuracy: Expected labels from 0 to {self.trainer.classes - 1} (`trainer.classes`). "
+                    f"Received: {label}."
+                )
         return self
 
 
@@ -56,15 +66,30 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ConfigError(f"{node.start_mark.name}:{node.start_mark.line + 1}: Expected each key once. Received: '{key}' twice.")
-    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        where = f"{loader.name}:{key_node.start_mark.line + 1}"
+        if not isinstance(key_node, yaml.ScalarNode):  # `name: {{ name }}`, a template that nobody has filled in
+            raise ConfigError(f"{where}: Expected each key to be a plain value. Received: a {key_node.id}.")
+        key = key_node.value  # as written: every key is a name, `8` and `null` too
+        if key in values:
+            raise ConfigError(f"{where}: Expected each key once. Received: '{key}' twice.")
+        values[key] = loader.construct_object(value_node, deep=True)
+    return values
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _from_yaml(text: str, name: str) -> Any:
+    """The value of a YAML text that errors call `name`."""
+    loader = _Loader(text)
+    loader.name = name
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
@@ -120,7 +145,7 @@ def _section(annotation: Any) -> type[Settings] | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.load(file.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - _Loader is a SafeLoader
+        values = _from_yaml(file.read_text(encoding="utf-8-sig"), str(file))
     except FileNotFoundError:
         near = did_you_mean(file.name, [path.name for path in _yaml_files(file.parent)])
         raise ConfigError(f"Expected a config file. Received: '{file}', which does not exist.{near} See configs/ for examples.") from None
@@ -129,7 +154,9 @@ def _read(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ConfigError(f"Expected YAML in '{file}'. Received: {' '.join(str(error).split())}.") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"Expected a mapping with the keys {', '.join(_keys(PipelineConfig))} in '{file}'. Received: {type(values).__name__}.")
+        raise ConfigError(
+            f"Expected a mapping with the keys {', '.join(_keys(PipelineConfig))} in '{file}'. Received: {type(values).__name__}."
+        )
     return values
 
 
@@ -162,9 +189,11 @@ def _override(values: dict[str, Any], override: str) -> None:
             table[section] = {}
         table = table[section]
         if not isinstance(table, dict):
-            raise ConfigError(f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{did_you_mean(key, field_paths())}")
+            raise ConfigError(
+                f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{did_you_mean(key, field_paths())}"
+            )
     try:
-        value = yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+        value = _from_yaml(text, f"--set {override}")
     except yaml.YAMLError:
         value = text
     if tuple(key.split(".")) in _PATH_KEYS and isinstance(value, str):

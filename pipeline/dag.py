@@ -47,7 +47,9 @@ class Inputs:
     code: dict[str, str]
 
 
-def create_pipeline(config: PipelineConfig, inputs: Inputs, root: str, metadata: ConnectionConfigType | None, beam_args: list[str]) -> tfx_pipeline.Pipeline:
+def create_pipeline(
+    config: PipelineConfig, inputs: Inputs, root: str, metadata: ConnectionConfigType | None, beam_args: list[str]
+) -> tfx_pipeline.Pipeline:
     """The whole pipeline with its artifacts below `root`."""
     example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code["ingestion"])
     examples = example_gen.outputs["examples"]
@@ -73,7 +75,11 @@ def create_pipeline(config: PipelineConfig, inputs: Inputs, root: str, metadata:
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
-        custom_config={"trainer": config.trainer.to_json(), "preprocessing": config.preprocessing.to_json(), "code": inputs.code["training"]},
+        custom_config={
+            "trainer": config.trainer.to_json(),
+            "preprocessing": config.preprocessing.to_json(),
+            "code": inputs.code["training"],
+        },
     )
     model = trainer.outputs["model"]
 

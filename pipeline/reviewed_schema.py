@@ -16,13 +16,20 @@ def accept(config: PipelineConfig, workspace: Workspace) -> Path:
       ConfigError: no `schema.path`, a file is there already, or no run has inferred a schema yet.
     """
     if not config.schema_.path:
-        raise ConfigError("Expected `schema.path` to say where the reviewed schema goes. Received: none. Add it to the config, or --set schema.path=FILE.")
+        raise ConfigError(
+            "Expected `schema.path` to say where the reviewed schema goes. Received: none. Add it to the config, or --set schema.path=FILE."
+        )
     target = Path(config.schema_.path)
     if target.exists():
-        raise ConfigError(f"Expected no reviewed schema yet. Received: '{target}'. Edit that file, or move it away and run again to infer a new one.")
+        raise ConfigError(
+            f"Expected no reviewed schema yet. Received: '{target}'. Edit that file, or move it away and run again to infer a new one."
+        )
     inferred = sorted(workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt"), key=lambda path: int(path.parent.name))
     if not inferred:
-        raise ConfigError(f"Expected a run that has inferred a schema in '{workspace.root}'. Received: none. Run `tapeline run` first, or name its --root.")
+        raise ConfigError(
+            f"Expected a run that has inferred a schema in '{workspace.root}'. Received: none. "
+            "Run `tapeline run` first, or name its --root."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(inferred[-1], target)
     return target

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from pipeline.config import PipelineConfig
 from trainer.errors import ConfigError
@@ -41,23 +42,27 @@ class Workspace:
                 folder.mkdir(parents=True, exist_ok=True)
             lock = (self.root / ".lock").open("a+")
         except OSError as error:
-            raise ConfigError(f"Expected a root folder that can be written. Received: '{self.root}' ({error.strerror}). Give another with --root DIR.") from None
+            raise ConfigError(
+                f"Expected a root folder that can be written. Received: '{self.root}' ({error.strerror}). Give another with --root DIR."
+            ) from None
         with lock:
             self._acquire(lock)
             self._clear_temporary()
             os.environ["TMPDIR"] = tempfile.tempdir = str(self.temporary)
+            os.environ.setdefault("KERAS_HOME", str(self.temporary))  # else Keras writes a keras.json into the user's home
             try:
                 yield self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
             finally:
                 shutil.rmtree(self.temporary, ignore_errors=True)
 
-    def _acquire(self, lock) -> None:
+    def _acquire(self, lock: TextIO) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when the process dies, however it dies
         except BlockingIOError:
             lock.seek(0)
             raise ConfigError(
-                f"Expected no other run in '{self.root}'. Received: one is under way (process {lock.read().strip()}). Wait for it, or give another --root DIR."
+                f"Expected no other run in '{self.root}'. Received: one is under way (process {lock.read().strip()}). "
+                "Wait for it, or give another --root DIR."
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

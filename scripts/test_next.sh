@@ -9,6 +9,7 @@
 # Exit status 77: skipped, there is no such root to be had here. TEST_NEXT_SUITE=trixie|bookworm and DEBIAN_MIRROR choose otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin # debootstrap and chroot
 
 skip() {
     echo "test-next: skipped: $1"

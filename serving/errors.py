@@ -1,7 +1,7 @@
 """The one rooted error family of serving, shared by the server (which raises) and the client (which gets them back).
 
 An error knows its status: `code` is the name of a canonical gRPC status code. What a code becomes on the wire is decided by each
-transport in one place (`grpc.StatusCode[error.code]`, `serving.server.rest.HTTP_STATUS`), and read back by `error_for_code`.
+transport in one place (`grpc.StatusCode[error.code]`, `serving.server.rest_transport.HTTP_STATUS`), and read back by `error_for_code`.
 """
 
 

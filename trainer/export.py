@@ -5,6 +5,8 @@ predict_image:   PNG or JPEG -> transform graph -> model
 predict_pixels:  uint8 pixels -> resize where needed -> what the transform graph makes of each value -> model
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -20,7 +22,10 @@ class ServedModel(tf.Module):
 
     def __init__(self, model: keras.Model, graph: tft.TFTransformOutput) -> None:
         super().__init__()
-        self._model = model
+        # The values themselves, not the Keras model: saving one tracks copies of its variables, and TensorFlow Serving, which restores
+        # through a session, would fill the copies. It also leaves out the optimizer, whose state is not for serving.
+        self._values = [variable.value for variable in model.variables]
+        self._logits = functools.partial(model, training=False)  # not tracked
         self._transform = graph.transform_features_layer()
         self._image_spec = graph.raw_feature_spec()[features.IMAGE]
         self._size, self._channels = model.input_shape[1:3], model.input_shape[3]
@@ -56,10 +61,11 @@ class ServedModel(tf.Module):
         }
 
     def _predict(self, pixels: tf.Tensor) -> Prediction:
-        probabilities = tf.nn.softmax(self._model(pixels, training=False))
+        probabilities = tf.nn.softmax(self._logits(pixels))
         return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=-1)}
 
     def _pixels(self, image_feature: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+        # `call`, for `__call__` would have tf_keras trace the layer once more at saving, which takes seconds.
         return self._transform.call({features.IMAGE: image_feature})[features.PIXELS]
 
     def _as_raw_feature(self, image: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
@@ -74,13 +80,14 @@ class ServedModel(tf.Module):
 
         So the normalization is written once, in `trainer.preprocessing`, and pixels that come without a file get the very same bits.
         """
-        images = [tf.io.encode_png(tf.fill((*self._size, self._channels), tf.cast(value, tf.uint8))) for value in range(_LEVELS)]
-        pixels = self._pixels(self._as_raw_feature(tf.stack(images)))
-        table = pixels[:, 0, 0, :]
-        message = (
-            "Expected `preprocessing_fn` to normalize a pixel by its value and channel alone. Received one where its place matters too."
-        )
-        tf.debugging.assert_equal(pixels, tf.broadcast_to(table[:, tf.newaxis, tf.newaxis, :], tf.shape(pixels)), message)
+        height, width = self._size
+        images = -(-_LEVELS // (height * width))
+        values = tf.reshape(tf.range(images * height * width) % _LEVELS, (images, height, width))
+        every_channel = tf.tile(tf.cast(values, tf.uint8)[..., tf.newaxis], (1, 1, 1, self._channels))
+        pixels = self._pixels(self._as_raw_feature(tf.stack([tf.io.encode_png(image) for image in every_channel])))
+        table = tf.reshape(pixels, (-1, self._channels))[:_LEVELS]
+        message = "Expected `preprocessing_fn` to normalize a pixel by its value and channel alone. Received one that looks at its place."
+        tf.debugging.assert_equal(pixels, tf.gather(table, values), message)
         return table
 
 

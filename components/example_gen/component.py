@@ -1,5 +1,7 @@
 """The ingestion component: raw labelled images in, TFRecords of tf.Examples in three splits out."""
 
+from typing import ClassVar
+
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
@@ -11,13 +13,13 @@ from components.example_gen.executor import Executor
 class ImageExampleGenSpec(types.ComponentSpec):
     """TFX's interface of the component."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar = {
         "data": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
         "code": ExecutionParameter(type=str),
     }
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class ImageExampleGen(base_beam_component.BaseBeamComponent):

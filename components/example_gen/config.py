@@ -12,13 +12,17 @@ class SplitsConfig(Settings):
 
     train: int = Field(8, ge=1, le=1000, description="Shares that become the train split.")
     eval: int = Field(1, ge=1, le=1000, description="Shares that become the eval split (early stopping, best weights).")
-    test: int = Field(1, ge=1, le=1000, description="Shares that become the test split (the gate); unused where the data has an official test set.")
+    test: int = Field(
+        1, ge=1, le=1000, description="Shares that become the test split (the gate); unused where the data has an official test set."
+    )
 
 
 class DataConfig(Settings):
     """Where the raw rows come from."""
 
-    format: Literal["digits", "idx"] = Field(description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not.")
+    format: Literal["digits", "idx"] = Field(
+        description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not."
+    )
     path: str | None = Field(None, description="Folder of the raw files, absolute or relative to the config file.")
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."

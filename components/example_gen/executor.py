@@ -61,7 +61,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         rows = _counted(pipeline.result)
         for name in split.SPLITS:
             if not rows.get(name):
-                raise DataError(f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`.")
+                raise DataError(
+                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`."
+                )
             examples.set_int_custom_property(f"rows_{name}", rows[name])
 
 

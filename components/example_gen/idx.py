@@ -33,6 +33,7 @@ class Header:
 
     @property
     def item_bytes(self) -> int:
+        """Bytes of one row."""
         return math.prod(self.shape[1:])  # not NumPy's: a broken header's sizes overflow int64
 
 
@@ -99,8 +100,15 @@ def check_length(path: Path, header: Header) -> None:
             received += len(block)
     if received != expected:
         row = max(0, received - header.offset) // header.item_bytes
-        where = f"The file ends at offset {received:,}, in row {row:,}" if received < expected else f"{received - expected:,} bytes follow offset {expected:,}"
-        raise DataError(f"Expected {expected:,} bytes in '{path}' ({header.shape[0]:,} rows of {header.item_bytes:,}). {where}. Copy or download it again.")
+        where = (
+            f"The file ends at offset {received:,}, in row {row:,}"
+            if received < expected
+            else f"{received - expected:,} bytes follow offset {expected:,}"
+        )
+        raise DataError(
+            f"Expected {expected:,} bytes in '{path}' ({header.shape[0]:,} rows of {header.item_bytes:,}). {where}. "
+            "Copy or download it again."
+        )
 
 
 def _chunks(images: Path, image_header: Header, labels: Path, label_header: Header, rows_per_chunk: int) -> Iterator[Chunk]:
@@ -124,4 +132,6 @@ def _read(file: IO[bytes], path: Path, size: int, offset: int = 0) -> bytes:
     try:
         return file.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"Expected a sound gzip file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {error}.") from error
+        raise DataError(
+            f"Expected a sound gzip file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {error}."
+        ) from error

@@ -44,10 +44,11 @@ def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:
         for found, kind, dims in ((images, "images", 3), (labels, "labels", 1)):
             if found is None:
                 raise ConfigError(
-                    f"Expected `data.path` to hold {prefixes[0]}-{kind}-idx{dims}-ubyte, gzipped or not. Received: '{root}' with {_listing(root)}."
+                    f"Expected `data.path` to hold {prefixes[0]}-{kind}-idx{dims}-ubyte, gzipped or not. "
+                    f"Received: '{root}' with {_listing(root)}."
                 )
-        assert images is not None and labels is not None  # the loop above has refused the rest
-        pairs.append((split, images, labels))
+        if images and labels:  # always: the loop above has refused the rest
+            pairs.append((split, images, labels))
     return pairs
 
 

@@ -34,13 +34,12 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     config = _with_data(config)
     fingerprint = raw_files.fingerprint(config.data)
     workspace = Workspace(root)
-    with workspace.use() as log:
-        with output_to_log(log, verbose) as (out, err):
-            terminal = err if as_json else out
-            summary = _run(config, workspace, fingerprint, terminal)
-            summary.seconds = round(time.monotonic() - started, 1)
-            summary.log = str(log)
-            print_summary(Console(file=terminal, highlight=False), summary, config.name)
+    with workspace.use() as log, output_to_log(log, verbose) as (out, err):
+        terminal = err if as_json else out
+        summary = _run(config, workspace, fingerprint, terminal)
+        summary.seconds = round(time.monotonic() - started, 1)
+        summary.log = str(log)
+        print_summary(Console(file=terminal, highlight=False), summary, config.name)
     return summary
 
 
@@ -63,12 +62,14 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, termina
 
             progress.finish("run")
             pipeline_run.run(config, workspace, fingerprint, progress, summary)
-        except (Exception, KeyboardInterrupt) as error:  # whatever a component raises ends as one line and an exit status
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             progress.fail()
             summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
             summary.reasons = [_one_line(error, progress.lines[-1].name)]
-    summary.components = [{"name": line.name, "seconds": round(line.seconds, 2), "cached": line.state == "cached"} for line in progress.lines]
+    summary.components = [
+        {"name": line.name, "seconds": round(line.seconds, 2), "cached": line.state == "cached"} for line in progress.lines
+    ]
     return summary
 
 

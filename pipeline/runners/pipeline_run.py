@@ -1,8 +1,9 @@
 """One run of the pipeline with TFX's local runner: what the DAG needs, the launch, and the summary of its outputs."""
 
+import logging
 from pathlib import Path
 
-from absl import logging
+import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
@@ -28,7 +29,8 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     Raises:
       whatever a component raises; `summary` then holds what was found until there.
     """
-    logging.set_verbosity(logging.INFO)
+    absl.logging.set_verbosity(absl.logging.INFO)
+    logging.basicConfig(level=logging.INFO)  # into the log file, like everything else
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
     forget_removed_versions(connection)
     inputs = dag.Inputs(

@@ -14,12 +14,12 @@ from rich.text import Text
 
 WHAT = {
     "start": "load TFX and TensorFlow",
-    "ImageExampleGen": "read the raw files into TFRecords",
-    "StatisticsGen": "describe every feature of every split",
+    "ImageExampleGen": "raw files into TFRecords",
+    "StatisticsGen": "describe features by split",
     "SchemaGen": "infer the schema",
     "ImportSchemaGen": "take the reviewed schema",
-    "ExampleValidator": "hold the data against the schema",
-    "DataGate": "stop here if there are anomalies",
+    "ExampleValidator": "hold data against the schema",
+    "DataGate": "stop if there are anomalies",
     "Transform": "decode, resize and normalise",
     "Trainer": "train",
     "BaselineModel": "find the last blessed model",
@@ -55,7 +55,11 @@ class Progress:
         self._console = Console(file=out, highlight=False)
         self._epochs_file = epochs_file
         self._spinner = Spinner("dots")
-        self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=8) if self._console.is_terminal else None
+        self._live = (
+            Live(get_renderable=self._render, console=self._console, refresh_per_second=8, redirect_stdout=False, redirect_stderr=False)
+            if self._console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> "Progress":
         if self._live:
@@ -92,12 +96,12 @@ class Progress:
             epoch = json.loads(last)
         except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
             return ""
-        return f"epoch {epoch['epoch']}/{epoch['epochs']}, val_accuracy {epoch['val_accuracy']:.4f}"
+        return f"epoch {epoch['epoch']}/{epoch['epochs']}, val_acc {epoch['val_accuracy']:.4f}"
 
 
 def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -> Table:
     table = Table.grid(padding=(0, 1))
-    for column, width in enumerate((1, 17, 37, 12, 7, 6)):
+    for column, width in enumerate((1, 16, 30, 14, 8, 6)):  # 80 columns with the gaps
         table.add_column(min_width=width, no_wrap=True, justify="right" if column in (3, 4) else "left", overflow="ellipsis")
     for line in lines:
         running = line.state == "running"
@@ -105,5 +109,6 @@ def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -
         mark: RenderableType = (spinner or Text("·")) if running else Text(*_MARKS[line.state])
         what = epoch if running and line.name == "Trainer" and epoch else WHAT.get(line.name, "")
         rows = f"{line.rows:,} rows" if line.rows is not None else ""
-        table.add_row(mark, Text(line.name, "bold"), Text(what, "dim"), rows, f"{seconds:.1f} s", Text("" if running else line.state, "dim"))
+        state = "" if running else line.state
+        table.add_row(mark, Text(line.name, "bold"), Text(what, "dim"), rows, f"{seconds:.1f} s", Text(state, "dim"))
     return table

@@ -86,7 +86,7 @@ def test_a_push_that_fails_before_the_rename_leaves_no_version(model, base, monk
         assert files(source).keys() == {*files(model), "assets.extra/tapeline.sha256"}  # whole by now
         raise OSError("no rename today")
 
-    monkeypatch.setattr(pusher.os, "rename", fail)
+    monkeypatch.setattr(os, "rename", fail)
     with pytest.raises(OSError, match="no rename today"):
         pusher.push(model, base)
     assert [path.name for path in base.iterdir()] == [f"{STAGING}{os.getpid()}"]

@@ -91,6 +91,14 @@ def test_callers_need_no_feature_but_the_image(served):
     np.testing.assert_array_equal(both[0], both[1])
 
 
+def test_the_optimizers_state_is_not_saved(scaled, tmp_path):
+    model = build_model(TrainerConfig(), (8, 8, 1))
+    export.export(model, tft.TFTransformOutput(scaled.graph_path), str(tmp_path))
+    saved = sum(np.prod(shape) for _, shape in tf.train.list_variables(str(tmp_path / "variables/variables")))
+    weights = model.count_params()
+    assert weights < saved < 2 * weights
+
+
 def test_what_is_no_image_is_refused_in_words(served):
     artifacts, signatures, _ = served
     with pytest.raises(tf.errors.InvalidArgumentError, match="Expected `image/encoded` to hold a PNG or JPEG file"):

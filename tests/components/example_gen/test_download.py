@@ -39,7 +39,7 @@ def serve(tmp_path):
             (folder / file).write_bytes(content)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
         server.asked = []
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         servers.append((server, thread))
         return f"http://127.0.0.1:{server.server_port}", server.asked

@@ -68,12 +68,18 @@ def test_chunks_of_any_size_give_the_same_rows_in_the_same_order(folder, images,
 def test_a_truncated_file_is_named_with_the_offset_where_it_ends_and_the_row(folder):
     path = folder / IMAGES
     path.write_bytes(path.read_bytes()[:-13])  # the last row and a pixel
-    assert error_of(folder) == f"Expected 136 bytes in '{IMAGES}' (10 rows of 12). The file ends at offset 123, in row 8. Copy or download it again."
+    assert (
+        error_of(folder)
+        == f"Expected 136 bytes in '{IMAGES}' (10 rows of 12). The file ends at offset 123, in row 8. Copy or download it again."
+    )
 
 
 def test_a_truncated_label_file_is_named(folder):
     (folder / LABELS).write_bytes((folder / LABELS).read_bytes()[:-4])
-    assert error_of(folder) == f"Expected 18 bytes in '{LABELS}' (10 rows of 1). The file ends at offset 14, in row 6. Copy or download it again."
+    assert (
+        error_of(folder)
+        == f"Expected 18 bytes in '{LABELS}' (10 rows of 1). The file ends at offset 14, in row 6. Copy or download it again."
+    )
 
 
 def test_trailing_bytes_are_refused_with_their_number_and_offset(folder):
@@ -109,10 +115,16 @@ def test_a_wrong_magic_number_is_named_with_offset_0(folder):
 def test_swapped_files_are_recognised(folder):
     content = (folder / IMAGES).read_bytes()
     (folder / IMAGES).write_bytes((folder / LABELS).read_bytes())
-    assert error_of(folder) == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x00000801. That is a label file."
+    assert (
+        error_of(folder)
+        == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x00000801. That is a label file."
+    )
     (folder / LABELS).write_bytes(content)
     (folder / IMAGES).write_bytes(content)
-    assert error_of(folder) == f"Expected magic number 0x00000801 (labels) at offset 0 of '{LABELS}'. Received: 0x00000803. That is an image file."
+    assert (
+        error_of(folder)
+        == f"Expected magic number 0x00000801 (labels) at offset 0 of '{LABELS}'. Received: 0x00000803. That is an image file."
+    )
 
 
 def test_images_and_labels_of_different_counts_are_refused_with_both_counts_and_where_they_stand(folder, idx, labels):
@@ -124,7 +136,8 @@ def test_images_and_labels_of_different_counts_are_refused_with_both_counts_and_
 
 
 @pytest.mark.parametrize(
-    ("content", "received"), [(b"", "Received: 0 bytes."), (b"\0\0", "Received: 2 bytes."), (b"\0\0\x08\x03\0\0", "The file ends at offset 6.")]
+    ("content", "received"),
+    [(b"", "Received: 0 bytes."), (b"\0\0", "Received: 2 bytes."), (b"\0\0\x08\x03\0\0", "The file ends at offset 6.")],
 )
 def test_a_file_that_ends_inside_its_header_is_refused(folder, content, received):
     (folder / IMAGES).write_bytes(content)

@@ -59,5 +59,5 @@ def test_of_a_folder_with_many_other_files_six_are_named(tmp_path):
 
 
 def test_an_empty_folder_has_no_files(tmp_path):
-    with pytest.raises(ConfigError, match="with no files\\.$"):
+    with pytest.raises(ConfigError, match=r"with no files\.$"):
         raw_files.files(config(tmp_path))

@@ -42,13 +42,42 @@ def test_shares_are_as_configured_and_nothing_joins_an_official_test_split(image
 
 def test_the_shape_counts_as_content():
     flat = np.zeros((1, 1, 64), np.uint8)
-    names = {split.assign(flat.reshape(1, height, 64 // height), SplitsConfig(train=1000, eval=1000, test=1000), False)[0] for height in (1, 2, 4, 8, 16, 32)}
+    names = {
+        split.assign(flat.reshape(1, height, 64 // height), SplitsConfig(train=1000, eval=1000, test=1000), False)[0]
+        for height in (1, 2, 4, 8, 16, 32)
+    }
     assert len(names) > 1
 
 
 def test_these_images_land_where_they_always_have():
     """A change of the hash would move rows of users' data from train to test, behind their back."""
     rows = np.stack([np.full((4, 4), value, np.uint8) for value in range(12)])
-    assert split.assign(rows, WEIGHTS, has_official_test=False).tolist() == "train train train train train train train train train test train train".split()
+    assert split.assign(rows, WEIGHTS, has_official_test=False).tolist() == [
+        "train",
+        "train",
+        "train",
+        "train",
+        "train",
+        "train",
+        "train",
+        "train",
+        "train",
+        "test",
+        "train",
+        "train",
+    ]
     colour = np.stack([np.full((2, 2, 3), value, np.uint8) for value in range(12)])
-    assert split.assign(colour, SplitsConfig(train=1, eval=1, test=1), has_official_test=False).tolist() == "eval eval test train test eval test test test eval test eval".split()
+    assert split.assign(colour, SplitsConfig(train=1, eval=1, test=1), has_official_test=False).tolist() == [
+        "eval",
+        "eval",
+        "test",
+        "train",
+        "test",
+        "eval",
+        "test",
+        "test",
+        "test",
+        "eval",
+        "test",
+        "eval",
+    ]

@@ -1,0 +1,82 @@
+"""Macro precision, recall, F1 and AUC against scikit-learn's."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from components import macro_metrics
+
+CLASSES = 7
+
+
+@pytest.fixture(scope="module", params=[0, 1, 2])
+def predictions(request):
+    """Labels int64 (800,) and probabilities float32 (800, 7) that are right more often than not."""
+    random = np.random.default_rng(request.param)
+    labels = random.integers(0, CLASSES, 800)
+    logits = random.normal(size=(800, CLASSES)) + 1.5 * np.eye(CLASSES)[labels]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return labels, probabilities.astype(np.float32)
+
+
+def measure(labels, probabilities, workers=1):
+    """What TFMA's combiner does, divided over `workers`."""
+    probabilities = np.asarray(probabilities)
+    from tensorflow_model_analysis.metrics import metric_types
+
+    [computation] = macro_metrics._computations(classes=probabilities.shape[1], name="macro")
+    combiner = computation.combiner
+    accumulators = []
+    for rows in np.array_split(np.arange(len(labels)), workers):
+        counts = combiner.create_accumulator()
+        for row in rows:
+            counts = combiner.add_input(
+                counts, metric_types.StandardMetricInputs(label=labels[row : row + 1], prediction=probabilities[row])
+            )
+        accumulators.append(counts)
+    return {key.name: value for key, value in combiner.extract_output(combiner.merge_accumulators(accumulators)).items()}
+
+
+def test_precision_recall_and_f1_are_scikit_learns(predictions):
+    labels, probabilities = predictions
+    received = measure(labels, probabilities)
+    chosen = probabilities.argmax(axis=1)
+    for name in ("precision", "recall", "f1"):
+        expected = getattr(sklearn_metrics, f"{name}_score")(labels, chosen, average="macro")
+        assert received[name] == pytest.approx(expected, abs=1e-12), name
+
+
+def test_auc_is_scikit_learns_within_a_thousandth(predictions):
+    labels, probabilities = predictions
+    expected = sklearn_metrics.roc_auc_score(
+        labels, probabilities / probabilities.sum(axis=1, keepdims=True), multi_class="ovr", average="macro"
+    )
+    assert measure(labels, probabilities)["auc"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_answer_does_not_depend_on_how_rows_are_divided_over_workers(predictions):
+    assert measure(*predictions, workers=5) == measure(*predictions)
+
+
+def test_a_perfect_model_has_1_everywhere_and_a_constant_one_half_an_auc():
+    labels = np.arange(20) % 4
+    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(macro_metrics.NAMES, 1.0)
+    assert measure(labels, np.full((20, 4), 0.25, np.float32))["auc"] == 0.5
+
+
+def test_classes_without_rows_do_not_count_unless_they_are_predicted():
+    received = measure(np.asarray([0, 1, 1]), np.eye(3, dtype=np.float32)[[0, 1, 2]])
+    assert received["recall"] == pytest.approx((1 + 1 / 2) / 2)
+    assert received["precision"] == 1.0
+
+
+def test_one_class_alone_has_no_auc():
+    received = measure(np.zeros(3, np.int64), np.eye(2, dtype=np.float32)[[0, 0, 1]])
+    assert np.isnan(received["auc"])
+    assert received["recall"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_the_memory_of_a_slice_is_bounded_whatever_the_number_of_classes(classes):
+    [computation] = macro_metrics._computations(classes=classes, name="macro")
+    assert computation.combiner.create_accumulator().histogram.size <= 2 * max(100_000, 2 * classes)

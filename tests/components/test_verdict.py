@@ -1,0 +1,161 @@
+"""The gate for real: TFX's Evaluator on tiny SavedModels, and what is read back of it.
+
+A row's `image/height` is the class the candidate answers, its `image/width` the class the baseline answers.
+"""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import json_format
+from tfx.components.evaluator.executor import Executor
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import json_utils
+
+from components import verdict
+from components.bound import Bound
+from components.config import EvaluatorConfig
+from components.evaluation import eval_config
+from trainer import features
+
+CLASSES = 3
+#          actual   candidate baseline
+ROWS = [(0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 1, 0), (1, 1, 1), (1, 1, 1), (1, 1, 1), (1, 1, 1), (1, 0, 1), (1, 1, 1)]  # class 2 has no rows
+ACCURACY, BASELINE_ACCURACY = 0.8, 1.0
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    """The rows as the test split of an Examples artifact."""
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(tmp_path_factory.mktemp("examples"))
+    artifact.split_names = artifact_utils.encode_split_names(["test"])
+    folder = f"{artifact.uri}/Split-test"
+    tf.io.gfile.makedirs(folder)
+    with tf.io.TFRecordWriter(f"{folder}/data.gz", "GZIP") as file:
+        for row in ROWS:
+            names = (features.LABEL, features.IMAGE_HEIGHT, features.IMAGE_WIDTH)
+            values = {name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])) for name, value in zip(names, row, strict=True)}
+            file.write(tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString())
+    return artifact
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """model(feature): a Model artifact that answers the class that `feature` says."""
+
+    def make(feature):
+        module = tf.Module()
+        module.answer = tf.function(
+            lambda examples: {
+                "probabilities": tf.one_hot(tf.io.parse_example(examples, {feature: tf.io.FixedLenFeature([], tf.int64)})[feature], CLASSES)
+                * 0.8
+                + 0.1
+            },
+            input_signature=[tf.TensorSpec([None], tf.string)],
+        )
+        artifact = standard_artifacts.Model()
+        artifact.uri = str(tmp_path_factory.mktemp("model"))
+        tf.saved_model.save(module, f"{artifact.uri}/Format-Serving", signatures={"serving_default": module.answer})
+        return artifact
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def evaluate(examples, model, beam_context, tmp_path_factory):
+    """evaluate(config, with_baseline): (evaluation folder, whether TFX blessed the candidate)."""
+    models = {"model": [model(features.IMAGE_HEIGHT)], "baseline_model": [model(features.IMAGE_WIDTH)]}
+
+    def run(config, with_baseline=False):
+        folder = tmp_path_factory.mktemp("evaluator")
+        evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
+        evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
+        inputs = {"examples": [examples], **models}
+        if not with_baseline:
+            del inputs["baseline_model"]
+        Executor(beam_context(folder)).Do(
+            inputs,
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {
+                "eval_config": json_format.MessageToJson(eval_config(config, CLASSES)),
+                "example_splits": json_utils.dumps(["test"]),
+                "fairness_indicator_thresholds": "null",
+            },
+        )
+        return evaluation.uri, bool(blessing.get_int_custom_property("blessed"))
+
+    return run
+
+
+STRICT = EvaluatorConfig(min_accuracy=0.85, min_class_accuracy=0.5, class_min_accuracy={"0": 0.8}, max_accuracy_drop=0.05)
+LENIENT = EvaluatorConfig(min_accuracy=0.8, class_min_accuracy={"0": 0.75, "1": 0.8}, max_accuracy_drop=0.05)
+
+
+@pytest.fixture(scope="module")
+def refused(evaluate):
+    return evaluate(STRICT, with_baseline=True)
+
+
+@pytest.fixture(scope="module")
+def blessed(evaluate):
+    return evaluate(LENIENT)
+
+
+def test_every_bound_is_told_with_its_slice_value_and_verdict(refused):
+    evaluation, is_blessed = refused
+    assert not is_blessed
+    rows = verdict.bounds(evaluation, STRICT, CLASSES)
+    assert [(row.metric, row.bound, row.passed) for row in rows] == [
+        ("accuracy", 0.85, False),
+        ("accuracy (class 0)", 0.8, False),
+        ("accuracy (class 1)", 0.5, True),
+        ("accuracy (class 2)", 0.5, False),
+        ("accuracy", pytest.approx(BASELINE_ACCURACY - 0.05), False),
+    ]
+    assert [row.value for row in rows] == [
+        pytest.approx(ACCURACY),
+        pytest.approx(0.75),
+        pytest.approx(5 / 6),
+        None,
+        pytest.approx(ACCURACY),
+    ]
+
+
+def test_a_refusal_says_metric_slice_value_bound_and_by_how_much(refused):
+    reasons = [row.reason for row in verdict.bounds(refused[0], STRICT, CLASSES) if not row.passed]
+    assert reasons == [
+        "accuracy is 0.8000, which is 0.0500 below the bound of 0.8500",
+        "accuracy (class 0) is 0.7500, which is 0.0500 below the bound of 0.8000",
+        "accuracy (class 2) has no rows in the test split to hold against the bound of 0.5000",
+        "accuracy is 0.8000, which is 0.1500 below the bound of 0.9500 (the last blessed model's 1.0000 less 0.05)",
+    ]
+
+
+def test_a_value_that_is_exactly_the_bound_passes_and_without_a_baseline_nothing_is_compared(blessed):
+    evaluation, is_blessed = blessed
+    assert is_blessed
+    assert verdict.bounds(evaluation, LENIENT, CLASSES) == [
+        Bound("accuracy", 0.8, pytest.approx(ACCURACY), True),
+        Bound("accuracy (class 0)", 0.75, pytest.approx(0.75), True),
+        Bound("accuracy (class 1)", 0.8, pytest.approx(5 / 6), True),
+    ]
+
+
+@pytest.mark.parametrize("which", ["refused", "blessed"])
+def test_the_metrics_are_the_candidates_with_and_without_a_baseline(request, which):
+    evaluation, _ = request.getfixturevalue(which)
+    metrics = verdict.metrics(evaluation, CLASSES)
+    assert metrics["accuracy"] == pytest.approx(ACCURACY)
+    assert metrics["accuracy_by_class"] == {"0": pytest.approx(0.75), "1": pytest.approx(5 / 6)}
+    assert metrics["confusion_matrix"] == [[3, 1, 0], [1, 5, 0], [0, 0, 0]]
+    assert metrics["example_count"] == len(ROWS)
+    assert metrics["loss"] == pytest.approx(-(8 * np.log(0.9) + 2 * np.log(0.1)) / 10 + np.log(1.1), abs=1e-4)
+    assert metrics["precision"] == metrics["recall"] == pytest.approx((0.75 + 5 / 6) / 2)
+    assert {"f1", "auc"} <= metrics.keys()
+    assert all(type(metrics[name]) is float for name in ("accuracy", "loss", "precision", "recall", "f1", "auc"))
+
+
+def test_the_labels_in_the_record_are_in_their_order_as_numbers(blessed, monkeypatch):
+    by_class = {str(label): {"accuracy": 1.0} for label in (10, 9, 1)}
+    monkeypatch.setattr(verdict, "_metrics_by_slice", lambda *_: ({}, by_class))
+    assert list(verdict.metrics(blessed[0], CLASSES)["accuracy_by_class"]) == ["1", "9", "10"]

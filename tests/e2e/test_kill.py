@@ -1,0 +1,78 @@
+"""`kill -9` at any point: the next run completes, and pushes once."""
+
+import pytest
+
+SMALL = ("--set", "trainer.epochs=2", "--set", "evaluator.min_accuracy=0.0")
+
+# Ends the process between the Pusher's rename and TFX's bookkeeping, where no progress line could tell.
+DIE_AFTER_RENAME = """
+import os, signal
+rename = os.rename
+def rename_and_die(source, target, **options):
+    rename(source, target, **options)
+    if "/serving/digits/" in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+os.rename = rename_and_die
+"""
+DIE_BEFORE_RENAME = """
+import os, signal
+rename = os.rename
+def die_or_rename(source, target, **options):
+    if "/serving/digits/" in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(source, target, **options)
+os.rename = die_or_rename
+"""
+DIE_IN_TRAINING = """
+import os, signal
+import keras
+def die(self, epoch, logs=None):
+    os.kill(os.getpid(), signal.SIGKILL)
+keras.callbacks.TensorBoard.on_epoch_end = die
+"""
+
+
+@pytest.mark.slow
+def test_killed_in_every_component_one_after_the_other_the_last_run_completes_and_pushes_once(place, digits_yaml):
+    """Each run gets one component further than the one before, out of the cache."""
+    here = place("killed")
+    for ended in (
+        "start",
+        "ImageExampleGen",
+        "StatisticsGen",
+        "SchemaGen",
+        "ExampleValidator",
+        "DataGate",
+        "Transform",
+        "Trainer",
+        "Evaluator",
+    ):
+        here.kill_when(digits_yaml, ended, *SMALL)
+        assert [name for name in here.versions() if name.isdecimal()] == [] or ended == "Evaluator"
+    assert_the_next_run_completes(here, digits_yaml)
+
+
+@pytest.mark.parametrize(
+    "code", [DIE_IN_TRAINING, DIE_BEFORE_RENAME, DIE_AFTER_RENAME], ids=["in training", "before the rename", "after the rename"]
+)
+def test_killed_inside_the_trainer_and_on_both_sides_of_the_pushers_rename_the_next_run_pushes_once(place, digits_yaml, code, request):
+    here = place("killed")
+    with here.start(digits_yaml, *SMALL, code=code) as process:
+        _, stderr = process.communicate()
+    assert process.returncode == -9, stderr
+    if code is DIE_AFTER_RENAME:
+        [version] = here.versions()
+    elif code is DIE_BEFORE_RENAME:
+        [staging] = here.versions()
+        assert staging.startswith(".incoming-")
+    answer = assert_the_next_run_completes(here, digits_yaml)
+    if code is DIE_AFTER_RENAME:
+        assert answer.record["version"] == version
+
+
+def assert_the_next_run_completes(here, digits_yaml):
+    answer = here.run(digits_yaml, *SMALL)
+    assert (answer.status, answer.record["outcome"]) == (0, "pushed"), answer.stderr
+    assert here.versions() == [answer.record["version"]]
+    assert not (here.root / "tmp").exists()
+    return answer

@@ -1,0 +1,29 @@
+"""A config and a workspace to try things on."""
+
+import os
+import tempfile
+
+import pytest
+
+from pipeline import config
+from pipeline.workspace import Workspace
+
+
+@pytest.fixture
+def settings():
+    """settings(**sections): a checked config of the bundled digits."""
+
+    def make(**sections):
+        return config.check({"name": "digits", "data": {"format": "digits"}, **sections}, "test")
+
+    return make
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A workspace; TMPDIR and KERAS_HOME are put back after the test."""
+    monkeypatch.setenv("KERAS_HOME", "unused")
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("TMPDIR", os.environ["TMPDIR"])
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    return Workspace(tmp_path / "root")

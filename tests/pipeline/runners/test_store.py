@@ -1,0 +1,41 @@
+"""A push whose version folder somebody has removed is forgotten, so that it is pushed again."""
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+from tfx.types import standard_artifacts
+
+from pipeline.runners.store import forget_removed_versions
+
+
+@pytest.fixture
+def connection(tmp_path):
+    return metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
+
+
+def push(connection, destination):
+    artifact = standard_artifacts.PushedModel()
+    if destination:
+        artifact.set_string_custom_property("pushed_destination", str(destination))
+    with metadata.Metadata(connection) as handle:
+        artifact.type_id = handle.store.put_artifact_type(artifact.artifact_type)
+        artifact.mlmd_artifact.state = metadata_store_pb2.Artifact.LIVE
+        [identifier] = handle.store.put_artifacts([artifact.mlmd_artifact])
+    return identifier
+
+
+def test_only_pushes_whose_folder_is_gone_are_marked_as_deleted(connection, tmp_path):
+    (tmp_path / "1").mkdir()
+    pushes = {
+        name: push(connection, destination)
+        for name, destination in (("there", tmp_path / "1"), ("gone", tmp_path / "2"), ("refused", ""), ("cloud", "gs://bucket/3"))
+    }
+    forget_removed_versions(connection)
+    with metadata.Metadata(connection) as handle:
+        states = {name: handle.store.get_artifacts_by_id([identifier])[0].state for name, identifier in pushes.items()}
+    live, deleted = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.DELETED
+    assert states == {"there": live, "gone": deleted, "refused": live, "cloud": live}
+
+
+def test_in_a_new_store_there_is_nothing_to_forget(connection):
+    forget_removed_versions(connection)

@@ -1,0 +1,33 @@
+"""The documents say what there is: every setting, every command."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli, config
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def test_every_setting_is_documented():
+    text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert [path for path in config.field_paths() if f"`{path}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_the_readme_names_every_command(name):
+    text = (CHECKOUT / name).read_text(encoding="utf-8")
+    assert [command for command in commands(cli._parser()) if f"tapeline {command}" not in text] == []
+
+
+def commands(parser, prefix=""):
+    """`run`, `config check`, ...: every command that takes no further command."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        return [prefix.strip()]
+    return [command for name, sub in groups[0].choices.items() for command in commands(sub, f"{prefix} {name}")]
+
+
+def test_the_commands_are_those_that_the_tests_above_look_for():
+    assert commands(cli._parser()) == ["run", "serve", "predict", "config check", "config show", "config schema", "schema accept", "doctor"]

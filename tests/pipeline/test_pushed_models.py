@@ -1,0 +1,45 @@
+"""What `tapeline serve` and `tapeline predict` take where no model is named: the one that was pushed last."""
+
+import os
+
+import pytest
+
+from pipeline import pushed_models
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Two models below runs/; `digits` was pushed last."""
+    monkeypatch.chdir(tmp_path)
+    for age, place in enumerate(("digits/serving/digits/200", "mnist/serving/mnist/900", "digits/serving/digits/100")):
+        folder = tmp_path / "runs" / place
+        folder.mkdir(parents=True)
+        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
+    return tmp_path / "runs"
+
+
+def test_the_model_that_was_pushed_last_is_served_and_asked(runs):
+    assert pushed_models.with_default_model(["--port=0"], base_path=True) == [
+        "--port=0",
+        "--model_name=digits",
+        f"--model_base_path={runs}/digits/serving/digits",
+    ]
+    assert pushed_models.with_default_model(["seven.png"], base_path=False) == ["seven.png", "--model_name=digits"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--model_name", "x"], ["--model_name=x"], ["--model_base_path", "y"], ["--model_base_path=y"], ["-h"], ["--help"]]
+)
+def test_whoever_names_a_model_or_asks_for_help_gets_just_that(runs, arguments):
+    assert pushed_models.with_default_model(arguments, base_path=True) == arguments
+
+
+def test_what_is_half_copied_is_no_version(runs):
+    (runs / "new" / "serving" / "new" / ".incoming-host-1").mkdir(parents=True)
+    assert pushed_models.newest_model(runs) == runs / "digits" / "serving" / "digits"
+
+
+def test_where_nothing_was_pushed_nothing_is_added(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert pushed_models.newest_model(tmp_path / "runs") is None
+    assert pushed_models.with_default_model(["a.png"], base_path=False) == ["a.png"]

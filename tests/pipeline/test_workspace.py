@@ -1,0 +1,112 @@
+"""The folder a run works in."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.workspace import Workspace, default_root, serving_path
+from trainer.errors import ConfigError
+
+
+def test_temporary_files_stay_below_the_root_and_are_gone_after_the_run(workspace):
+    with workspace.use():
+        assert os.environ["TMPDIR"] == tempfile.gettempdir() == str(workspace.root / "tmp")
+        Path(tempfile.mkdtemp(), "beam").touch()
+    assert not (workspace.root / "tmp").exists()
+
+
+def test_keras_keeps_its_settings_below_the_root_unless_the_user_says_where(workspace, monkeypatch):
+    with workspace.use():
+        assert os.environ["KERAS_HOME"] == str(workspace.root / "tmp")
+    monkeypatch.setenv("KERAS_HOME", "/mine")
+    with workspace.use():
+        assert os.environ["KERAS_HOME"] == "/mine"
+
+
+def test_temporary_files_are_gone_after_a_failed_run_too(workspace):
+    with pytest.raises(RuntimeError), workspace.use():
+        raise RuntimeError
+    assert not (workspace.root / "tmp").exists()
+
+
+def test_what_a_killed_run_left_in_the_temporary_folder_is_gone_when_the_next_begins(workspace):
+    left = workspace.root / "tmp" / "beam-temp-1"
+    left.mkdir(parents=True)
+    with workspace.use():
+        assert not left.exists()
+        assert (workspace.root / "tmp").is_dir()
+
+
+def test_each_run_has_a_log_of_its_own(workspace):
+    with workspace.use() as first:
+        pass
+    with workspace.use() as second:
+        assert first.parent == second.parent == workspace.root / "logs"
+        assert first.name < second.name
+
+
+def test_a_second_run_in_the_same_root_is_refused_with_the_first_ones_process(workspace):
+    with workspace.use():
+        with pytest.raises(ConfigError) as caught, Workspace(workspace.root).use():
+            pass
+        assert str(caught.value) == (
+            f"Expected no other run in '{workspace.root}'. Received: one is under way (process {os.getpid()}). "
+            "Wait for it, or give another --root DIR."
+        )
+        assert (workspace.root / "tmp").is_dir()  # the refused one has not cleaned up the first one's
+    with workspace.use():
+        pass
+
+
+def test_a_killed_run_holds_nothing(workspace):
+    code = f"""if True:
+        from pipeline.workspace import Workspace
+        with Workspace({str(workspace.root)!r}).use():
+            print("held", flush=True)
+            input()
+    """
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(ConfigError, match=f"process {process.pid}"), workspace.use():
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+    with workspace.use():
+        pass
+
+
+@pytest.mark.parametrize("in_the_way", [".", "artifacts", "logs", ".lock/x"])
+def test_a_root_that_cannot_be_written_is_refused(workspace, in_the_way):
+    path = workspace.root / in_the_way
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("a file, no folder") if in_the_way != ".lock/x" else path.mkdir()
+    with pytest.raises(ConfigError) as caught, workspace.use():
+        pass
+    assert str(caught.value).startswith(f"Expected a root folder that can be written. Received: '{workspace.root}' (")
+    assert str(caught.value).endswith("). Give another with --root DIR.")
+
+
+def test_a_root_below_a_file_system_that_takes_no_folders_is_refused():
+    with (
+        pytest.raises(ConfigError, match=r"^Expected a root folder that can be written\. Received: '/proc/tapeline'"),
+        Workspace("/proc/tapeline").use(),
+    ):
+        pass
+
+
+def test_a_home_in_the_root_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Workspace("~/runs").root == tmp_path / "runs"
+
+
+def test_versions_go_below_the_root_unless_a_base_path_is_given(workspace, settings):
+    assert serving_path(settings(), workspace) == f"{workspace.root}/serving/digits"
+    assert serving_path(settings(pusher={"base_path": "/models/"}), workspace) == "/models/digits"
+    assert serving_path(settings(pusher={"base_path": "gs://bucket/models"}), workspace) == "gs://bucket/models/digits"
+    assert default_root(settings()) == Path("runs/digits")
