@@ -50,5 +50,5 @@ setup(
         "pipeline": sorted({*PIPELINE, *SERVER}),
         "kubeflow": ["kfp>=2.6"],
     },
-    entry_points={"console_scripts": ["tapeline = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
 )

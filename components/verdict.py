@@ -3,6 +3,7 @@
 TFMA's evaluation folder -> metrics as plain numbers, and the gate's rows with TFMA's own verdicts
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ _BASELINE = ("baseline",)
 
 
 def metrics(evaluation: str, classes: int) -> dict[str, Any]:
-    """Overall metrics as floats, `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts."""
+    """Overall metrics as floats (None where undefined: AUC of a single class), `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts."""
     overall, by_class = _metrics_by_slice(evaluation, _CANDIDATE)
-    result: dict[str, Any] = {name: value for name, value in overall.items() if isinstance(value, float)}
+    result: dict[str, Any] = {name: value if math.isfinite(value) else None for name, value in overall.items()}
     result["accuracy_by_class"] = {label: values[ACCURACY] for label, values in sorted(by_class.items(), key=lambda item: int(item[0]))}
     result["confusion_matrix"] = _confusion_matrix(evaluation, classes)
     return result

@@ -7,7 +7,7 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from trainer.errors import TapelineError
 
@@ -163,5 +163,16 @@ def _fail(error: TapelineError, as_json: bool) -> int:
     return error.exit_status
 
 
+def console() -> NoReturn:
+    """The console script: `main`, then the end of the process without the seconds that TensorFlow and Beam take to tear down."""
+    try:
+        status = main()
+    except SystemExit as end:  # argparse's, and the server's
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

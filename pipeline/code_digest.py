@@ -17,6 +17,11 @@ def code_digests() -> dict[str, str]:
     return {name: _digest(_PROJECT / place for place in places) for name, places in _SOURCES.items()}
 
 
+def project_digest() -> str:
+    """A digest of all code that a run executes."""
+    return _digest(_PROJECT / folder for folder in ("pipeline", "components", "trainer"))
+
+
 def _digest(places: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for place in places:

@@ -1,6 +1,7 @@
 """The folder a run works in: who may use it, where its logs, temporary files, artifacts and versions are.
 
-ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/tmp/ (gone after the run)
+ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/tmp/ (gone after the run),
+ROOT/last_run.json (what came of it)
 """
 
 import contextlib
@@ -28,6 +29,7 @@ class Workspace:
         self.artifacts = self.root / "artifacts"
         self.schemas = self.root / "schemas"
         self.logs = self.root / "logs"
+        self.last_run = self.root / "last_run.json"
         self.temporary = self.root / "tmp"
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ hold the root -> silence the libraries -> launch node by node -> read the gate's
 
 import os
 import re
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -14,7 +15,8 @@ from rich.console import Console
 
 from components.example_gen import download, raw_files
 from pipeline.config import PipelineConfig
-from pipeline.runners.progress import Progress
+from pipeline.runners import last_run
+from pipeline.runners.progress import START, Progress
 from pipeline.runners.quiet import output_to_log
 from pipeline.runners.summary import Summary, print_summary
 from pipeline.workspace import Workspace
@@ -36,7 +38,8 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     workspace = Workspace(root)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
-        summary = _run(config, workspace, fingerprint, terminal)
+        key = last_run.key(config, workspace, fingerprint)
+        summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
         print_summary(Console(file=terminal, highlight=False), summary, config.name)
@@ -51,25 +54,37 @@ def _with_data(config: PipelineConfig) -> PipelineConfig:
     return config.model_copy(update={"data": config.data.model_copy(update={"path": path})})
 
 
-def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, terminal: TextIO) -> Summary:
+def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | None:
+    """The last run's summary, shown as cached, where nothing has changed since."""
+    summary = last_run.recall(workspace, key)
+    if summary:
+        sys.stderr.write("Nothing has changed since the last run.\n")  # into the log
+        with Progress(terminal, workspace.temporary) as progress:
+            for component in summary.components:
+                progress.start(component["name"])
+                progress.finish("cached", component["rows"])
+    return summary
+
+
+def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: str, terminal: TextIO) -> Summary:
     epochs = workspace.temporary / "epochs.jsonl"
     os.environ[EPOCHS_VARIABLE] = str(epochs)
     summary = Summary()
     with Progress(terminal, epochs) as progress:
         try:
-            progress.start("start")
+            progress.start(START)
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
-            pipeline_run.run(config, workspace, fingerprint, progress, summary)
+            outputs = pipeline_run.run(config, workspace, fingerprint, progress, summary)
+            summary.components = progress.components()
+            last_run.remember(workspace, key, summary, outputs)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             progress.fail()
             summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
             summary.reasons = [_one_line(error, progress.lines[-1].name)]
-    summary.components = [
-        {"name": line.name, "seconds": round(line.seconds, 2), "cached": line.state == "cached"} for line in progress.lines
-    ]
+            summary.components = progress.components()
     return summary
 
 

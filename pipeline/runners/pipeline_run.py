@@ -23,8 +23,8 @@ SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
 
 
-def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, progress: Progress, summary: Summary) -> None:
-    """Runs every component of `config`, telling `progress`, and fills in `summary`'s outcome.
+def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, progress: Progress, summary: Summary) -> list[str]:
+    """Runs every component of `config`, telling `progress`, fills in `summary`'s outcome, and returns where the outputs are.
 
     Raises:
       whatever a component raises; `summary` then holds what was found until there.
@@ -41,6 +41,7 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     )
     observer = _Observer(config, progress, summary)
     ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, str(workspace.artifacts), connection, BEAM_ARGS))
+    return observer.outputs
 
 
 class _Observer:
@@ -49,18 +50,23 @@ class _Observer:
     def __init__(self, config: PipelineConfig, progress: Progress, summary: Summary) -> None:
         self._config, self._progress, self._summary = config, progress, summary
         self._rows: dict[str, int] = {}
+        self._nothing_ran = True
+        self.outputs: list[str] = []
 
     def started(self, node: str) -> None:
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
+        self.outputs += [artifact.uri for artifact in result.outputs.values()]
         if result.node == "ImageExampleGen":
             self._rows = _rows_of_splits(result.outputs["examples"])
         elif result.node == "Evaluator":
             self._read_verdict(result.outputs["evaluation"].uri)
         elif result.node == "Pusher":
             self._read_push(result.outputs["pushed_model"])
-        self._progress.finish("cached" if result.cached else "run", self._rows_for(result.node))
+        cached = result.cached or (result.node == "BaselineModel" and self._nothing_ran)  # a look-up: TFX never caches it
+        self._nothing_ran = self._nothing_ran and cached
+        self._progress.finish("cached" if cached else "run", self._rows_for(result.node))
 
     def _rows_for(self, node: str) -> int | None:
         splits = {

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -12,8 +12,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+START = "start"  # not a component: what comes before the first
 WHAT = {
-    "start": "load TFX and TensorFlow",
+    START: "load TFX and TensorFlow",
     "ImageExampleGen": "raw files into TFRecords",
     "StatisticsGen": "describe features by split",
     "SchemaGen": "infer the schema",
@@ -86,6 +87,14 @@ class Progress:
         if self.lines and self.lines[-1].state == "running":
             self.finish("failed")
 
+    def components(self) -> list[dict[str, Any]]:
+        """The components so far as `--json` gives them: name, seconds, cached, rows."""
+        return [
+            {"name": line.name, "seconds": round(line.seconds, 2), "cached": line.state == "cached", "rows": line.rows}
+            for line in self.lines
+            if line.name != START
+        ]
+
     def _render(self) -> RenderableType:
         return _table(self.lines, self._spinner, self._epoch())
 
@@ -96,7 +105,8 @@ class Progress:
             epoch = json.loads(last)
         except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
             return ""
-        return f"epoch {epoch['epoch']}/{epoch['epochs']}, val_acc {epoch['val_accuracy']:.4f}"
+        accuracy = f", val_acc {epoch['val_accuracy']:.4f}" if "val_accuracy" in epoch else f", val_loss {epoch['val_loss']:.4f}"
+        return f"epoch {epoch['epoch']}/{epoch['epochs']}{accuracy}"
 
 
 def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -> Table:
