@@ -3,6 +3,7 @@
 anomalies of ExampleValidator + labels outside the model's classes -> AnomaliesError, or nothing
 """
 
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
@@ -59,7 +60,7 @@ def _schema_of(message: anomalies_pb2.Anomalies, name: str) -> str:
     """The schema's own words on a feature, on one line."""
     for feature in message.baseline.feature:
         if feature.name == name:
-            text = " ".join(str(feature).split())
+            text = text_format.MessageToString(feature, as_one_line=True, use_index_order=True)  # one order on every protobuf
             return text.removeprefix(f'name: "{name}" ')
     return "no such feature"
 

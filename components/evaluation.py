@@ -27,7 +27,6 @@ def eval_config(config: EvaluatorConfig, classes: int) -> config_pb2.EvalConfig:
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
-                    config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy", config='{"name": "loss"}'),
                     _accuracy(config, classes),
                     config_pb2.MetricConfig(
                         class_name="MacroMetrics", module="components.macro_metrics", config=json.dumps({"classes": classes})

@@ -19,7 +19,10 @@ _BASELINE = ("baseline",)
 
 
 def metrics(evaluation: str, classes: int) -> dict[str, Any]:
-    """Overall metrics as floats (None where undefined: AUC of a single class), `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts."""
+    """Overall metrics as floats, None where undefined (AUC of a single class).
+
+    Beside them `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts.
+    """
     overall, by_class = _metrics_by_slice(evaluation, _CANDIDATE)
     result: dict[str, Any] = {name: value if math.isfinite(value) else None for name, value in overall.items()}
     result["accuracy_by_class"] = {label: values[ACCURACY] for label, values in sorted(by_class.items(), key=lambda item: int(item[0]))}

@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return forwarded(arguments[1:])
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        status = options.command(options)
+        sys.stdout.flush()
+        return status
     except TapelineError as error:
         return _fail(error, as_json=getattr(options, "json", False))
     except KeyboardInterrupt:

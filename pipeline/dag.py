@@ -64,7 +64,7 @@ def create_pipeline(
         examples=examples,
         schema=schema,
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
-        splits_config=transform_pb2.SplitsConfig(analyze=[split.TRAIN], transform=[split.TRAIN, split.EVAL]),
+        splits_config=transform_pb2.SplitsConfig(analyze=[_analyzed(config)], transform=[split.TRAIN, split.EVAL]),
         disable_statistics=True,  # the raw statistics are validated; the transformed ones nobody reads
         custom_config={"preprocessing": config.preprocessing.to_json(), "code": inputs.code["preprocessing"]},
     )
@@ -110,6 +110,11 @@ def create_pipeline(
         metadata_connection_config=metadata,
         beam_pipeline_args=beam_args,
     )
+
+
+def _analyzed(config: PipelineConfig) -> str:
+    """The split that Transform learns from; it reads one through even where there is nothing to learn, so then the small one."""
+    return split.TRAIN if config.preprocessing.learns_from_data else split.EVAL
 
 
 def _schema_gen(schema_file: str | None, statistics: types.BaseChannel) -> base_node.BaseNode:

@@ -19,6 +19,11 @@ class PreprocessingConfig(Settings):
         description="`scale` maps 0..255 to 0..1; `standardize` subtracts the training split's mean and divides by its standard deviation.",
     )
 
+    @property
+    def learns_from_data(self) -> bool:
+        """Whether Transform must see the whole training split before it can transform a row."""
+        return self.normalize == "standardize"
+
 
 class EarlyStoppingConfig(Settings):
     """When to stop before the last epoch."""

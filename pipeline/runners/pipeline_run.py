@@ -30,7 +30,8 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
       whatever a component raises; `summary` then holds what was found until there.
     """
     absl.logging.set_verbosity(absl.logging.INFO)
-    logging.basicConfig(level=logging.INFO)  # into the log file, like everything else
+    logging.basicConfig()  # stderr, which is the log file
+    logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
     forget_removed_versions(connection)
     inputs = dag.Inputs(

@@ -65,7 +65,7 @@ def test_an_anomaly_is_told_with_feature_split_what_was_found_and_what_the_schem
     message = refusal(gate, {"train": rows(height=28), "eval": rows(height=8)}, SCHEMA.format(height=STRICTER))
     assert "feature 'image/height', split 'eval': Out-of-range values: Unexpectedly small value: 8" in message
     assert (
-        "(the schema says: presence { min_fraction: 1 min_count: 1 } shape { dim { size: 1 } } type: INT int_domain { min: 9 max: 28 })"
+        "(the schema says: presence { min_fraction: 1.0 min_count: 1 } shape { dim { size: 1 } } type: INT int_domain { min: 9 max: 28 })"
         in message
     )
     assert "split 'train'" not in message
