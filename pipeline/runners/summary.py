@@ -1,6 +1,9 @@
 """What happened in a run: the record that `--json` prints, and the few lines that a person reads."""
 
 import dataclasses
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -42,8 +45,8 @@ def print_summary(console: Console, summary: Summary, name: str) -> None:
     if summary.outcome == "pushed":
         console.print(f"[green]Pushed[/] {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", soft_wrap=True)
         base = (summary.model_dir or "").rpartition("/")[0]
-        console.print(f"Next:   tapeline serve --model_name {name} --model_base_path {base}", soft_wrap=True)
-        console.print(f"Then:   tapeline predict IMAGE.png --model_name {name}", soft_wrap=True)
+        console.print(f"Next:   {_command()} serve --model_name {name} --model_base_path {base}", soft_wrap=True)
+        console.print(f"Then:   {_command()} predict IMAGE.png --model_name {name}", soft_wrap=True)
     else:
         title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
         for reason in summary.reasons:
@@ -53,6 +56,14 @@ def print_summary(console: Console, summary: Summary, name: str) -> None:
             console.print("Nothing was pushed; what is served stays as it is.")
     if summary.log and summary.outcome != "pushed":
         console.print(f"Log:    {summary.log}", soft_wrap=True)
+
+
+def _command() -> str:
+    """What to type to call this program again: its name where a shell finds it, else its path (`make run` without an activated .venv)."""
+    here = Path(sys.argv[0])
+    if shutil.which("tapeline") or here.name != "tapeline":
+        return "tapeline"
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def _gate_table(bounds: list[Bound]) -> Table:

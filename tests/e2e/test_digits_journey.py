@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 COMPONENTS = [
-    "start",
     "ImageExampleGen",
     "StatisticsGen",
     "SchemaGen",
@@ -47,6 +46,12 @@ def pushed(run, here):
 
 @pytest.fixture(scope="module")
 def again(run, pushed):
+    return run()
+
+
+@pytest.fixture(scope="module")
+def without_record(run, here, again):
+    (here.root / "last_run.json").unlink()
     return run()
 
 
@@ -93,7 +98,7 @@ def test_with_json_stdout_is_one_object_with_the_promised_keys(pushed):
     assert pushed.answer.stdout.count("\n") == 1
     assert {"outcome", "version", "model_dir", "metrics", "reasons", "components", "seconds"} <= record.keys()
     assert [each["name"] for each in record["components"]] == COMPONENTS
-    assert all(each.keys() == {"name", "seconds", "cached"} and not each["cached"] for each in record["components"])
+    assert all(each.keys() == {"name", "seconds", "cached", "rows"} and not each["cached"] for each in record["components"])
     assert {"accuracy", "precision", "recall", "f1", "auc", "confusion_matrix", "accuracy_by_class"} <= record["metrics"].keys()
     assert record["metrics"]["accuracy"] >= 0.9
     assert record["reasons"] == []
@@ -102,8 +107,8 @@ def test_with_json_stdout_is_one_object_with_the_promised_keys(pushed):
 
 def test_the_person_sees_one_line_a_component_the_gates_table_the_place_and_what_to_type_next(pushed):
     lines = pushed.answer.stderr.splitlines()
-    assert [line.split()[1] for line in lines[: len(COMPONENTS)]] == COMPONENTS
-    assert "Gate, on the test split" in lines[len(COMPONENTS)]
+    assert [line.split()[1] for line in lines[: len(COMPONENTS) + 1]] == ["start", *COMPONENTS]
+    assert "Gate, on the test split" in lines[len(COMPONENTS) + 1]
     assert f"Pushed digits version {pushed.answer.record['version']}" in lines[-3]
     assert "tapeline serve --model_name digits" in lines[-2]
     assert "tapeline predict IMAGE.png --model_name digits" in lines[-1]
@@ -120,6 +125,19 @@ def test_a_second_run_executes_nothing_and_gives_the_same_version_and_metrics(ag
     assert again.answer.record["version"] == pushed.answer.record["version"]
     assert again.answer.record["metrics"] == pushed.answer.record["metrics"]
     assert again.versions == pushed.versions
+
+
+def test_the_second_run_shows_every_component_cached_without_loading_tensorflow(again):
+    assert [each["name"] for each in again.answer.record["components"]] == COMPONENTS
+    assert all(each["cached"] for each in again.answer.record["components"])
+    assert "load TFX and TensorFlow" not in again.answer.stderr
+
+
+def test_without_the_record_of_the_last_run_tfxs_own_cache_gives_the_same_answer(without_record, pushed):
+    assert "load TFX and TensorFlow" in without_record.answer.stderr
+    assert all(each["cached"] for each in without_record.answer.record["components"])
+    assert without_record.answer.record["version"] == pushed.answer.record["version"]
+    assert without_record.versions == pushed.versions
 
 
 def test_what_is_served_answers_what_the_evaluator_saw(served, pushed):

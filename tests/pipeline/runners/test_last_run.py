@@ -1,0 +1,82 @@
+"""An unchanged second run is answered from the record of the first, and nothing else ever is."""
+
+import pytest
+
+from components.bound import Bound
+from pipeline import config
+from pipeline.runners import last_run
+from pipeline.runners.summary import Summary
+from pipeline.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    workspace = Workspace(tmp_path / "root")
+    workspace.root.mkdir()
+    return workspace
+
+
+@pytest.fixture
+def finished(workspace):
+    """The summary of a pushed run whose outputs are there."""
+    for folder in ("artifact", "serving/7"):
+        (workspace.root / folder).mkdir(parents=True)
+    return Summary(
+        outcome="pushed",
+        version="7",
+        model_dir=str(workspace.root / "serving/7"),
+        metrics={"accuracy": 0.9, "auc": None},
+        components=[{"name": "Trainer", "seconds": 3.2, "cached": False, "rows": 10}],
+        bounds=[Bound("accuracy", 0.5, 0.9, True)],
+    )
+
+
+def test_the_same_run_is_recalled_with_every_component_cached(workspace, finished):
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    recalled = last_run.recall(workspace, "key")
+    assert recalled is not None
+    assert (recalled.outcome, recalled.version, recalled.metrics, recalled.bounds) == ("pushed", "7", finished.metrics, finished.bounds)
+    assert recalled.components == [{"name": "Trainer", "seconds": 0.0, "cached": True, "rows": 10}]
+
+
+def test_another_run_is_not_recalled(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "other key") is None
+
+
+@pytest.mark.parametrize("gone", ["artifact", "serving/7"])
+def test_a_run_whose_outputs_somebody_removed_is_not_recalled(workspace, finished, gone):
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    (workspace.root / gone).rmdir()
+    assert last_run.recall(workspace, "key") is None
+
+
+@pytest.mark.parametrize("outcome", ["failed", "anomalies"])
+def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
+    finished.outcome = outcome
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "key") is None
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", '{"key": "key"}', '{"key": "key", "outputs": [], "summary": {"unknown": 1}}'])
+def test_a_record_that_cannot_be_read_is_no_record(workspace, record):
+    workspace.last_run.write_text(record)
+    assert last_run.recall(workspace, "key") is None
+
+
+def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path, monkeypatch):
+    path = tmp_path / "use.yaml"
+    path.write_text("name: d\ndata: {format: digits}\nschema: {path: s.pbtxt}\n")
+    base = last_run.key(config.load(path), workspace, "data")
+    keys = {
+        base,
+        last_run.key(config.load(path, ["trainer.epochs=3"]), workspace, "data"),
+        last_run.key(config.load(path), workspace, "new data"),
+    }
+    (tmp_path / "s.pbtxt").write_text("feature {}")
+    keys.add(last_run.key(config.load(path), workspace, "data"))
+    (tmp_path / "s.pbtxt").unlink()
+    assert last_run.key(config.load(path), workspace, "data") == base
+    monkeypatch.setattr(last_run, "project_digest", lambda: "edited")
+    keys.add(last_run.key(config.load(path), workspace, "data"))
+    assert len(keys) == 5
