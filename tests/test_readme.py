@@ -15,6 +15,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 ENGLISH, JAPANESE = "README.md", "README.ja.md"
 DOCUMENTS = sorted(path.relative_to(CHECKOUT).as_posix() for path in [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")])
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema) [a-z]+|[a-z]+)([^|>\n]*)")
 
 
 def test_both_readmes_have_the_same_code_blocks():
@@ -44,7 +45,7 @@ def test_every_make_target_that_is_named_exists(name):
 def test_every_tapeline_command_and_flag_that_is_named_exists(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
     unknown = []
-    for command, rest in re.findall(r"(?<![\w./~-])tapeline ((?:config|schema) [a-z]+|[a-z]+)([^|>\n]*)", code_of(name)):
+    for command, rest in COMMAND.findall(code_of(name)):
         with contextlib.suppress(SystemExit):
             cli.main([*command.split(), "--help"])
         known = capsys.readouterr().out

@@ -114,3 +114,14 @@ def test_run_fn_trains_and_exports_the_best_weights(scaled, tmp_path, loop, stra
     classes = signature(examples=tf.constant(scaled.raw[ROWS["eval"]]))["classes"].numpy()
     best = int(np.argmin(history["val_loss"]))
     np.testing.assert_allclose((classes == scaled.labels[ROWS["eval"]]).mean(), history["val_accuracy"][best], atol=1e-6)
+
+
+def test_a_session_restores_what_the_signatures_read_as_tensorflow_serving_does(scaled, tmp_path):
+    """`tf.saved_model.load` rebuilds the objects, and so hides variables that a session's restore does not fill."""
+    model = build_model(TrainerConfig(seed=3), scaled.images.shape[1:])
+    export.export(model, tft.TFTransformOutput(scaled.graph_path), str(tmp_path))
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path))
+        signature = meta_graph.signature_def["predict_image"]
+        received = session.run(signature.outputs["probabilities"].name, {signature.inputs["image"].name: scaled.pngs[:9]})
+    np.testing.assert_allclose(received, expected(scaled, model, slice(0, 9)), atol=1e-5)
