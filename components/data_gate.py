@@ -21,12 +21,14 @@ def DataGate(
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
     classes: Parameter[int],
+    code: Parameter[str] = "",
 ) -> None:
-    """Passes if no split has anomalies and every label is below `classes`.
+    """Passes if no split has anomalies and every label is below `classes`; `code`, a digest, is for TFX's cache alone.
 
     Raises:
       AnomaliesError: names feature, split, what was found and what the schema says, for each anomaly.
     """
+    del code
     found = _schema_anomalies(anomalies) + _label_anomalies(statistics, classes)
     if found:
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""

@@ -12,8 +12,8 @@ SIGNATURE = "serving_default"
 PREDICTIONS = "probabilities"
 
 
-def eval_config(config: EvaluatorConfig, classes: int) -> config_pb2.EvalConfig:
-    """Overall and per-class metrics of a classifier of `classes` classes, with the gate's bounds on accuracy."""
+def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config_pb2.EvalConfig:
+    """Overall and per-class metrics of a classifier of `classes` classes, with the gate's bounds; `code` is for TFX's cache."""
     per_class = config_pb2.SlicingSpec(feature_keys=[features.LABEL])
     return config_pb2.EvalConfig(
         model_specs=[
@@ -29,7 +29,7 @@ def eval_config(config: EvaluatorConfig, classes: int) -> config_pb2.EvalConfig:
                     config_pb2.MetricConfig(class_name="ExampleCount"),
                     _accuracy(config, classes),
                     config_pb2.MetricConfig(
-                        class_name="MacroMetrics", module="components.macro_metrics", config=json.dumps({"classes": classes})
+                        class_name="MacroMetrics", module="components.macro_metrics", config=json.dumps({"classes": classes, "code": code})
                     ),
                     config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='{"name": "confusion_matrix"}'),
                 ]

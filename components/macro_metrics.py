@@ -22,8 +22,9 @@ _LEAST_PROBABILITY = 1e-7  # Keras's, against the logarithm of 0
 class MacroMetrics(metric_types.Metric):
     """`precision`, `recall`, `f1` of the most probable class and one-vs-rest `auc`, each the mean over the classes with rows; `loss`."""
 
-    def __init__(self, classes: int, name: str = "macro") -> None:
-        """Makes the metric for labels 0 to `classes` - 1 and predictions float32 (classes,)."""
+    def __init__(self, classes: int, name: str = "macro", code: str = "") -> None:
+        """Makes the metric for labels 0 to `classes` - 1 and predictions float32 (classes,); `code` is for TFX's cache alone."""
+        del code
         super().__init__(_computations, name=name, classes=classes)
 
 

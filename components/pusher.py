@@ -65,8 +65,15 @@ def push(model: Path, base: Path) -> str:
     note.parent.mkdir(exist_ok=True)
     note.write_text(digest)
     _flush(staging)
-    staging.rename(base / version)
-    return version
+    while True:
+        try:
+            staging.rename(base / version)
+        except OSError:
+            if not (base / version).exists():
+                raise
+            version = str(int(version) + 1)  # another root's run has pushed in the same second
+        else:
+            return version
 
 
 def model_digest(model: Path) -> str:

@@ -26,17 +26,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if forwarded:
         return forwarded(arguments[1:])
     options = _parser().parse_args(arguments)
+    status = 0
     try:
         status = options.command(options)
         sys.stdout.flush()
         return status
     except TapelineError as error:
-        return _fail(error, as_json=getattr(options, "json", False))
+        return _fail(str(error), error.exit_status, options)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return status
+    except Exception as error:  # what nobody foresaw is one line too, unless a traceback is asked for
+        if getattr(options, "verbose", False):
+            raise
+        return _fail(f"{type(error).__name__}: {error}. --verbose shows the traceback.", 1, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -156,13 +161,13 @@ def _predict(arguments: list[str]) -> int:
     return predict.main(pushed_models.with_default_model(arguments, base_path=False))
 
 
-def _fail(error: TapelineError, as_json: bool) -> int:
-    if as_json:
+def _fail(message: str, status: int, options: argparse.Namespace) -> int:
+    if getattr(options, "json", False):
         from pipeline.runners.summary import Summary
 
-        print(json.dumps(Summary(reasons=str(error).splitlines()).to_json()))
-    print(error, file=sys.stderr)
-    return error.exit_status
+        print(json.dumps(Summary(reasons=message.splitlines()).to_json()))
+    print(message, file=sys.stderr)
+    return status
 
 
 def console() -> NoReturn:

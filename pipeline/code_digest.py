@@ -9,11 +9,13 @@ _SOURCES = {
     "ingestion": ["components/example_gen", "trainer/features.py"],
     "preprocessing": ["trainer/preprocessing.py", "trainer/features.py"],
     "training": ["trainer"],
+    "gate": ["components/data_gate.py"],
+    "evaluation": ["components/macro_metrics.py"],
 }
 
 
 def code_digests() -> dict[str, str]:
-    """A digest for each of `ingestion`, `preprocessing` and `training`."""
+    """A digest for each of `ingestion`, `preprocessing`, `training`, `gate` and `evaluation`."""
     return {name: _digest(_PROJECT / place for place in places) for name, places in _SOURCES.items()}
 
 

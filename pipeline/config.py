@@ -88,6 +88,8 @@ def _from_yaml(text: str, name: str) -> Any:
     loader.name = name
     try:
         return loader.get_single_data()
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:  # PyYAML's own slips: `2024-13-45`, `!!int x`, 3,000 brackets
+        raise yaml.YAMLError(f"{type(error).__name__}: {error}") from None
     finally:
         loader.dispose()
 
@@ -111,7 +113,11 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
 def check(values: Mapping[str, Any], origin: str) -> PipelineConfig:
     """The checked configuration of plain `values`; `origin` is what an error calls them."""
     try:
-        return PipelineConfig.model_validate_json(json.dumps(values, default=str))
+        text = json.dumps(values, default=str)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{origin}: Expected plain values. Received: {error}.") from None
+    try:
+        return PipelineConfig.model_validate_json(text)
     except pydantic.ValidationError as error:
         raise ConfigError("\n".join(_sentence(origin, details) for details in error.errors())) from None
 
@@ -175,7 +181,12 @@ def _absolute_paths(values: dict[str, Any], base: Path) -> None:
 
 
 def _absolute(path: str, base: Path) -> str:
-    return path if "://" in path else str((base / Path(path).expanduser()).resolve())
+    if "://" in path:
+        return path
+    try:
+        return str((base / Path(path).expanduser()).resolve())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ConfigError(f"Expected a path. Received: {path!r}: {error}.") from None
 
 
 def _override(values: dict[str, Any], override: str) -> None:

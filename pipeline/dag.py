@@ -38,7 +38,7 @@ class Inputs:
       data_fingerprint: digest of the raw data.
       schema_file: the reviewed schema, or None to infer one.
       serving_path: the folder that gets the versions.
-      code: digests of the source of `ingestion`, `preprocessing` and `training`, so that edited code runs again.
+      code: digests of the source, from `pipeline.code_digest`, so that edited code runs again.
     """
 
     data_fingerprint: str
@@ -58,7 +58,9 @@ def create_pipeline(
     schema_gen = _schema_gen(inputs.schema_file, statistics)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
-    gate = DataGate(statistics=statistics, anomalies=validator.outputs["anomalies"], classes=config.trainer.classes)
+    gate = DataGate(
+        statistics=statistics, anomalies=validator.outputs["anomalies"], classes=config.trainer.classes, code=inputs.code["gate"]
+    )
 
     transform = Transform(
         examples=examples,
@@ -94,7 +96,7 @@ def create_pipeline(
         example_splits=[split.TEST],
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(config.evaluator, config.trainer.classes),
+        eval_config=eval_config(config.evaluator, config.trainer.classes, inputs.code["evaluation"]),
     )
     push = Pusher(
         model=model,

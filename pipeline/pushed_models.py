@@ -1,4 +1,4 @@
-"""Finds the model that was pushed last below runs/, so that `tapeline serve` and `tapeline predict` need no flags after a run."""
+"""Finds what was pushed below runs/, so that `tapeline serve` and `tapeline predict` need no flags after a run."""
 
 from pathlib import Path
 
@@ -6,18 +6,40 @@ from pipeline.workspace import DEFAULT_PARENT
 
 
 def with_default_model(arguments: list[str], base_path: bool) -> list[str]:
-    """`arguments` with --model_name (and --model_base_path) of the newest push where no model was named.
+    """`arguments` with what they leave out: --model_name and, with `base_path`, --model_base_path.
 
-    Nothing is added where the caller names a model or asks for help, or where nothing was pushed.
+    Without either it is the model that was pushed last; a name finds its folder below runs/; a folder names the model. Nothing is
+    added where help is asked for, or where nothing was pushed.
     """
-    named = any(argument.split("=")[0] in ("--model_name", "--model_base_path", "-h", "--help") for argument in arguments)
-    newest = None if named else newest_model(Path(DEFAULT_PARENT))
+    if {"-h", "--help"} & set(arguments):
+        return arguments
+    name, folder = _value(arguments, "--model_name"), _value(arguments, "--model_base_path")
+    newest = newest_model(Path(DEFAULT_PARENT), name or "*") if folder is None else Path(folder)
     if newest is None:
         return arguments
-    return [*arguments, f"--model_name={newest.name}", *([f"--model_base_path={newest.absolute()}"] if base_path else [])]
+    added = [] if name else [f"--model_name={newest.absolute().name}"]
+    return [*arguments, *added, *([f"--model_base_path={newest.absolute()}"] if base_path and folder is None else [])]
 
 
-def newest_model(parent: Path) -> Path | None:
+def newest_model(parent: Path, name: str = "*") -> Path | None:
     """The folder `*/serving/NAME` below `parent` with the newest version, or None."""
-    versions = [path for path in parent.glob("*/serving/*/*") if path.name.isdecimal()]
+    versions = [path for path in parent.glob(f"*/serving/{name}/*") if path.name.isdecimal()]
     return max(versions, key=lambda path: path.stat().st_mtime).parent if versions else None
+
+
+def is_newest(version: str) -> bool:
+    """Whether the version folder is there and no sibling has a higher number; remote ones, which are not looked at, count as such."""
+    if "://" in version:
+        return True
+    folder = Path(version)
+    siblings = [int(path.name) for path in folder.parent.glob("*") if path.name.isdecimal()]
+    return folder.is_dir() and int(folder.name) == max(siblings)
+
+
+def _value(arguments: list[str], flag: str) -> str | None:
+    """What `--flag VALUE` or `--flag=VALUE` says."""
+    for index, argument in enumerate(arguments):
+        given, equals, value = argument.partition("=")
+        if given == flag:
+            return value if equals else next(iter(arguments[index + 1 :]), "")
+    return None

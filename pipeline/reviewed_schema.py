@@ -1,6 +1,7 @@
 """The schema that a person has reviewed: how the inferred one becomes it, and how a run takes it in."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -24,15 +25,26 @@ def accept(config: PipelineConfig, workspace: Workspace) -> Path:
         raise ConfigError(
             f"Expected no reviewed schema yet. Received: '{target}'. Edit that file, or move it away and run again to infer a new one."
         )
-    inferred = sorted(workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt"), key=lambda path: int(path.parent.name))
-    if not inferred:
+    inferred = _inferred(workspace)
+    if inferred is None:
         raise ConfigError(
             f"Expected a run that has inferred a schema in '{workspace.root}'. Received: none. "
             "Run `tapeline run` first, or name its --root."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(inferred[-1], target)
+    shutil.copyfile(inferred, target)
     return target
+
+
+def _inferred(workspace: Workspace) -> Path | None:
+    """The schema of the last finished run; without a record of one, or where it inferred none, the newest that a run has inferred."""
+    every = sorted(workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt"), key=lambda path: int(path.parent.name))
+    try:
+        outputs = json.loads(workspace.last_run.read_text())["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        outputs = []
+    of_last_run = [path for path in every if str(path.parent) in outputs]
+    return next(iter([*of_last_run, *reversed(every)]), None)
 
 
 def for_run(config: PipelineConfig, workspace: Workspace) -> str | None:

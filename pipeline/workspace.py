@@ -24,7 +24,7 @@ class Workspace:
     """The places below one root."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root).expanduser().absolute()
+        self.root = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111 - Path's raises where there is no such user
         self.metadata = self.root / "metadata.sqlite"
         self.artifacts = self.root / "artifacts"
         self.schemas = self.root / "schemas"
@@ -42,6 +42,8 @@ class Workspace:
         try:
             for folder in (self.root, self.artifacts, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(13, "Permission denied")
             lock = (self.root / ".lock").open("a+")
         except OSError as error:
             raise ConfigError(

@@ -1,7 +1,8 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import pydantic
 from pydantic import Field
 
 from trainer.settings import Settings
@@ -61,3 +62,12 @@ class TrainerConfig(Settings):
         "auto",
         description="Keep transformed examples in memory: `auto` does where they fit a quarter of the free memory, `none` streams them.",
     )
+
+    @pydantic.model_validator(mode="after")
+    def _smoothing_has_a_loss(self) -> Self:
+        if self.label_smoothing and not self.loss.startswith("categorical"):
+            raise ValueError(
+                f"trainer.label_smoothing: Expected 0 with `trainer.loss: {self.loss}`, which cannot smooth labels. "
+                f"Received: {self.label_smoothing:g}. Did you mean `trainer.loss: categorical_crossentropy`?"
+            )
+        return self

@@ -3,6 +3,7 @@
 TFX's own cache would give the same answer, component by component, after seconds of imports.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -12,6 +13,7 @@ from pathlib import Path
 from components.bound import Bound
 from pipeline.code_digest import project_digest
 from pipeline.config import PipelineConfig
+from pipeline.pushed_models import is_newest
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 
@@ -26,7 +28,7 @@ def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str) -> 
         config.to_json(),
         serving_path(config, workspace),
         data_fingerprint,
-        schema.read_text() if schema and schema.is_file() else "",
+        schema.read_bytes().hex() if schema and schema.is_file() else "",
         project_digest(),
         *(importlib.metadata.version(package) for package in _PACKAGES),
     ]
@@ -37,15 +39,16 @@ def recall(workspace: Workspace, wanted: str) -> Summary | None:
     """The last run's summary with every component cached, if that run was `wanted` and all it put out is still there."""
     try:
         record = json.loads(workspace.last_run.read_text())
+        if record["key"] != wanted:
+            return None
         summary = Summary(**record["summary"])
-    except (OSError, ValueError, KeyError, TypeError):  # no record, or one of another version of the project
+        summary.bounds = [Bound(**bound) for bound in record["summary"]["bounds"]]
+        summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
+        there = all("://" in path or Path(path).exists() for path in record["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):  # no record, or a broken one
         return None
-    outputs = [*record["outputs"], *([summary.model_dir] if summary.model_dir else [])]
-    if record["key"] != wanted or not all("://" in path or Path(path).exists() for path in outputs):
-        return None
-    summary.bounds = [Bound(**bound) for bound in record["summary"]["bounds"]]
-    summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
-    return summary
+    served = summary.model_dir is None or is_newest(summary.model_dir)
+    return summary if there and served else None
 
 
 def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: list[str]) -> None:
@@ -54,5 +57,6 @@ def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: l
         return
     record = {"key": key_of_run, "summary": dataclasses.asdict(summary), "outputs": outputs}
     unfinished = workspace.last_run.with_suffix(".new")
-    unfinished.write_text(json.dumps(record))
-    unfinished.replace(workspace.last_run)  # never half-written
+    with contextlib.suppress(OSError):  # only a cache: a full disk must not make a pushed run a failed one
+        unfinished.write_text(json.dumps(record))
+        unfinished.replace(workspace.last_run)  # never half-written

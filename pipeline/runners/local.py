@@ -20,7 +20,7 @@ from pipeline.runners.progress import START, Progress
 from pipeline.runners.quiet import output_to_log
 from pipeline.runners.summary import Summary, print_summary
 from pipeline.workspace import Workspace
-from trainer.errors import AnomaliesError, TapelineError
+from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 EPOCHS_VARIABLE = "TAPELINE_PROGRESS"
 _EXCEPTION = re.compile(r"^[\w.]*(Error|Exception)\b.*: ")
@@ -83,6 +83,7 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
             traceback.print_exc()  # into the log
             progress.fail()
             summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
+            summary.usage_error = isinstance(error, ConfigError)
             summary.reasons = [_one_line(error, progress.lines[-1].name)]
             summary.components = progress.components()
     return summary

@@ -18,7 +18,8 @@ def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved_out, saved_err = os.dup(1), os.dup(2)
-    tee = subprocess.Popen(["tee", "-a", str(log)], stdin=subprocess.PIPE, stdout=saved_err) if verbose else None
+    # In a session of its own: Ctrl-C is for the run, and tee must outlive it.
+    tee = subprocess.Popen(["tee", "-a", str(log)], stdin=subprocess.PIPE, stdout=saved_err, start_new_session=True) if verbose else None
     target = tee.stdin.fileno() if tee and tee.stdin else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)
@@ -26,8 +27,9 @@ def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
         try:
             yield out, err
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with contextlib.suppress(BrokenPipeError):  # whoever read the log has gone; the terminal comes back all the same
+                sys.stdout.flush()
+                sys.stderr.flush()
             os.dup2(saved_out, 1)
             os.dup2(saved_err, 2)
             os.close(saved_out)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.bound import Bound
+from trainer.errors import ConfigError
 
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
 
@@ -27,15 +28,18 @@ class Summary:
     seconds: float = 0.0
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None
+    usage_error: bool = False
 
     @property
     def exit_status(self) -> int:
         """The status that the command ends with."""
-        return EXIT_STATUS[self.outcome]
+        return ConfigError.exit_status if self.usage_error else EXIT_STATUS[self.outcome]
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain values."""
-        return dataclasses.asdict(self)
+        record = dataclasses.asdict(self)
+        del record["usage_error"]  # the exit status says it
+        return record
 
 
 def print_summary(console: Console, summary: Summary, name: str) -> None:

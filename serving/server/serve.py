@@ -19,6 +19,8 @@ from serving.server.rest_server import RestServer
 from serving.server.shutdown import Shutdown
 from serving.terminal import say
 
+_log = logging.getLogger(__name__)
+
 GRACE_SECONDS = 10.0
 
 
@@ -69,7 +71,10 @@ def _follow(look: Callable[[], None], seconds: float, shutdown: Shutdown) -> Non
 
     def loop() -> None:
         while not shutdown.asked.wait(seconds):
-            look()
+            try:
+                look()
+            except Exception:  # noqa: BLE001 - a folder that goes away while it is read must not end the following
+                _log.debug("The base path could not be looked at.", exc_info=True)
 
     if seconds:
         threading.Thread(target=loop, name="follow", daemon=True).start()

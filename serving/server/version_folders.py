@@ -31,7 +31,10 @@ def hint(base_path: Path) -> str:
         return "the folder does not exist yet"
     if any((base_path / name).is_file() for name in SAVED_MODEL_FILES):
         return f"it is a version itself; did you mean --model_base_path {base_path.parent}?"
-    models = [entry for entry in sorted(base_path.iterdir()) if entry.is_dir() and _has_versions(entry)]
+    try:
+        models = [entry for entry in sorted(base_path.iterdir()) if entry.is_dir() and _has_versions(entry)]
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
     if len(models) == 1:
         return f"did you mean --model_base_path {models[0]}?"
     if models:

@@ -288,3 +288,30 @@ def test_the_field_paths_are_the_keys_that_overrides_take(file):
     )
     assert len(paths) == len(set(paths))
     assert not {"data", "trainer", "trainer.early_stopping"} & set(paths)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trainer.seed=2024-13-45",
+        "trainer.epochs=!!int x",
+        "trainer.epochs=" + "9" * 5000,
+        "name=!!timestamp x",
+        "trainer.metrics=&a [*a]",
+        "trainer.metrics=" + "[" * 3000,
+        "data.path=~nobody-of-that-name/x",
+        "pusher.base_path=a\0b",
+    ],
+)
+def test_what_yaml_or_the_system_stumbles_over_is_refused_in_one_line(file, override):
+    with pytest.raises(ConfigError) as refused:
+        config.load(file(MINIMAL), [override])
+    assert "Expected" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_smoothing_labels_for_a_loss_that_cannot_is_refused_with_the_one_that_can(file):
+    with pytest.raises(
+        ConfigError, match=r"trainer.label_smoothing: Expected 0 with .* Did you mean `trainer.loss: categorical_crossentropy`"
+    ):
+        config.load(file(MINIMAL), ["trainer.label_smoothing=0.1"])

@@ -51,6 +51,12 @@ def test_a_run_whose_outputs_somebody_removed_is_not_recalled(workspace, finishe
     assert last_run.recall(workspace, "key") is None
 
 
+def test_a_run_whose_version_is_no_longer_the_newest_is_not_recalled(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    (workspace.root / "serving/8").mkdir()
+    assert last_run.recall(workspace, "key") is None
+
+
 @pytest.mark.parametrize("outcome", ["failed", "anomalies"])
 def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
     finished.outcome = outcome
@@ -58,7 +64,19 @@ def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
     assert last_run.recall(workspace, "key") is None
 
 
-@pytest.mark.parametrize("record", ["", "{", "[]", '{"key": "key"}', '{"key": "key", "outputs": [], "summary": {"unknown": 1}}'])
+@pytest.mark.parametrize(
+    "record",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"summary": {}}',
+        '{"key": "key"}',
+        '{"key": "key", "summary": {}, "outputs": 3}',
+        '{"key": "key", "outputs": [], "summary": {"unknown": 1}}',
+    ],
+)
 def test_a_record_that_cannot_be_read_is_no_record(workspace, record):
     workspace.last_run.write_text(record)
     assert last_run.recall(workspace, "key") is None

@@ -1,11 +1,11 @@
-"""A push whose version folder somebody has removed is forgotten, so that it is pushed again."""
+"""A push that is not the newest version any more, or was removed, is forgotten, so that the same model is pushed again."""
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.runners.store import forget_removed_versions
+from pipeline.runners.store import forget_superseded_versions
 
 
 @pytest.fixture
@@ -24,18 +24,25 @@ def push(connection, destination):
     return identifier
 
 
-def test_only_pushes_whose_folder_is_gone_are_marked_as_deleted(connection, tmp_path):
-    (tmp_path / "1").mkdir()
+def test_only_pushes_that_are_gone_or_superseded_are_marked_as_deleted(connection, tmp_path):
+    for version in ("1", "5", "6"):
+        (tmp_path / version).mkdir()
     pushes = {
         name: push(connection, destination)
-        for name, destination in (("there", tmp_path / "1"), ("gone", tmp_path / "2"), ("refused", ""), ("cloud", "gs://bucket/3"))
+        for name, destination in (
+            ("newest", tmp_path / "6"),
+            ("older", tmp_path / "5"),
+            ("gone", tmp_path / "2"),
+            ("refused", ""),
+            ("cloud", "gs://bucket/3"),
+        )
     }
-    forget_removed_versions(connection)
+    forget_superseded_versions(connection)
     with metadata.Metadata(connection) as handle:
         states = {name: handle.store.get_artifacts_by_id([identifier])[0].state for name, identifier in pushes.items()}
     live, deleted = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.DELETED
-    assert states == {"there": live, "gone": deleted, "refused": live, "cloud": live}
+    assert states == {"newest": live, "older": deleted, "gone": deleted, "refused": live, "cloud": live}
 
 
 def test_in_a_new_store_there_is_nothing_to_forget(connection):
-    forget_removed_versions(connection)
+    forget_superseded_versions(connection)
