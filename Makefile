@@ -46,7 +46,7 @@ bench: env ## measure against the baselines, side by side
 
 .PHONY: golden
 golden: env ## rewrite the golden files of the tests
-	@$(BIN)/python -m pytest -m "not gpu and not cluster" --golden $(ARGS)
+	@$(BIN)/python -m pytest -q tests/pipeline/test_golden.py --golden $(ARGS)
 
 .PHONY: lock
 lock: ## resolve the lock files; make lock UPGRADE=1 takes newer versions

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 # Before anything imports TensorFlow or TFT (docs/adr/0002); child processes inherit them.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
@@ -18,3 +19,21 @@ def temporary_files(tmp_path_factory):
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield folder
+
+
+def pytest_addoption(parser):
+    parser.addoption("--golden", action="store_true", help="rewrite the golden files instead of comparing with them: make golden")
+
+
+@pytest.fixture
+def golden(request):
+    """golden(name, text): `text` must be what `tests/golden/NAME` holds; with --golden the file is written instead."""
+
+    def compare(name, text):
+        path = Path(__file__).parent / "golden" / name
+        if request.config.getoption("--golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        assert path.read_text() == text, f"{name} differs. If that is meant, run `make golden`, read the difference, and commit it."
+
+    return compare

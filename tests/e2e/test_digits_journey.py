@@ -21,6 +21,7 @@ COMPONENTS = [
     "Evaluator",
     "Pusher",
 ]
+BY_TAPE = ("--set", "trainer.loop=gradient_tape", "--set", "trainer.epochs=31", "--set", "evaluator.max_accuracy_drop=0.1")
 Step = collections.namedtuple("Step", "answer versions")
 
 
@@ -73,14 +74,20 @@ def refused(run, again):
 @pytest.fixture(scope="module")
 def by_tape(run, refused):
     """The other loop with more epochs, against the blessed model of the first."""
-    return run("--set", "trainer.loop=gradient_tape", "--set", "trainer.epochs=31", "--set", "evaluator.max_accuracy_drop=0.1")
+    return run(*BY_TAPE)
 
 
 @pytest.fixture(scope="module")
 def after_removal(run, here, by_tape):
     """The same run once more, after somebody has removed the version."""
     shutil.rmtree(by_tape.answer.record["model_dir"])
-    return run("--set", "trainer.loop=gradient_tape", "--set", "trainer.epochs=31", "--set", "evaluator.max_accuracy_drop=0.1")
+    return run(*BY_TAPE)
+
+
+@pytest.fixture(scope="module")
+def back_and_forth(run, after_removal):
+    """The first settings again, then the other loop's again: by then TFX has seen every input before."""
+    return run("--set", "evaluator.max_accuracy_drop=0.1"), run(*BY_TAPE)
 
 
 def test_one_command_pushes_a_version_in_tensorflow_servings_layout(here, pushed):
@@ -182,3 +189,11 @@ def test_a_version_that_somebody_removed_is_pushed_again_and_nothing_else_runs(a
     assert (after_removal.answer.status, after_removal.answer.executed) == (0, ["Pusher"])
     assert after_removal.versions == [pushed.answer.record["version"], after_removal.answer.record["version"]]
     assert int(after_removal.answer.record["version"]) > int(pushed.answer.record["version"])
+
+
+def test_going_back_and_forth_pushes_each_time_for_only_the_newest_version_is_served(back_and_forth, after_removal):
+    back, forth = back_and_forth
+    assert (back.answer.status, forth.answer.status) == (0, 0)
+    assert "Trainer" not in back.answer.executed + forth.answer.executed
+    assert back.answer.record["version"] == back.versions[-1] > after_removal.versions[-1]
+    assert forth.answer.record["version"] == forth.versions[-1] > back.versions[-1]
