@@ -132,6 +132,8 @@ def _read(file: IO[bytes], path: Path, size: int, offset: int = 0) -> bytes:
     try:
         return file.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        cause = str(error).rstrip(".")
         raise DataError(
-            f"Expected a sound gzip file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {error}."
+            f"Expected a sound gzip file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {cause}. "
+            "Copy or download it again."
         ) from error

@@ -94,7 +94,7 @@ def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, ima
     path.write_bytes(path.read_bytes()[:-100])
     message = error_of(tmp_path)
     assert message.startswith(f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset ")
-    assert message.endswith("Compressed file ended before the end-of-stream marker was reached.")
+    assert message.endswith("Compressed file ended before the end-of-stream marker was reached. Copy or download it again.")
 
 
 @pytest.mark.parametrize("where", [-5, 40], ids=["checksum", "data"])
