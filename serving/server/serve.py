@@ -55,7 +55,7 @@ def serve(flags: argparse.Namespace) -> int:
     rest_server.start(functools.partial(answer, plane))
     narrator.opened()
     _follow(look, flags.file_system_poll_wait_seconds, shutdown)
-    shutdown.asked.wait()
+    shutdown.wait()
     _drain(grpc_server, rest_server)
     return 0
 

@@ -70,6 +70,7 @@ class Server:
         self.process.communicate()
 
 
+@pytest.mark.slow  # TensorFlow in a process of its own, from start to end
 def test_a_life_wrong_base_path_first_version_drain_and_not_one_line_too_many(tmp_path, write_version, png):
     write_version(tmp_path / "models" / "digits", 1, 1)
     base_path = tmp_path / "models"
