@@ -25,7 +25,15 @@ PIPELINE = [
     "tfx>=1.16",
     "tfx-bsl>=1.16",
 ]
-SERVER = [*CLIENT, "tensorflow>=2.16", "tensorflow-serving-api>=2.16"]
+SERVER = [
+    *CLIENT,
+    "aiohttp>=3.9",
+    "grpcio-health-checking>=1.60",
+    "grpcio-reflection>=1.60",
+    "prometheus-client>=0.20",
+    "tensorflow>=2.16",
+    "tensorflow-serving-api>=2.16",
+]
 
 setup(
     name="tapeline",

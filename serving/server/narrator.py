@@ -2,67 +2,84 @@
 
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 
-from serving.server.served_model import Event, ServedModel
+from serving.server.served_model import ServedModel
 from serving.server.version_folders import find_versions, hint
+from serving.server.version_status import Event
 from serving.terminal import say
 
 
 class Narrator:
-    """Tells of one model. Until `opened` is called nothing is said to serve, because no port answers yet."""
+    """Tells of all models. Until `opened` is called nothing is said to serve, because no port answers yet.
 
-    def __init__(self, name: str, base_path: Path, grpc_address: str, rest_address: str) -> None:
-        self._name, self._base_path = name, base_path
-        self._where = f"gRPC {grpc_address}, REST http://{rest_address}/v1/models/{name}"
+    `option` is where the operator writes a base path.
+    """
+
+    def __init__(self, grpc_address: str, rest_address: str, option: str = "--model_base_path") -> None:
+        self._grpc_address, self._rest_address = grpc_address, rest_address
+        self._option = option
         self._open = False
-        self._serving: int | None = None
-        self._waiting_for = ""
+        self._serving: dict[str, set[int]] = {}
+        self._waiting_for: dict[str, str] = {}
 
     def tell(self, event: Event) -> None:
         """One thing that happened to a version."""
+        serving = self._serving.setdefault(event.model, set())
         if event.kind == "available":
-            self._available(event.version)
+            self._available(event, is_first=not serving)
+            serving.add(event.version)
         elif event.kind == "failed":
-            self._failed(event)
-        elif event.version == self._serving:
-            self._serving = None
-            say(f"{self._name} version {event.version} is unloaded, no version is left", sys.stderr)
+            self._failed(event, serving)
+        elif event.kind == "warmup":
+            say(f"{event.model} version {event.version} serves all the same: {_short(event.message)}", sys.stderr)
+        elif event.version in serving:
+            serving.remove(event.version)
+            if not serving:
+                say(f"{event.model} version {event.version} is unloaded, no version is left", sys.stderr)
+
+    def refused(self, problem: str) -> None:
+        """An edit of the config file that cannot be served."""
+        say(f"The models stay as they are: {_short(problem)}", sys.stderr)
 
     def opened(self) -> None:
         """The ports answer from now on."""
         self._open = True
-        if self._serving is not None:
-            self._say_serves()
+        for name, versions in self._serving.items():
+            for version in sorted(versions):
+                self._say_serves(name, version)
 
-    def waits(self, model: ServedModel) -> None:
+    def waits(self, models: Sequence[ServedModel]) -> None:
         """Says what an empty base path lacks; once, until the reason is another."""
-        reason = hint(self._base_path) if self._serving is None and not _has_versions(model.base_path) else ""
-        if reason and reason != self._waiting_for:
-            say(f"Waiting for a version of {self._name} in {self._base_path}: {reason}", sys.stderr)
-        self._waiting_for = reason
+        if not models and not self._waiting_for:
+            self._waiting_for[""] = "no model"
+            say(f"No model is listed yet; gRPC {self._grpc_address} waits for a HandleReloadConfigRequest", sys.stderr)
+        for model in models:
+            reason = hint(model.base_path, self._option) if not self._serving.get(model.name) and not _has_versions(model) else ""
+            if reason and reason != self._waiting_for.get(model.name):
+                say(f"Waiting for a version of {model.name} in {model.base_path}: {reason}", sys.stderr)
+            self._waiting_for[model.name] = reason
 
-    def _available(self, version: int) -> None:
-        first, self._serving = self._serving is None, version
-        if self._open and first:
-            self._say_serves()
+    def _available(self, event: Event, *, is_first: bool) -> None:
+        if self._open and is_first:
+            self._say_serves(event.model, event.version)
         elif self._open:
-            say(f"{time.strftime('%H:%M:%S')}  {self._name} version {version} serves now")
+            say(f"{time.strftime('%H:%M:%S')}  {event.model} version {event.version} serves now")
 
-    def _say_serves(self) -> None:
-        say(f"{self._name} version {self._serving} serves: {self._where}")
+    def _say_serves(self, name: str, version: int) -> None:
+        say(f"{name} version {version} serves: gRPC {self._grpc_address}, REST http://{self._rest_address}/v1/models/{name}")
 
-    def _failed(self, event: Event) -> None:
-        meanwhile = f"version {self._serving} goes on serving, " if self._serving is not None else ""
-        say(f"{self._name} version {event.version} cannot be loaded, {meanwhile}it is tried again: {_short(event.message)}", sys.stderr)
+    def _failed(self, event: Event, serving: set[int]) -> None:
+        meanwhile = f"version {max(serving)} goes on serving, " if serving else ""
+        say(f"{event.model} version {event.version} cannot be loaded, {meanwhile}it is tried again: {_short(event.message)}", sys.stderr)
 
 
 def _short(message: str) -> str:
     return message if len(message) <= 200 else message[:200] + " ..."
 
 
-def _has_versions(base_path: Path) -> bool:
+def _has_versions(model: ServedModel) -> bool:
     try:
-        return bool(find_versions(base_path))
+        return bool(find_versions(model.base_path))
     except OSError:
         return False

@@ -8,14 +8,18 @@ import base64
 import binascii
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from serving.errors import InvalidArgumentError
+from serving.errors import InvalidArgumentError, ServingError, UnimplementedError
 from serving.server.saved_model import Signature
 from serving.tensors import STRING, dtype_name, numpy_dtype, strings
+
+# float, double, int32, uint8, int16, int8, int64, bool, uint32, uint64: what TensorFlow Serving makes of JSON; bfloat16 and the like not
+_JSON_DTYPES = {number: numpy_dtype(number) for number in (1, 2, 3, 4, 5, 6, 9, 10, 22, 23)}
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
@@ -25,9 +29,9 @@ def parse_body(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidArgumentError(f"JSON Parse error: {_parse_problem(body, error)}") from error
     if not isinstance(parsed, dict):
-        raise InvalidArgumentError(f"JSON Value: {_show(parsed)} Is not object")
+        raise InvalidArgumentError(f"JSON Value: {show(parsed)} Is not object")
     if not isinstance(parsed.get("signature_name", ""), str):
-        raise InvalidArgumentError(f"JSON Value: {_show(parsed)} not formatted correctly. 'signature_name' key must be a string value.")
+        raise InvalidArgumentError(f"JSON Value: {show(parsed)} not formatted correctly. 'signature_name' key must be a string value.")
     return parsed
 
 
@@ -35,7 +39,7 @@ def is_row_format(parsed: Mapping[str, Any]) -> bool:
     """True for `instances`, False for `inputs`. Raises InvalidArgumentError unless there is exactly one of them."""
     if "instances" in parsed and "inputs" in parsed:
         raise InvalidArgumentError(
-            f"JSON Value: {_show(parsed)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist"
+            f"JSON Value: {show(parsed)} Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist"
         )
     if "instances" not in parsed and "inputs" not in parsed:
         raise InvalidArgumentError("Missing 'inputs' or 'instances' key")
@@ -43,51 +47,19 @@ def is_row_format(parsed: Mapping[str, Any]) -> bool:
 
 
 def read_inputs(parsed: Mapping[str, Any], signature: Signature) -> dict[str, np.ndarray]:
-    """Arrays by input name. Raises InvalidArgumentError."""
-    row = is_row_format(parsed)
-    columns = _columns_of_rows(parsed["instances"], signature) if row else _columns(parsed["inputs"], signature)
-    return {name: _array(value, signature.inputs[name].dtype) for name, value in columns.items()}
+    """Arrays by input name. Raises ServingError."""
+    return _read_rows(parsed, signature) if is_row_format(parsed) else _read_columns(parsed["inputs"], signature)
 
 
-def write_outputs(outputs: Mapping[str, np.ndarray], *, row: bool) -> bytes:
+def write_outputs(outputs: Mapping[str, np.ndarray], row: bool) -> bytes:
     """The reply's body. Raises InvalidArgumentError where outputs have no common batch dimension to make rows of."""
     values = {name: _json_values(name, array) for name, array in outputs.items()}
     if not row:
-        return _dump({"outputs": _unnamed(values)})
+        return dump({"outputs": _unnamed(values)})
     _check_batch(outputs)
     if len(values) == 1:
-        return _dump({"predictions": _unnamed(values)})
-    return _dump({"predictions": [dict(zip(values, entry, strict=True)) for entry in zip(*values.values(), strict=True)]})
-
-
-def _columns_of_rows(instances: Any, signature: Signature) -> dict[str, list]:
-    if not isinstance(instances, list):
-        raise InvalidArgumentError(f"JSON Value: {_show(instances)} Excepting 'instances' to be an list/array")
-    if not instances:
-        raise InvalidArgumentError("JSON Value: [] No values in 'instances' array")
-    named = _is_named(instances[0])
-    for position, instance in enumerate(instances):
-        if _is_named(instance) != named:
-            expected, got = ("object", "list") if named else ("value/list", "object")
-            raise InvalidArgumentError(f"Expecting {expected} but got {got} at item {position} of input list")
-    if not named:
-        return {_only_input(signature, "instances is a plain list, but expecting list of objects"): instances}
-    for position, instance in enumerate(instances):
-        if set(instance) != set(signature.inputs):
-            raise InvalidArgumentError(
-                f"Failed to process element: {position} of 'instances' list. JSON object: {_show(instance)} "
-                f"keys must be equal to: {','.join(sorted(signature.inputs))}"
-            )
-    return {name: [instance[name] for instance in instances] for name in signature.inputs}
-
-
-def _columns(inputs: Any, signature: Signature) -> dict[str, Any]:
-    if not _is_named(inputs):
-        return {_only_input(signature, "inputs is a plain value/list, but expecting an object"): inputs}
-    for name in signature.inputs:
-        if name not in inputs:
-            raise InvalidArgumentError(f"Missing named input: {name} in 'inputs' object.")
-    return {name: inputs[name] for name in signature.inputs}
+        return dump({"predictions": _unnamed(values)})
+    return dump({"predictions": [dict(zip(values, entry, strict=True)) for entry in zip(*values.values(), strict=True)]})
 
 
 def _only_input(signature: Signature, problem: str) -> str:
@@ -96,47 +68,148 @@ def _only_input(signature: Signature, problem: str) -> str:
     return next(iter(signature.inputs))
 
 
+def is_base64(value: Any) -> bool:
+    """Whether a JSON value is `{"b64": "..."}`."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
 def _is_named(value: Any) -> bool:
     """An object of named inputs, as opposed to `{"b64": ...}`, which is a string."""
-    return isinstance(value, dict) and not (set(value) == {"b64"} and isinstance(value["b64"], str))
+    return isinstance(value, dict) and not is_base64(value)
+
+
+def _read_columns(inputs: Any, signature: Signature) -> dict[str, np.ndarray]:
+    if not _is_named(inputs):
+        name = _only_input(signature, "inputs is a plain value/list, but expecting an object")
+        return {name: _array(inputs, signature.inputs[name].dtype)}
+    for name in signature.inputs:
+        if name not in inputs:
+            raise InvalidArgumentError(f"Missing named input: {name} in 'inputs' object.")
+    return {name: _array(inputs[name], info.dtype) for name, info in signature.inputs.items()}
+
+
+def _read_rows(parsed: Mapping[str, Any], signature: Signature) -> dict[str, np.ndarray]:
+    instances = parsed["instances"]
+    if not isinstance(instances, list):
+        raise InvalidArgumentError(f"JSON Value: {show(parsed)} Excepting 'instances' to be an list/array")
+    if not instances:
+        raise InvalidArgumentError(f"JSON Value: {show(parsed)} No values in 'instances' array")
+    if not isinstance(instances[0], dict):
+        _only_input(signature, "instances is a plain list, but expecting list of objects")
+    try:
+        return _read_regular_rows(instances, signature)
+    except (ServingError, KeyError, TypeError, AttributeError):  # the quick way knows that something is wrong, but not what
+        return _read_rows_one_by_one(instances, signature)
+
+
+def _read_regular_rows(instances: list, signature: Signature) -> dict[str, np.ndarray]:
+    """All rows at once. Raises one of several errors unless they are alike and right."""
+    if not _is_named(instances[0]):
+        (name,) = signature.inputs
+        return {name: _array(instances, signature.inputs[name].dtype)}
+    if not all(instance.keys() == signature.inputs.keys() for instance in instances):
+        raise KeyError
+    return {name: _array([instance[name] for instance in instances], info.dtype) for name, info in signature.inputs.items()}
+
+
+def _read_rows_one_by_one(instances: list, signature: Signature) -> dict[str, np.ndarray]:
+    """As TensorFlow Serving reads them, so that what is wrong is said of the first row that is."""
+    named = _is_named(instances[0])
+    columns: dict[str, list[np.ndarray]] = {}
+    for position, instance in enumerate(instances):
+        if _is_named(instance) != named:
+            expected, got = ("object", "list") if named else ("value/list", "object")
+            raise InvalidArgumentError(f"Expecting {expected} but got {got} at item {position} of input list")
+        for name, value in instance.items() if named else [(next(iter(signature.inputs)), instance)]:
+            try:
+                _add_row(columns, name, value, signature)
+            except ServingError as error:
+                where = f"{position} key: {name}" if named else f"{position}"
+                raise type(error)(f"Failed to process element: {where} of 'instances' list. Error: {error.code}: {error}") from error
+        if named and instance.keys() != signature.inputs.keys():
+            raise InvalidArgumentError(
+                f"Failed to process element: {position} of 'instances' list. JSON object: {show(instance)} "
+                f"keys must be equal to: {','.join(sorted(signature.inputs))}"
+            )
+    return {name: np.stack(rows) for name, rows in columns.items()}
+
+
+def _add_row(columns: dict[str, list[np.ndarray]], name: str, value: Any, signature: Signature) -> None:
+    if name not in signature.inputs:
+        raise InvalidArgumentError(f"JSON object: does not have named input: {name}")
+    array = _array(value, signature.inputs[name].dtype)
+    rows = columns.setdefault(name, [])
+    if rows and rows[0].size != array.size:
+        raise InvalidArgumentError(f"Expecting tensor size: {rows[0].size} but got: {array.size}")
+    if rows and rows[0].shape != array.shape:
+        raise InvalidArgumentError(f"Expecting shape {_shape(rows[0])} but got: {_shape(array)}")
+    rows.append(array)
+
+
+def _shape(array: np.ndarray) -> str:
+    return "[" + ",".join(map(str, array.shape)) + "]"
 
 
 def _array(value: Any, dtype: int) -> np.ndarray:
     """The array of nested lists. Every list of a level must have the length of the first one, every value the JSON type of the dtype."""
-    shape: tuple[int, ...] = ()
+    shape = _dense_shape(value)
     leaves = [value]
-    while leaves and isinstance(leaves[0], list):
-        size = len(leaves[0])
-        for item in leaves:
-            if not isinstance(item, list):
-                raise InvalidArgumentError(f"JSON Value: {_show(item)} found at incorrect level: {len(shape) + 1} in the JSON DOM.")
-            if len(item) != size:
-                raise InvalidArgumentError(f"Encountered list at unexpected size: {len(item)} at level: {len(shape)} expected size: {size}")
-        leaves = list(itertools.chain.from_iterable(leaves))
-        shape += (size,)
-    for leaf in leaves:
-        if isinstance(leaf, list):
-            raise InvalidArgumentError(f"Encountered list at unexpected level: {len(shape)} expected < {len(shape)}")
+    for level, size in enumerate(shape):
+        lengths = {len(item) if isinstance(item, list) else -1 for item in leaves}
+        if lengths - {size}:
+            _explain(value, 0, shape)
+        leaves = list(itertools.chain.from_iterable(leaves)) if level < len(shape) else leaves
+    if any(isinstance(leaf, list) for leaf in leaves):
+        _explain(value, 0, shape)
     return _leaves(leaves, dtype).reshape(shape)
+
+
+def _dense_shape(value: Any) -> tuple[int, ...]:
+    """As the first value of every level has it."""
+    shape: list[int] = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
+
+
+def _explain(value: Any, level: int, shape: tuple[int, ...]) -> None:
+    """Raises for the first place where nested lists do not have that shape."""
+    if not isinstance(value, list):
+        if level != len(shape):
+            raise InvalidArgumentError(
+                f"JSON Value: {show(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}"
+            )
+        return
+    if level >= len(shape):
+        raise InvalidArgumentError(f"Encountered list at unexpected level: {level} expected < {len(shape)}")
+    if len(value) != shape[level]:
+        raise InvalidArgumentError(f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}")
+    for item in value:
+        _explain(item, level + 1, shape)
 
 
 def _leaves(leaves: Sequence[Any], dtype: int) -> np.ndarray:
     if dtype == STRING:
         return strings([_bytes(leaf) for leaf in leaves])
-    target = numpy_dtype(dtype)
+    target = _JSON_DTYPES.get(dtype)
+    if target is None:
+        raise UnimplementedError(f"Conversion of JSON Value: {show(leaves[0] if leaves else None)} to type: {dtype_name(dtype)}")
     accepted = {"b": {bool}, "i": {int}, "u": {int}, "f": {int, float}}[target.kind]
+    if not set(map(type, leaves)) <= accepted:
+        raise _type_error(next(leaf for leaf in leaves if type(leaf) not in accepted), dtype)
+    if target.kind in "iu" and leaves and not (np.iinfo(target).min <= min(leaves) and max(leaves) <= np.iinfo(target).max):
+        raise _type_error(next(leaf for leaf in leaves if not np.iinfo(target).min <= leaf <= np.iinfo(target).max), dtype)
+    return _decimals(leaves, target, dtype) if target.kind == "f" else np.array(leaves, target)
+
+
+def _decimals(leaves: Sequence[float], target: np.dtype, dtype: int) -> np.ndarray:
+    most, whole = np.finfo(target).max, 2 ** (np.finfo(target).nmant + 1) - 1
     for leaf in leaves:
-        if type(leaf) not in accepted:
-            raise _type_error(leaf, dtype)
-        if target.kind in "iu" and not np.iinfo(target).min <= leaf <= np.iinfo(target).max:
-            raise _type_error(leaf, dtype)
-    try:
-        array = np.array(leaves, np.float64 if target.kind == "f" else target)
-    except OverflowError as error:
-        raise InvalidArgumentError(f"Cannot convert JSON value to {dtype_name(dtype)} without loss of precision.") from error
-    if target.kind == "f" and np.any(np.isfinite(array) & (np.abs(array) > np.finfo(target).max)):
-        raise InvalidArgumentError(f"Cannot convert JSON value to {dtype_name(dtype)} without loss of precision.")
-    return array.astype(target)
+        # whole numbers up to 64 bits must be exact; NaN compares as neither
+        if (type(leaf) is int and whole < abs(leaf) < 2**64) or most < abs(leaf) < math.inf:
+            raise InvalidArgumentError(f"Cannot convert JSON value: {show(leaf)} to {dtype_name(dtype)} without loss of precision.")
+    return np.array(leaves, np.float64).astype(target)
 
 
 def _bytes(leaf: Any) -> bytes:
@@ -144,12 +217,12 @@ def _bytes(leaf: Any) -> bytes:
         return leaf.encode("utf-8", "surrogatepass")
     if isinstance(leaf, dict):
         if _is_named(leaf):
-            raise InvalidArgumentError(f"JSON Value: {_show(leaf)} not formatted correctly for base64 data")
-        return _base64(leaf["b64"])
+            raise InvalidArgumentError(f"JSON Value: {show(leaf)} not formatted correctly for base64 data")
+        return decode_base64(leaf["b64"])
     raise _type_error(leaf, STRING)
 
 
-def _base64(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Both alphabets, padded or not."""
     try:
         plain = text.rstrip("=").translate(str.maketrans("-_", "+/"))
@@ -158,15 +231,26 @@ def _base64(text: str) -> bytes:
         raise InvalidArgumentError("Unable to base64 decode") from error
 
 
+def json_type(value: Any) -> str:
+    """What TensorFlow Serving's messages call a JSON value's type."""
+    if isinstance(value, bool):
+        return str(value)
+    return {type(None): "Null", int: "Number", float: "Number", str: "String", dict: "Object", list: "Array"}[type(value)]
+
+
+def shortest(value: float) -> float:
+    """A float32 as the float that prints in its shortest form: 0.1."""
+    return float(str(np.float32(value)))
+
+
 def _type_error(leaf: Any, dtype: int) -> InvalidArgumentError:
-    kinds = {type(None): "Null", bool: "Bool", int: "Number", float: "Number", str: "String", dict: "Object"}
-    return InvalidArgumentError(f"JSON Value: {_show(leaf)} Type: {kinds[type(leaf)]} is not of expected type: {dtype_name(dtype)}")
+    return InvalidArgumentError(f"JSON Value: {show(leaf)} Type: {json_type(leaf)} is not of expected type: {dtype_name(dtype)}")
 
 
 def _json_values(name: str, array: np.ndarray) -> Any:
     if array.dtype == object:
         as_base64 = name.endswith("_bytes")
-        convert = _base64_object if as_base64 else lambda value: value.decode("utf-8", "replace")
+        convert = _as_base64 if as_base64 else lambda value: value.decode("utf-8", "replace")
         return _nested([convert(value) for value in array.ravel()], array.shape)
     if array.dtype.kind == "f" and array.dtype != np.float64:  # the shortest text that reads back as the same float32: 0.1
         return array.astype(str).astype(np.float64).tolist()
@@ -179,7 +263,7 @@ def _nested(values: list, shape: tuple[int, ...]) -> Any:
     return array.reshape(shape).tolist()
 
 
-def _base64_object(value: bytes) -> dict[str, str]:
+def _as_base64(value: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(value).decode()}
 
 
@@ -197,19 +281,31 @@ def _unnamed(values: Mapping[str, Any]) -> Any:
     return next(iter(values.values())) if len(values) == 1 else values
 
 
-def _dump(value: Any) -> bytes:
+def dump(value: Any) -> bytes:
+    """JSON text; NaN and Infinity as such."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
     """A value for an error message, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 200 else text[:200] + "..."
+
+
+# Python's words for what is wrong with a text, and those of the parser that TensorFlow Serving has.
+_PARSE_PROBLEMS = {
+    "Expecting value": "Invalid value.",
+    "Extra data": "The document root must not be followed by other values.",
+    "Expecting property name enclosed in double quotes": "Missing a name for object member.",
+    "Expecting ':' delimiter": "Missing a colon after a name of object member.",
+    "Expecting ',' delimiter": "Missing a comma or } after an object member, or a comma or ] after an array element.",
+    "Unterminated string starting at": "Missing a closing quotation mark in string.",
+}
 
 
 def _parse_problem(body: bytes, error: Exception) -> str:
     if not body.strip():
         return "The document is empty"
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at offset: {error.pos}"
-    return "nested too deeply" if isinstance(error, RecursionError) else "not UTF-8"
+        return f"{_PARSE_PROBLEMS.get(error.msg, error.msg)} at offset: {error.pos}"
+    return "nested too deeply" if isinstance(error, RecursionError) else "Invalid encoding in string."

@@ -1,127 +1,102 @@
-"""The HTTP server under the REST transport: the standard library's, with keep-alive, one thread a connection, and an orderly end.
+"""The HTTP server under the REST transport: aiohttp, in the event loop that is running.
 
-It knows nothing of models; whoever starts it gives it `answer`, a function of method, path and body. Imports nothing slow, so that the
-port can be taken before TensorFlow is loaded.
+It knows nothing of models; whoever starts it gives it `answer`, a coroutine function of method, path and body.
 """
 
+import asyncio
 import json
 import logging
 import socket
-import threading
-import time
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable, Callable
 
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+Answer = Callable[[str, str, bytes], Awaitable[tuple[int, str, bytes]]]
+_NO_LIMIT = 2**62
+_LINE_LIMIT = 64 * 1024
+_MOST_INFLATED = 1024**3  # bytes: a small compressed body must not fill the memory
 _log = logging.getLogger(__name__)
 
 
-class RestServer(ThreadingHTTPServer):
-    """A thread a connection; knows its connections and how many of them are in the middle of a request."""
+class RestServer:
+    """Answers on a socket that listens already: HTTP status, content type and body are `answer`'s."""
 
-    daemon_threads = True
-    request_queue_size = 128
-    answer: Callable[[str, str, bytes], tuple[int, bytes]]
+    def __init__(self, listener: socket.socket, answer: Answer) -> None:
+        self._listener, self._answer = listener, answer
+        self._runner = web.ServerRunner(_Server(self._handle), handle_signals=False, shutdown_timeout=2.0)
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.idle = threading.Condition()
-        self.busy = 0
-        self.draining = False
-        self._connections: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="rest", daemon=True)
-        super().__init__(address, _Handler)
+    async def start(self) -> None:
+        """Begins to answer."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listener).start()
 
-    def start(self, answer: Callable[[str, str, bytes], tuple[int, bytes]]) -> None:
-        """Begins to answer: method, path and body in, HTTP status and JSON body out."""
-        self.answer = answer
-        self._thread.start()
+    async def stop(self) -> None:
+        """Accepts no more connections, and ends those that are open when they have their answer, after 2 seconds at the latest."""
+        await self._runner.cleanup()
 
-    def stop(self, grace: float) -> None:
-        """Accepts no more connections and returns when the requests in flight are answered, after `grace` seconds at the latest."""
-        self.shutdown()
-        self.socket.close()
-        self._drain(grace)
-
-    def server_bind(self) -> None:
-        """Without the base class's look-up of the host's full name, which may take seconds where there is no name server."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = self.server_address[:2]
-
-    def process_request_thread(self, request: socket.socket, client_address: tuple) -> None:
-        """Remembers the connection for as long as it lives."""
-        self._connections.add(request)
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
         try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._connections.discard(request)
-
-    def handle_error(self, request: socket.socket, client_address: tuple) -> None:
-        """A client that hangs up in the middle is no news."""
-        _log.debug("connection failed", exc_info=True)
-
-    def _drain(self, grace: float) -> None:
-        """Ends idle connections at once, the others when they have their answer."""
-        deadline = time.monotonic() + grace
-        with self.idle:
-            self.draining = True
-            for connection in list(self._connections):
-                _end_reading(connection)
-            self.idle.wait_for(lambda: self.busy == 0, timeout=max(0.0, deadline - time.monotonic()))
+            body = await _read(request)
+        except _BadBodyError as error:
+            return _error(400, str(error), close=True)
+        status, content_type, reply = await self._answer(request.method, request.raw_path, body)
+        response = web.Response(status=status, body=reply, headers={"Content-Type": content_type})
+        if "gzip" in request.headers.get("Accept-Encoding", "") and len(reply) > 1024:
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
 
-def _end_reading(connection: socket.socket) -> None:
+class _BadBodyError(Exception):
+    """The body is not what its headers say."""
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    """The body, inflated where it is compressed. Raises _BadBodyError."""
+    parts, size = [], 0
     try:
-        connection.shutdown(socket.SHUT_RD)
-    except OSError:  # already gone
-        return
+        async for part in request.content.iter_any():
+            parts.append(part)
+            size += len(part)
+            if size > _MOST_INFLATED and "Content-Encoding" in request.headers:
+                raise _BadBodyError(f"Expected a compressed body of at most {_MOST_INFLATED} bytes when inflated. Received more.")
+    except (web.RequestPayloadError, HttpProcessingError, asyncio.IncompleteReadError) as error:
+        raise _BadBodyError(f"Expected a body as its headers say. Received one that cannot be read: {_one_line(error)}") from error
+    return b"".join(parts)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: RestServer
-    protocol_version = "HTTP/1.1"
-    server_version = "tapeline"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    error_message_format = '{"error": "%(message)s"}'
-    error_content_type = "application/json"
+class _Server(web.Server):
+    """aiohttp's, with errors in JSON."""
 
-    def _serve(self) -> None:
-        with self.server.idle:
-            self.server.busy += 1
-        try:
-            self._answer()
-        finally:
-            with self.server.idle:
-                self.server.busy -= 1
-                self.server.idle.notify_all()
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handler)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # the names that the base class looks for
+    def __call__(self) -> web.RequestHandler:
+        return _RequestHandler(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            max_line_size=_LINE_LIMIT,
+            max_field_size=_LINE_LIMIT,
+            lingering_time=1.0,
+        )
 
-    def _answer(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers:
-            self._refuse(501, "Expected a body with a Content-Length. Received a Transfer-Encoding.")
-        elif not (length.isascii() and length.isdecimal()):
-            self._refuse(400, f"Expected a Content-Length in bytes. Received: {length!r}.")
-        else:
-            self._send(*self.server.answer(self.command, self.path.partition("?")[0], self.rfile.read(int(length))))
 
-    def _refuse(self, status: int, message: str) -> None:
-        self.close_connection = True  # the body was not read: what follows on this connection is not a request
-        self._send(status, json.dumps({"error": message}).encode())
+class _RequestHandler(web.RequestHandler):
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What is answered to bytes that are no HTTP (400), and to a bug (500)."""
+        _log.debug("request failed", exc_info=exc)
+        return _error(status, _one_line(message or exc or "Malformed request"), close=True)
 
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if self.server.draining:
-            self.close_connection = True
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
 
-    def log_message(self, format: str, *args: object) -> None:  # `format` is the base class's name
-        _log.debug(format, *args)
+def _error(status: int, message: str, *, close: bool = False) -> web.Response:
+    response = web.Response(status=status, body=json.dumps({"error": message}).encode(), content_type="application/json")
+    if close:
+        response.force_close()
+    return response
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

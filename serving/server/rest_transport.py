@@ -3,39 +3,81 @@
 request line -> route -> DataPlane's method -> JSON; a ServingError becomes its status here and nowhere else
 """
 
+import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
 
 from serving.errors import InvalidArgumentError, NotFoundError, ServingError
-from serving.server.data_plane import DataPlane, ModelSpec
+from serving.server.data_plane import DataPlane
+from serving.server.grpc_transport import Observers
+from serving.server.model_spec import ModelSpec
+from serving.server.rest_inference import read_examples, write_classification, write_metadata, write_regression
 from serving.server.rest_json import is_row_format, parse_body, read_inputs, write_outputs
+from serving.server.saved_model import DEFAULT_SIGNATURE, SavedModel, Signature
 
 # A code that is not here is 500.
 HTTP_STATUS = {
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
     "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "ABORTED": 409,
     "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
     "UNIMPLEMENTED": 501,
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-_MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+))?"
+JSON = "application/json"
+_VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_POST = re.compile(rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_GET = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<method>metadata))?", re.IGNORECASE | re.ASCII)
+_LARGE_BODY = 64 * 1024  # bytes: reading JSON of this size takes a millisecond, and is left to a thread
 _log = logging.getLogger(__name__)
 
-
-def predict(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
-    """POST /v1/models/NAME[/versions/V]:predict."""
-    parsed = parse_body(body)
-    named = ModelSpec(spec.name, spec.version, parsed.get("signature_name", ""))
-    prediction = plane.predict(named, lambda signature: read_inputs(parsed, signature))
-    return write_outputs(prediction.outputs, row=is_row_format(parsed))
+Reply = tuple[int, str, bytes]
+# Paths outside /v1/ that answer something of their own, such as the metrics.
+Pages = Mapping[str, Callable[[], tuple[str, bytes]]]
 
 
-def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
-    """GET /v1/models/NAME[/versions/V]."""
+async def predict(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+    """POST /v1/models/NAME[/versions/V|/labels/L]:predict."""
+    parsed = await _parse(body)
+
+    async def read(signature: Signature) -> dict[str, np.ndarray]:
+        return await _in_thread_if(len(body) > _LARGE_BODY, read_inputs, parsed, signature)
+
+    prediction = await plane.predict(_with_signature(spec, parsed), read, find_signature=_find_signature)
+    values = sum(array.size for array in prediction.outputs.values())
+    return await _in_thread_if(values > _LARGE_BODY, write_outputs, prediction.outputs, is_row_format(parsed))
+
+
+async def classify(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+    """POST /v1/models/NAME[/versions/V|/labels/L]:classify."""
+    parsed = await _parse(body)
+    done = await plane.classify(_with_signature(spec, parsed), read_examples(parsed))
+    return write_classification(done.results[0])
+
+
+async def regress(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+    """POST /v1/models/NAME[/versions/V|/labels/L]:regress."""
+    parsed = await _parse(body)
+    done = await plane.regress(_with_signature(spec, parsed), read_examples(parsed))
+    return write_regression(done.results[0])
+
+
+async def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+    """GET /v1/models/NAME[/versions/V|/labels/L]."""
     statuses = [
         {
             "version": str(status.version),
@@ -44,41 +86,84 @@ def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
         }
         for status in plane.get_model_status(spec)
     ]
-    return json.dumps({"model_version_status": statuses}, indent=1).encode()
+    return json.dumps({"model_version_status": statuses}, indent=1).encode() + b"\n"
 
 
-_ROUTES: list[tuple[str, re.Pattern[str], Callable[[DataPlane, ModelSpec, bytes], bytes]]] = [
-    ("POST", re.compile(_MODEL + ":predict"), predict),
-    ("GET", re.compile(_MODEL), get_model_status),
-]
+async def get_model_metadata(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+    """GET /v1/models/NAME[/versions/V|/labels/L]/metadata."""
+    return write_metadata(*plane.get_model_metadata(spec)) + b"\n"
 
 
-def answer(plane: DataPlane, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-    """The HTTP status and the JSON body of one request, whatever it is."""
-    try:
-        return 200, _route(plane, method, path, body)
-    except ServingError as error:
-        return HTTP_STATUS.get(error.code, 500), _error_body(str(error))
-    except Exception as error:  # noqa: BLE001 - a bug in one answer must be that caller's 500, not a traceback on the screen
-        _log.debug("request failed", exc_info=True)
-        return 500, _error_body(f"{type(error).__name__}: {error}")
+_POSTED = {"predict": predict, "classify": classify, "regress": regress}
 
 
-def _error_body(message: str) -> bytes:
-    return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
+class RestTransport:
+    """Answers requests by method, path and body; `pages` are told apart by their path, whatever the method."""
+
+    def __init__(self, plane: DataPlane, observers: Observers, pages: Pages) -> None:
+        self._plane, self._observers, self._pages = plane, observers, pages
+
+    async def answer(self, method: str, path: str, body: bytes) -> Reply:
+        """HTTP status, content type and body of one request, whatever it is. `path` as it was sent."""
+        if path.partition("?")[0] in self._pages:
+            return (200, *self._pages[path.partition("?")[0]]())
+        started = time.monotonic()
+        api, spec, code = "", ModelSpec(""), "OK"
+        try:
+            with self._observers.door:
+                handle, spec = _route(method, path)
+                api = handle.__name__
+                return 200, JSON, await handle(self._plane, spec, body)
+        except ServingError as error:
+            code = error.code
+            return HTTP_STATUS.get(code, 500), JSON, _error_body(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug in one answer must be that caller's 500, not a traceback on the screen
+            _log.debug("request failed", exc_info=True)
+            code = "INTERNAL"
+            return 500, JSON, _error_body(f"{type(error).__name__}: {error}")
+        finally:
+            self._observers.watch.request(spec.name, api, "REST", code, time.monotonic() - started)
 
 
-def _route(plane: DataPlane, method: str, path: str, body: bytes) -> bytes:
-    for verb, pattern, handle in _ROUTES:
-        match = pattern.fullmatch(path)
-        if verb == method and match:
-            return handle(plane, ModelSpec(match["name"], _version(match["version"])), body)
-    if not path.startswith("/v1/"):
+def _route(method: str, path: str) -> tuple[Callable[[DataPlane, ModelSpec, bytes], Awaitable[bytes]], ModelSpec]:
+    if not path.lower().startswith("/v1/"):
         raise NotFoundError(f"Not found: {path}")
-    raise InvalidArgumentError(f"Malformed request: {method} {path}")
+    match = {"POST": _POST, "GET": _GET}[method].fullmatch(path) if method in ("POST", "GET") else None
+    if match is None or (method == "POST" and match["method"] not in _POSTED):  # paths in any case, methods only in lower case
+        raise InvalidArgumentError(f"Malformed request: {method} {path}")
+    if match["name"] is None:
+        raise InvalidArgumentError("Missing model name in request.")
+    spec = ModelSpec(unquote(match["name"]), _version(match["version"]), version_label=unquote(match["label"] or ""))
+    if method == "GET":
+        return (get_model_metadata if match["method"] else get_model_status), spec
+    return _POSTED[match["method"]], spec
 
 
 def _version(text: str | None) -> int | None:
     if text is not None and int(text) >= 2**63:
         raise InvalidArgumentError(f"Failed to convert version: {text} to numeric.")
     return None if text is None else int(text)
+
+
+def _find_signature(model: SavedModel, name: str) -> Signature:
+    """As over gRPC, but an unknown one is told with other words."""
+    if (name or DEFAULT_SIGNATURE) not in model.signature_defs:
+        raise InvalidArgumentError(f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def')
+    return model.signature(name)
+
+
+def _with_signature(spec: ModelSpec, parsed: Mapping[str, Any]) -> ModelSpec:
+    return ModelSpec(spec.name, spec.version, parsed.get("signature_name", ""), spec.version_label)
+
+
+async def _parse(body: bytes) -> dict[str, Any]:
+    return await _in_thread_if(len(body) > _LARGE_BODY, parse_body, body)
+
+
+async def _in_thread_if(long: bool, function: Callable, *arguments: Any) -> Any:
+    """What may hold up the event loop is done in a thread."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments) if long else function(*arguments)
+
+
+def _error_body(message: str) -> bytes:
+    return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")

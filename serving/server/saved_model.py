@@ -1,7 +1,8 @@
 """A SavedModel loaded for serving: its signatures, called with NumPy arrays.
 
     SavedModel(path):  read the meta graph tagged `serve`, restore variables, initialise tables and assets
-    run(signature, inputs):  check the dtypes -> run the graph -> outputs by name
+    step(signature, inputs, output_filter):  check names and dtypes -> what is to be run
+    run(...):  that step, at once
 
 The graph runs in a session, as TensorFlow Serving's own binary runs it, not through `tf.saved_model.load`: then shapes are what the graph
 accepts, not what the signature declares; nothing is cast; TF1's models load as well; memory is freed when the version goes; and one
@@ -13,6 +14,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,14 +24,24 @@ from serving.errors import FailedPreconditionError, InvalidArgumentError, Servin
 from serving.tensors import dtype_name, dtype_number
 
 DEFAULT_SIGNATURE = "serving_default"
+PREDICT_METHOD = "tensorflow/serving/predict"
+CLASSIFY_METHOD = "tensorflow/serving/classify"
+REGRESS_METHOD = "tensorflow/serving/regress"
+_METHODS = (PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD)
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One named input or output: the graph's tensor and its tensorflow.DataType."""
+    """One named input or output: the graph's tensor, its tensorflow.DataType, and its declared shape (None: the rank is unknown)."""
 
     tensor: str
     dtype: int
+    shape: tuple[int | None, ...] | None = None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the first dimension is the batch's."""
+        return bool(self.shape) and self.shape[0] is None
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,17 @@ class Signature:
     name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    method_name: str = PREDICT_METHOD
+
+    @functools.cached_property
+    def has_rows(self) -> bool:
+        """Whether requests can be batched: every input and every output is declared with rows."""
+        return all(info.has_rows for info in (*self.inputs.values(), *self.outputs.values()))
+
+    def check_method(self) -> None:
+        """Raises ServingError unless the signature is one that can be called by name."""
+        if self.method_name not in _METHODS:
+            raise ServingError(f"Expected prediction signature method_name to be one of {{{', '.join(_METHODS)}}}. Was: {self.method_name}")
 
     def check_names(self, sent: Collection[str]) -> None:
         """Raises InvalidArgumentError unless exactly the signature's inputs were sent."""
@@ -78,19 +101,51 @@ class Signature:
         return sorted(self.inputs, key=lambda name: self.inputs[name].tensor)
 
 
+class Step:
+    """One run of the graph: `call(*arrays)` gives what `outputs` puts under the names that were asked for."""
+
+    __slots__ = ("_names", "_positions", "arrays", "call", "has_rows")
+
+    def __init__(self, call: "Call", arrays: list[np.ndarray], names: Sequence[str], positions: Sequence[int], *, has_rows: bool) -> None:
+        self.call, self.arrays, self.has_rows = call, arrays, has_rows
+        self._names, self._positions = names, positions
+
+    def outputs(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """The values of a run by the outputs' names."""
+        return {name: values[position] for name, position in zip(self._names, self._positions, strict=True)}
+
+
+class Call:
+    """A prepared run of the graph from some tensors to others. Raises the ServingError of whatever the graph refuses."""
+
+    def __init__(self, callable_: Callable[..., list[np.ndarray]], fetches: Sequence[str]) -> None:
+        self._callable = callable_
+        self.positions = {tensor: position for position, tensor in enumerate(fetches)}
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """The fetched tensors' values, in order."""
+        try:
+            return [value if isinstance(value, np.ndarray) else _scalar(value) for value in self._callable(*arrays)]
+        except tf.errors.OpError as error:
+            raise _serving_error(error) from error
+        except UnicodeDecodeError as error:  # TensorFlow quotes the caller's bytes in its message, and they are no text
+            raise InvalidArgumentError(bytes(error.object).decode("utf-8", "backslashreplace")) from error
+
+
 class SavedModel:
     """The SavedModel in a folder. Raises what TensorFlow raises when the folder cannot be loaded."""
 
-    def __init__(self, path: Path) -> None:
-        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config_pb2.ConfigProto(allow_soft_placement=True))
+    def __init__(self, path: Path, *, intra_op_parallelism: int = 0) -> None:
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_config(intra_op_parallelism))
         try:
             with self._session.graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
         except BaseException:  # whatever went wrong, the session's memory is given back
             self._session.close()
             raise
-        self._signatures = {name: _signature(name, definition) for name, definition in meta_graph.signature_def.items()}
-        self._callable = functools.lru_cache(maxsize=64)(self._make_callable)
+        self.signature_defs = dict(meta_graph.signature_def)
+        self._signatures = {name: _signature(name, definition) for name, definition in self.signature_defs.items()}
+        self._calls = functools.lru_cache(maxsize=64)(self._make_call)
         self._prepare()
 
     def signature(self, name: str) -> Signature:
@@ -100,42 +155,61 @@ class SavedModel:
             raise FailedPreconditionError(f'Serving signature key "{key}" not found.')
         return self._signatures[key]
 
-    def run(self, signature: Signature, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()) -> dict[str, np.ndarray]:
-        """Outputs by name. Safe to call from many threads. Raises the ServingError of whatever the graph refuses."""
+    def step(self, signature: Signature, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()) -> Step:
+        """The run that answers a request. Raises ServingError for wrong names or dtypes, or an unknown output."""
+        signature.check_method()
         signature.check_names(inputs)
         names = signature.filtered(output_filter)
         signature.check_dtypes(inputs)
-        feeds, fetches = _step(signature, names)
-        try:
-            values = self._callable(feeds, fetches)(*(inputs[name] for name in signature.feeds))
-        except tf.errors.OpError as error:
-            raise _serving_error(error) from error
-        return {name: values[fetches.index(signature.outputs[name].tensor)] for name in names}
+        call = self._calls(*_tensors(signature, names))
+        positions = [call.positions[signature.outputs[name].tensor] for name in names]
+        return Step(call, [inputs[name] for name in signature.feeds], names, positions, has_rows=signature.has_rows)
+
+    def run(self, signature: Signature, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        """Outputs by name. Safe to call from many threads. Raises the ServingError of whatever the graph refuses."""
+        step = self.step(signature, inputs, output_filter)
+        return step.outputs(step.call(*step.arrays))
 
     def close(self) -> None:
         """Frees variables and tables. No call may be running."""
-        self._callable.cache_clear()
+        self._calls.cache_clear()
         self._session.close()
 
     def _prepare(self) -> None:
         """Optimises and places the graph of every signature now rather than in the first request."""
         for signature in self._signatures.values():
             with contextlib.suppress(tf.errors.OpError):  # whoever calls such a signature is told what is wrong with it
-                self._callable(*_step(signature, sorted(signature.outputs)))
+                self._calls(*_tensors(signature, sorted(signature.outputs)))
 
-    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Callable[..., list[np.ndarray]]:
+    def _make_call(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Call:
         # Private, but the only way to run a step without `Session.run`'s casts and checks of declared shapes.
-        return self._session._make_callable_from_options(config_pb2.CallableOptions(feed=feeds, fetch=fetches))
+        return Call(self._session._make_callable_from_options(config_pb2.CallableOptions(feed=feeds, fetch=fetches)), fetches)
+
+
+def _scalar(value: Any) -> np.ndarray:
+    """What a session gives for a tensor without dimensions: NumPy's own scalar, and Python's bytes for a string."""
+    return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+
+
+def _config(intra_op_parallelism: int) -> config_pb2.ConfigProto:
+    # In the thread that calls: for a small model, handing every operation to a pool costs more than the operations do.
+    return config_pb2.ConfigProto(
+        allow_soft_placement=True, inter_op_parallelism_threads=-1, intra_op_parallelism_threads=intra_op_parallelism
+    )
 
 
 def _signature(name: str, definition: "tf.core.protobuf.meta_graph_pb2.SignatureDef") -> Signature:
     def infos(tensors: Mapping) -> dict[str, TensorInfo]:
-        return {alias: TensorInfo(info.name, info.dtype) for alias, info in tensors.items()}
+        return {alias: TensorInfo(info.name, info.dtype, _shape(info.tensor_shape)) for alias, info in tensors.items()}
 
-    return Signature(name, infos(definition.inputs), infos(definition.outputs))
+    return Signature(name, infos(definition.inputs), infos(definition.outputs), definition.method_name)
 
 
-def _step(signature: Signature, outputs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _shape(proto: "tf.core.framework.tensor_shape_pb2.TensorShapeProto") -> tuple[int | None, ...] | None:
+    return None if proto.unknown_rank else tuple(dim.size if dim.size >= 0 else None for dim in proto.dim)
+
+
+def _tensors(signature: Signature, outputs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tensors to feed and to fetch, each once: two outputs may be one tensor."""
     feeds = tuple(signature.inputs[name].tensor for name in signature.feeds)
     return feeds, tuple(sorted({signature.outputs[name].tensor for name in outputs}))

@@ -1,63 +1,66 @@
 """Wires the server and runs it until it is told to end.
 
-take the ports -> load TensorFlow -> load the newest version -> answer, and follow the base path -> SIGTERM or SIGINT -> drain
+take the ports -> load TensorFlow -> load the models -> answer, and follow base paths and config file -> SIGTERM or SIGINT -> drain
+
+What brings TensorFlow is imported inside the functions, after the ports are taken.
 """
 
 import argparse
 import functools
+import gc
 import logging
+import socket
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import grpc
 
-from serving.server.ports import bind_grpc, bind_rest
+from serving.server.batching_parameters import BatchingParameters
+from serving.server.drain import Door
+from serving.server.event_loop import EventLoop
+from serving.server.ports import address, bind_grpc, bind_rest
+from serving.server.prometheus import CONTENT_TYPE
 from serving.server.quiet import silence_tensorflow
-from serving.server.rest_server import RestServer
 from serving.server.shutdown import Shutdown
 from serving.terminal import say
+
+if TYPE_CHECKING:
+    from serving.server.models import Models
+    from serving.server.narrator import Narrator
 
 _log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
+_COLLECT_AFTER = 50_000  # new objects, instead of Python's 700
 
 
 def serve(flags: argparse.Namespace) -> int:
-    """Serves `flags.model_name` until a signal ends it; 0. Raises StartError."""
-    shutdown = Shutdown()
-    grpc_server, grpc_port = bind_grpc(flags.bind_address, flags.port, flags.grpc_max_threads)
-    rest_server = bind_rest(flags.bind_address, flags.rest_api_port)
-    base_path = flags.model_base_path.expanduser().absolute()
-    say(f"Loading TensorFlow, then {flags.model_name} from {base_path}", sys.stderr)
+    """Serves `flags.config` until a signal ends it; 0. Raises ServingError."""
+    shutdown, door, loop = Shutdown(), Door(), EventLoop()
+    grpc_server, grpc_port = loop.run(bind_grpc(flags.bind_address, flags.port, tls=flags.tls))
+    listener = bind_rest(flags.bind_address, flags.rest_api_port)
+    say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
-
-    from serving.server.data_plane import DataPlane  # here, because these bring TensorFlow
-    from serving.server.grpc_transport import services
-    from serving.server.narrator import Narrator
-    from serving.server.rest_transport import answer
-    from serving.server.served_model import ServedModel
-
-    host = flags.bind_address
-    narrator = Narrator(flags.model_name, base_path, f"{host}:{grpc_port}", f"{host}:{rest_server.server_port}")
-    model = ServedModel(flags.model_name, base_path, report=narrator.tell)
-    plane = DataPlane({flags.model_name: model})
-
-    def look() -> None:
-        model.poll()
-        narrator.waits(model)
-
-    look()
+    where = address(flags.bind_address, grpc_port), address(flags.bind_address, listener.getsockname()[1])
+    narrator, models = _load(flags, *where)
     shutdown.serving()
-    grpc_server.add_generic_rpc_handlers(services(plane))
-    grpc_server.start()
-    rest_server.start(functools.partial(answer, plane))
+    _keep_what_is_loaded()
+    stop = loop.run(_answer(flags, models, door, grpc_server, listener))
     narrator.opened()
-    _follow(look, flags.file_system_poll_wait_seconds, shutdown)
+    _follow(flags, narrator, models, shutdown)
     shutdown.wait()
-    _drain(grpc_server, rest_server)
+    door.close()
+    loop.run(door.wait(GRACE_SECONDS))
+    loop.run(stop())
     return 0
+
+
+def _what(flags: argparse.Namespace) -> str:
+    if flags.model_config_file:
+        return f"the models of {flags.model_config_file}"
+    return f"{flags.model_name} from {flags.model_base_path.expanduser().absolute()}"
 
 
 def _prepare_logs(*, verbose: bool) -> None:
@@ -66,7 +69,67 @@ def _prepare_logs(*, verbose: bool) -> None:
         silence_tensorflow()
 
 
-def _follow(look: Callable[[], None], seconds: float, shutdown: Shutdown) -> None:
+def _load(flags: argparse.Namespace, grpc_address: str, rest_address: str) -> tuple["Narrator", "Models"]:
+    """The models, with the versions that are there already."""
+    from serving.server.models import Models
+    from serving.server.narrator import Narrator
+    from serving.server.served_model import Retries
+    from serving.server.warmup import no_warm_up, warm_up
+
+    narrator = Narrator(grpc_address, rest_address, "base_path:" if flags.model_config_file else "--model_base_path")
+    models = Models(
+        warm_up=warm_up if flags.enable_model_warmup else no_warm_up,
+        report=narrator.tell,
+        retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
+        allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
+    )
+    models.start(flags.config)
+    _look(narrator, models)
+    return narrator, models
+
+
+def _look(narrator: "Narrator", models: "Models") -> None:
+    models.poll()
+    narrator.waits(models.served())
+
+
+def _keep_what_is_loaded() -> None:
+    """TensorFlow's million objects live as long as the server: looking through them for garbage would take a sixth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 10, 10)
+
+
+async def _answer(
+    flags: argparse.Namespace, models: "Models", door: Door, grpc_server: grpc.aio.Server, listener: socket.socket
+) -> Callable[[], Awaitable[None]]:
+    """Both ports answer from now on. Returns what ends what must not be cut off."""
+    from serving.server.answering import answer_on
+    from serving.server.grpc_transport import Observers
+    from serving.server.metrics import Metrics
+
+    metrics = Metrics(models.served, lambda: door.inside)
+    parameters = flags.batching_parameters or _batching_parameters(enabled=flags.enable_batching)
+    pages = {flags.monitoring.path: lambda: (CONTENT_TYPE, metrics.page())} if flags.monitoring.enable else {}
+    return await answer_on(grpc_server, listener, models, Observers(metrics, door), parameters, metrics, pages)
+
+
+def _batching_parameters(*, enabled: bool) -> BatchingParameters:
+    """Without batching every request runs by itself, in as many threads as there are cores."""
+    return BatchingParameters() if enabled else BatchingParameters(max_batch_size=1, gather_micros=0)
+
+
+def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", shutdown: Shutdown) -> None:
+    """Keeps looking for new versions, and for edits of the config file."""
+    from serving.server.config_file import ConfigFile
+
+    _repeat(functools.partial(_look, narrator, models), flags.file_system_poll_wait_seconds, shutdown)
+    if flags.model_config_file:
+        file = ConfigFile(flags.model_config_file, models, narrator.refused)
+        _repeat(file.poll, flags.model_config_file_poll_wait_seconds, shutdown)
+
+
+def _repeat(look: Callable[[], None], seconds: float, shutdown: Shutdown) -> None:
     """Looks again every so many seconds, in a thread of its own, because loading may take long; 0 seconds: never again."""
 
     def loop() -> None:
@@ -74,15 +137,7 @@ def _follow(look: Callable[[], None], seconds: float, shutdown: Shutdown) -> Non
             try:
                 look()
             except Exception:  # noqa: BLE001 - a folder that goes away while it is read must not end the following
-                _log.debug("The base path could not be looked at.", exc_info=True)
+                _log.debug("The look failed.", exc_info=True)
 
     if seconds:
         threading.Thread(target=loop, name="follow", daemon=True).start()
-
-
-def _drain(grpc_server: grpc.Server, rest_server: RestServer) -> None:
-    """Refuses new requests on both ports at once, and waits for those in flight."""
-    deadline = time.monotonic() + GRACE_SECONDS
-    grpc_stopped = grpc_server.stop(GRACE_SECONDS)
-    rest_server.stop(GRACE_SECONDS)
-    grpc_stopped.wait(max(0.0, deadline - time.monotonic()) + 1.0)

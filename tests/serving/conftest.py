@@ -103,31 +103,39 @@ def png():
 
 @pytest.fixture(scope="session")
 def serve_here():
-    """Called with a base path: a served model behind both real transports in this process, polled by the test itself."""
-    from serving.server.data_plane import DataPlane
-    from serving.server.grpc_transport import services
+    """Called with a base path: its models behind both real transports in this process, polled by the test itself."""
+    from serving.server.answering import answer_on
+    from serving.server.batching_parameters import BatchingParameters
+    from serving.server.drain import Door
+    from serving.server.event_loop import EventLoop
+    from serving.server.grpc_transport import Observers
+    from serving.server.metrics import Metrics
+    from serving.server.model_config import single_model
+    from serving.server.models import Models
     from serving.server.ports import bind_grpc, bind_rest
-    from serving.server.rest_transport import answer
-    from serving.server.served_model import ServedModel
+    from serving.server.prometheus import CONTENT_TYPE
 
     running = []
 
     def start(base_path: Path, name: str = "digits", report=lambda event: None):
-        model = ServedModel(name, base_path, report=report)
-        plane = DataPlane({name: model})
-        grpc_server, grpc_port = bind_grpc("127.0.0.1", 0, 8)
-        rest_server = bind_rest("127.0.0.1", 0)
-        model.poll()
-        grpc_server.add_generic_rpc_handlers(services(plane))
-        grpc_server.start()
-        rest_server.start(functools.partial(answer, plane))
-        running.append((grpc_server, rest_server))
-        return types.SimpleNamespace(model=model, grpc=f"127.0.0.1:{grpc_port}", rest=f"127.0.0.1:{rest_server.server_port}")
+        models, door, loop = Models(report=report), Door(), EventLoop()
+        models.start(single_model(name, base_path))
+        models.poll()
+        metrics = Metrics(models.served, lambda: door.inside)
+        grpc_server, grpc_port = loop.run(bind_grpc("127.0.0.1", 0))
+        listener = bind_rest("127.0.0.1", 0)
+        pages = {"/monitoring/prometheus/metrics": lambda: (CONTENT_TYPE, metrics.page())}
+        answering = answer_on(grpc_server, listener, models, Observers(metrics, door), BatchingParameters(), metrics, pages)
+        stop = loop.run(answering)
+        running.append((loop, grpc_server, stop))
+        rest = f"127.0.0.1:{listener.getsockname()[1]}"
+        return types.SimpleNamespace(models=models, door=door, loop=loop, grpc=f"127.0.0.1:{grpc_port}", rest=rest)
 
     yield start
-    for grpc_server, rest_server in running:
-        grpc_server.stop(0).wait()
-        rest_server.stop(0)
+    for loop, grpc_server, stop in running:
+        loop.run(grpc_server.stop(0))
+        loop.run(stop())
+        loop.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
     predict_pb2,
@@ -174,8 +173,11 @@ def test_bytes_that_are_no_request_are_the_callers_fault(channel):
     )
 
 
-def test_a_method_that_is_not_there_is_unimplemented(stub):
-    assert refusal(stub.Classify, classification_pb2.ClassificationRequest())[0] == "UNIMPLEMENTED"
+def test_a_method_that_is_not_there_is_unimplemented(channel):
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Guess")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"", timeout=20)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_the_status_says_available(channel):
@@ -187,7 +189,7 @@ def test_the_status_says_available(channel):
     message.model_spec.version.value = 9
     assert refusal(stub.GetModelStatus, message) == ("NOT_FOUND", "Could not find version 9 of model digits")
     message.model_spec.name = "other"
-    assert refusal(stub.GetModelStatus, message) == ("NOT_FOUND", "Could not find any versions of model other")
+    assert refusal(stub.GetModelStatus, message) == ("NOT_FOUND", "Could not find version 9 of model other")
 
 
 def test_no_request_fails_or_goes_back_while_versions_come_some_of_them_corrupt(serve_here, write_version, tmp_path):
@@ -220,10 +222,10 @@ def test_no_request_fails_or_goes_back_while_versions_come_some_of_them_corrupt(
         if version % 3 == 0:
             (base_path / str(version)).mkdir()
             (base_path / str(version) / "saved_model.pb").write_bytes(b"corrupt")
-            served.model.poll()
+            served.models.poll()
         else:
             write_version(base_path, version, version % 4)
-            served.model.poll()
+            served.models.poll()
             wait_until_all_have_seen(version)
     done.set()
     for thread in threads:

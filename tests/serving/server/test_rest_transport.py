@@ -86,7 +86,12 @@ def test_a_connection_is_kept_alive_after_an_error(call):
 
 REFUSALS = {
     "unknown model": ("other:predict", {"instances": [1]}, 404, "Servable not found for request: Latest(other)"),
-    "unknown signature": ("digits:predict", {"signature_name": "n", "instances": [1]}, 400, 'Serving signature key "n" not found.'),
+    "unknown signature": (
+        "digits:predict",
+        {"signature_name": "n", "instances": [1]},
+        400,
+        'Serving signature name: "n" not found in signature def',
+    ),
     "signature is no string": (
         "digits:predict",
         {"signature_name": 1, "instances": [1]},
@@ -104,7 +109,7 @@ REFUSALS = {
     "no list": ("digits:predict", {"instances": "x"}, 400, "Excepting 'instances' to be an list/array"),
     "no rows": ("digits:predict", {"instances": []}, 400, "No values in 'instances' array"),
     "mixed rows": ("digits:predict", {"instances": [{"examples": "x"}, "y"]}, 400, "Expecting object but got list at item 1 of input list"),
-    "row's key": ("digits:predict", {"instances": [{"example": "x"}]}, 400, "keys must be equal to: examples"),
+    "row's key": ("digits:predict", {"instances": [{"example": "x"}]}, 400, "JSON object: does not have named input: example"),
     "plain rows, two inputs": (
         "digits:predict",
         {"signature_name": "add", "instances": [1]},
@@ -173,5 +178,7 @@ def test_a_bad_route_is_malformed_below_v1_and_not_found_elsewhere(call):
     assert call("GET", "/metrics") == (404, {"error": "Not found: /metrics"})
 
 
-def test_a_body_of_unknown_length_is_refused(call):
-    assert call("POST", "/v1/models/digits:predict", b"", **{"Transfer-Encoding": "chunked"})[0] == 501
+def test_a_chunked_body_is_read(call):
+    chunks = b"2\r\n{}\r\n0\r\n\r\n"
+    status, answer = call("POST", "/v1/models/digits:predict", chunks, **{"Transfer-Encoding": "chunked"})
+    assert (status, answer) == (400, {"error": "Missing 'inputs' or 'instances' key"})

@@ -1,6 +1,9 @@
-"""`python -m serving.server` as a process: help, usage errors, busy ports, and one whole life from the first line to SIGTERM."""
+"""`python -m serving.server` as a process: help, usage errors, busy ports, and whole lives from the first line to SIGTERM."""
 
+import collections
+import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +13,7 @@ import threading
 import pytest
 
 from serving.client import Client
-from serving.errors import NotFoundError, UnavailableError
+from serving.errors import NotFoundError, ServingError, UnavailableError
 
 
 def run(*arguments):
@@ -31,12 +34,54 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
         (["--port", "x"], "argument --port: expected an integer from 0 to 65535, received 'x'"),
         (["--model_name", "a/b"], "argument --model_name: expected a name without '/' and ':', received 'a/b'"),
         (["--file_system_poll_wait_seconds", "-1"], "expected seconds from 0 to 86400, received '-1'"),
+        (["--model_config_file_poll_wait_seconds=x"], "expected seconds from 0 to 86400, received 'x'"),
+        (["--max_num_load_retries=-1"], "expected an integer from 0 to 9007199254740992, received '-1'"),
+        (["--grpc_max_threads", "0"], "expected an integer from 1 to 1024, received '0'"),
+        (["--enable_model_warmup=maybe"], "argument --enable_model_warmup: expected true or false, received 'maybe'"),
+        (["--request_log_sampling_rate", "2"], "expected a share from 0 to 1, received '2'"),
+        (["--enable_batching=false", "--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
     ],
 )
 def test_a_wrong_flag_says_what_was_expected(arguments, text):
     done = run("--model_base_path", "x", *arguments)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(text)
+
+
+def test_neither_a_folder_nor_a_config_file_is_a_usage_error():
+    done = run("--model_name", "digits")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("expected --model_base_path DIR, or --model_config_file FILE for several models")
+
+
+@pytest.mark.parametrize(
+    ("flag", "content", "text"),
+    [
+        ("--model_config_file", "model_config_list {", "is no ModelServerConfig"),
+        ("--model_config_file", None, "cannot be read: No such file or directory"),
+        (
+            "--model_config_file",
+            "model_config_list { config { name: 'a' base_path: 'b' } }",
+            "Expected model a to have an absolute path or URI",
+        ),
+        ("--batching_parameters_file", "max_batch_size: many", "expected a BatchingParameters text file"),
+        ("--monitoring_config_file", "prometheus_config: yes", "is no MonitoringConfig"),
+        ("--ssl_config_file", "server_key: 'nothing'", "server_key is neither PEM text nor a file that can be read"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_exit_2_without_tensorflow_and_grpc(tmp_path, flag, content, text):
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_text(content)
+    code = (
+        "import sys; from serving.server.__main__ import main; status = main(sys.argv[1:]);"
+        "print(status, *{'tensorflow', 'grpc'} & set(sys.modules))"
+    )
+    arguments = ["--enable_batching", "--model_base_path=x", f"{flag}={path}"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
+    assert done.stderr.startswith("tapeline serve: ")
+    assert (done.stderr.count("\n"), text in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
@@ -54,7 +99,14 @@ def test_a_busy_port_is_one_line_and_exit_2(tmp_path, flag):
 def test_a_foreign_address_is_one_line_and_exit_2(tmp_path):
     done = run("--model_base_path", tmp_path, "--bind_address", "192.0.2.1")
     assert done.returncode == 2
-    assert done.stderr.startswith("tapeline serve: cannot listen on '192.0.2.1': expected an IPv4 address of this machine")
+    assert done.stderr.startswith("tapeline serve: cannot listen on '192.0.2.1': expected an IPv4 or IPv6 address of this machine")
+
+
+def test_a_busy_port_of_an_ipv6_address_is_said_as_well(tmp_path):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        done = run("--model_base_path", tmp_path, "--bind_address", "::1", "--port", port)
+    assert done.stderr.startswith(f"tapeline serve: port {port} of ::1 is in use by another process; ")
 
 
 class Server:
@@ -93,6 +145,75 @@ def test_a_life_wrong_base_path_first_version_drain_and_not_one_line_too_many(tm
         assert (stdout.read(), stderr.read()) == ("", "")
     finally:
         server.end()
+
+
+@pytest.mark.slow  # TensorFlow in a process of its own, from start to end
+def test_a_life_with_a_config_file_on_an_ipv6_address_and_nobody_is_cancelled_at_its_end(tmp_path, write_version):
+    for name, constant in (("digits", 1), ("more", 4)):
+        write_version(tmp_path / name, 1, constant)
+    path = tmp_path / "models.config"
+    path.write_text(_config(tmp_path, "digits"))
+    server = Server(
+        *("--model_config_file", path, "--model_config_file_poll_wait_seconds=0.05", "--bind_address=::1", "--port=0", "--rest_api_port=0"),
+    )
+    try:
+        stderr, stdout = server.process.stderr, server.process.stdout
+        assert stderr.readline() == f"Loading TensorFlow, then the models of {path}\n"
+        serves = re.fullmatch(
+            r"digits version 1 serves: gRPC (\[::1\]:\d+), REST http://\[::1\]:(\d+)/v1/models/digits\n", stdout.readline()
+        )
+        path.write_text("model_config_list { config { name: 'more' } }")
+        assert stderr.readline() == "The models stay as they are: Expected model more to have an absolute path or URI; got base_path()=\n"
+        path.write_text(_config(tmp_path, "digits", "more"))
+        assert stdout.readline().startswith("more version 1 serves: gRPC [::1]:")
+        seen = _ask_while_it_ends(server.process, serves[1], int(serves[2]))
+        assert server.process.returncode == 0
+        assert set(seen) <= {"OK", "UNAVAILABLE", 200, 503, "nobody listens"}
+    finally:
+        server.end()
+
+
+def _config(folder, *names):
+    entries = (f'config {{ name: "{name}" base_path: "{folder}/{name}" model_platform: "tensorflow" }}' for name in names)
+    return f"model_config_list {{ {' '.join(entries)} }}"
+
+
+def _ask_while_it_ends(process, grpc_address, rest_port):
+    """What callers of both ports get, from before SIGTERM to the end of the process, by code."""
+    seen, answered = collections.Counter(), threading.Semaphore(0)
+
+    def ask_grpc():
+        with Client(grpc_address, model_name="digits") as client:
+            while process.poll() is None:
+                try:
+                    client.status()
+                    seen["OK"] += 1
+                    answered.release()
+                except ServingError as error:
+                    seen[error.code] += 1
+
+    def ask_rest():
+        while process.poll() is None:
+            connection = http.client.HTTPConnection("::1", rest_port, timeout=60)
+            try:
+                connection.request("GET", "/v1/models/digits")
+                seen[connection.getresponse().status] += 1
+                answered.release()
+            except (OSError, http.client.HTTPException):
+                seen["nobody listens"] += 1
+            finally:
+                connection.close()
+
+    callers = [threading.Thread(target=ask) for ask in (ask_grpc, ask_grpc, ask_rest, ask_rest)]
+    for caller in callers:
+        caller.start()
+    for _ in range(50):
+        answered.acquire(timeout=60)
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    for caller in callers:
+        caller.join()
+    return seen
 
 
 def _check_drain(client, process, folder):

@@ -1,12 +1,15 @@
 """One model's versions on disk, loaded and let go: with real SavedModels; only the clock is the test's."""
 
 import shutil
+import threading
 
 import numpy as np
 import pytest
 
 from serving.errors import NotFoundError
-from serving.server.served_model import ServedModel, State
+from serving.server.model_config import VersionPolicy
+from serving.server.served_model import Retries, ServedModel
+from serving.server.version_status import State
 
 PIXELS = {"pixels": np.zeros((1, 28, 28, 1), np.uint8)}
 
@@ -140,6 +143,162 @@ def test_unchanged_files_that_failed_are_tried_again_after_one_then_two_then_fou
         clock.now = tenth / 10
         model.poll()
     assert attempts == [0.0, 1.0, 3.0, 7.0]
+
+
+def test_after_so_many_retries_only_a_change_of_the_files_is_tried_again(base, clock):
+    attempts = []
+
+    def load(path):
+        attempts.append(clock.now)
+        raise OSError("no room")
+
+    (base / "1").mkdir(parents=True)
+    model = ServedModel("digits", base, load=load, clock=clock, retries=Retries(most=2, interval=1.5))
+    for clock.now in np.arange(0.0, 20.0, 0.5):
+        model.poll()
+    assert attempts == [0.0, 1.0, 2.5]
+    (base / "1" / "late").touch()
+    model.poll()
+    assert attempts == [0.0, 1.0, 2.5, 19.5]
+
+
+def test_a_failure_of_tensorflow_has_its_own_error_code(base):
+    import tensorflow as tf
+
+    def load(path):
+        raise tf.errors.DataLossError(None, None, "checksum does not match")
+
+    (base / "1").mkdir(parents=True)
+    model = ServedModel("digits", base, load=load)
+    model.poll()
+    assert [(status.state, status.error_code, status.error_message) for status in model.statuses()] == [
+        (State.END, "DATA_LOSS", "checksum does not match")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "served"),
+    [
+        (VersionPolicy("latest", 2), [3, 2]),
+        (VersionPolicy("all"), [3, 2, 1]),
+        (VersionPolicy("specific", versions=frozenset({1, 3, 9})), [3, 1]),
+    ],
+)
+def test_the_policy_says_which_versions_are_served(base, write_version, policy, served):
+    for number in (1, 2, 3):
+        write_version(base, number, number)
+    model = ServedModel("digits", base, policy)
+    model.poll()
+    assert [status.version for status in model.statuses() if status.state == State.AVAILABLE] == served
+    assert answer(model) == (3, 3)
+    assert [answer(model, number)[1] for number in served] == served
+
+
+def test_a_policy_of_all_lets_a_removed_version_go_and_serves_the_next_newest(base, write_version):
+    write_version(base, 1, 1)
+    write_version(base, 2, 2)
+    model = ServedModel("digits", base, VersionPolicy("all"))
+    model.poll()
+    shutil.rmtree(base / "2")
+    model.poll()
+    assert answer(model) == (1, 1)
+
+
+def test_while_a_version_loads_the_others_wait_at_start_and_the_old_one_answers(base, write_version):
+    seen = []
+
+    class Loaded:
+        def __init__(self, path):
+            seen.append((int(path.name), [(status.version, status.state.name) for status in model.statuses()]))
+
+        def close(self):
+            pass
+
+    model = ServedModel("digits", base, VersionPolicy("latest", 2), load=Loaded)
+    for number in (1, 2, 3):
+        (base / str(number)).mkdir(parents=True)
+    model.poll()
+    (base / "4").mkdir()
+    model.poll()
+    assert seen == [
+        (3, [(3, "LOADING"), (2, "START")]),
+        (2, [(3, "AVAILABLE"), (2, "LOADING")]),
+        (4, [(4, "LOADING"), (3, "AVAILABLE"), (2, "AVAILABLE")]),
+    ]
+
+
+def test_while_versions_come_and_go_no_request_fails_or_goes_back_in_time(model, base, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    done, answers, failures = threading.Event(), [[] for _ in range(4)], []
+
+    def ask(mine):
+        try:
+            while not done.is_set():
+                mine.append(answer(model))
+        except Exception as error:  # noqa: BLE001 - whatever fails in a thread fails the test
+            failures.append(error)
+
+    callers = [threading.Thread(target=ask, args=(mine,)) for mine in answers]
+    for caller in callers:
+        caller.start()
+    for number in (2, 3, 4, 5):
+        write_version(base, number, number)
+        if number == 4:
+            (base / "4" / "saved_model.pb").write_bytes(b"corrupt")
+        model.poll()
+        shutil.rmtree(base / str(number - 1))
+        model.poll()
+    done.set()
+    for caller in callers:
+        caller.join()
+    assert failures == []
+    for mine in answers:
+        assert mine == sorted(mine)
+    assert answer(model) == (5, 5)
+
+
+def test_a_version_that_is_wanted_again_while_a_request_holds_it_just_goes_on(model, base, events, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    with model.lease() as (_, first):
+        write_version(base, 2, 2)
+        model.poll()
+        shutil.rmtree(base / "2")
+        model.poll()
+        with model.lease() as (number, again):
+            assert (number, again is first) == (1, True)
+    assert answer(model) == (1, 1)
+    assert told(events) == [("available", 1), ("available", 2), ("available", 1), ("unloaded", 2)]
+
+
+def test_a_closed_model_answers_who_holds_it_and_nobody_else(model, base, write_version):
+    write_version(base, 1, 1)
+    model.poll()
+    with model.lease() as (_, loaded):
+        model.close()
+        model.poll()
+        with pytest.raises(NotFoundError, match="Latest"):
+            answer(model)
+        assert call(loaded) == 1
+    assert [status.state for status in model.statuses()] == [State.END]
+
+
+def test_a_version_is_warmed_up_before_it_serves_and_its_problem_is_told(base, events, write_version):
+    states = []
+
+    def warm_up(folder, loaded):
+        states.append((folder, call(loaded), model.statuses()[0].state))
+        return "it is odd"
+
+    model = ServedModel("digits", base, warm_up=warm_up, report=events.append)
+    folder = write_version(base, 1, 1)
+    model.poll()
+    assert states == [(folder, 1, State.LOADING)]
+    assert [(event.kind, event.model, event.version, event.message) for event in events] == [
+        ("warmup", "digits", 1, "it is odd"),
+        ("available", "digits", 1, ""),
+    ]
 
 
 def test_removing_the_newest_rolls_back_and_removing_all_unloads(model, base, write_version):

@@ -13,6 +13,24 @@ def test_only_integers_are_versions_and_leading_zeros_do_not_count(tmp_path):
     assert find_versions(tmp_path)[10].name == "0000010"
 
 
+def test_of_two_names_of_one_version_the_one_without_zeros_counts(tmp_path):
+    for name in ("07", "7", "0000007"):
+        (tmp_path / name).mkdir()
+    assert find_versions(tmp_path) == {7: tmp_path / "7"}
+
+
+def test_a_number_that_is_no_int64_is_no_version(tmp_path):
+    (tmp_path / str(2**63)).mkdir()
+    (tmp_path / str(2**63 - 1)).mkdir()
+    assert sorted(find_versions(tmp_path)) == [2**63 - 1]
+
+
+def test_a_link_to_a_folder_is_a_version(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "3").symlink_to(tmp_path / "elsewhere")
+    assert sorted(find_versions(tmp_path)) == [3]
+
+
 def test_a_missing_base_path_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         find_versions(tmp_path / "none")
@@ -22,6 +40,7 @@ def test_the_only_model_below_is_what_was_probably_meant(tmp_path):
     (tmp_path / "digits" / "1").mkdir(parents=True)
     (tmp_path / "logs").mkdir()
     assert hint(tmp_path) == f"did you mean --model_base_path {tmp_path}/digits?"
+    assert hint(tmp_path, "base_path:") == f"did you mean base_path: {tmp_path}/digits?"
 
 
 def test_several_models_below_are_named(tmp_path):
@@ -47,4 +66,6 @@ def test_a_fingerprint_changes_with_every_copied_byte(tmp_path):
     (tmp_path / "variables" / "data").write_bytes(b"1")
     first = fingerprint(tmp_path)
     (tmp_path / "variables" / "data").write_bytes(b"12")
-    assert len({before, first, fingerprint(tmp_path)}) == 3
+    second = fingerprint(tmp_path)
+    (tmp_path / "variables" / "data").chmod(0o600)
+    assert len({before, first, second, fingerprint(tmp_path)}) == 4

@@ -1,0 +1,27 @@
+"""`--model_config_file`, looked at again every so often: what it says is served, whatever was asked for in between."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from serving.errors import ServingError
+from serving.server.model_config import read_config_file
+from serving.server.models import Models
+
+
+class ConfigFile:
+    """`tell` gets the line about an edit that cannot be served, once, and the old set keeps serving."""
+
+    def __init__(self, path: Path, models: Models, tell: Callable[[str], None]) -> None:
+        self._path, self._models, self._tell = path, models, tell
+        self._told = ""
+
+    def poll(self) -> None:
+        """One look. A model that has no version yet is not waited for: the next look may find it."""
+        try:
+            self._models.reload(read_config_file(self._path), patience=0)
+        except ServingError as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self._tell(self._told)
+        else:
+            self._told = ""

@@ -1,0 +1,48 @@
+"""Where the metrics are read: `--monitoring_config_file`, a MonitoringConfig text file as tensorflow_model_server reads it.
+
+Imports neither TensorFlow nor gRPC, so that a mistake is said at once.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from serving.errors import StartError
+from serving.server.prometheus import CONTENT_TYPE
+from serving.server.server_config_pb2 import MonitoringConfig
+
+DEFAULT_PATH = "/monitoring/prometheus/metrics"
+_PATH = re.compile(r"/[!-~]*")
+_EXAMPLE = f'`prometheus_config {{ enable: true path: "{DEFAULT_PATH}" }}`'
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """Whether the REST port shows metrics, and below which path. Without a file it does: the port is this machine's own by default."""
+
+    enable: bool = True
+    path: str = DEFAULT_PATH
+
+    def answer(self, path: str, page: Callable[[], bytes]) -> tuple[int, str, bytes] | None:
+        """Status, content type and body when `path` is the one of the metrics, whatever the method; None when it is not."""
+        return (200, CONTENT_TYPE, page()) if self.enable and path == self.path else None
+
+
+def read_monitoring_config(path: Path) -> Monitoring:
+    """What the file says; as in TensorFlow Serving nothing is shown unless it says `enable: true`. Raises StartError."""
+    try:
+        config = text_format.Parse(path.read_text(encoding="utf-8"), MonitoringConfig()).prometheus_config
+    except OSError as error:
+        raise StartError(f"--monitoring_config_file {path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, text_format.ParseError) as error:
+        reason = " ".join(str(error).split())
+        raise StartError(f"Invalid protobuf file: '{path}' is no MonitoringConfig ({reason}); expected such as {_EXAMPLE}") from error
+    metrics_path = config.path or DEFAULT_PATH
+    if not _PATH.fullmatch(metrics_path) or metrics_path.lower().startswith("/v1/") or "?" in metrics_path:
+        raise StartError(
+            f"--monitoring_config_file {path}: expected path to be a path outside /v1/ such as {DEFAULT_PATH}. Received: {config.path!r}"
+        )
+    return Monitoring(config.enable, metrics_path)

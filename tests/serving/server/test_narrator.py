@@ -1,0 +1,63 @@
+"""What the operator reads of several models: what serves on stdout, what needs attention on stderr, each thing once."""
+
+import re
+
+from serving.server.narrator import Narrator
+from serving.server.served_model import ServedModel
+from serving.server.version_status import Event
+
+
+def test_what_serves_is_said_when_the_ports_answer_and_then_as_it_changes(capsys):
+    narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
+    narrator.tell(Event("available", "digits", 1))
+    narrator.tell(Event("available", "more", 4))
+    narrator.tell(Event("available", "more", 3))
+    assert capsys.readouterr().out == ""
+    narrator.opened()
+    where = "serves: gRPC 127.0.0.1:1, REST http://127.0.0.1:2/v1/models"
+    assert capsys.readouterr().out == f"digits version 1 {where}/digits\nmore version 3 {where}/more\nmore version 4 {where}/more\n"
+    narrator.tell(Event("available", "digits", 2))
+    narrator.tell(Event("unloaded", "digits", 1))
+    narrator.tell(Event("available", "new", 1))
+    said = capsys.readouterr()
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d  digits version 2 serves now\nnew version 1 {re.escape(where)}/new\n", said.out)
+    assert said.err == ""
+
+
+def test_what_needs_attention_is_said_with_its_reason(capsys):
+    narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
+    narrator.opened()
+    narrator.tell(Event("failed", "digits", 2, "no room"))
+    narrator.tell(Event("available", "digits", 1))
+    narrator.tell(Event("failed", "digits", 3, "x" * 300))
+    narrator.tell(Event("warmup", "digits", 1, "odd request"))
+    narrator.tell(Event("unloaded", "digits", 1))
+    narrator.refused("no such platform")
+    assert capsys.readouterr().err.splitlines() == [
+        "digits version 2 cannot be loaded, it is tried again: no room",
+        f"digits version 3 cannot be loaded, version 1 goes on serving, it is tried again: {'x' * 200} ...",
+        "digits version 1 serves all the same: odd request",
+        "digits version 1 is unloaded, no version is left",
+        "The models stay as they are: no such platform",
+    ]
+
+
+def test_an_empty_folder_is_said_once_and_again_when_the_reason_changes(capsys, tmp_path):
+    narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
+    models = [ServedModel(name, tmp_path / name) for name in ("digits", "more")]
+    for _ in range(2):
+        narrator.waits(models)
+    (tmp_path / "more").mkdir()
+    narrator.waits(models)
+    assert capsys.readouterr().err.splitlines() == [
+        f"Waiting for a version of digits in {tmp_path}/digits: the folder does not exist yet",
+        f"Waiting for a version of more in {tmp_path}/more: the folder does not exist yet",
+        f"Waiting for a version of more in {tmp_path}/more: it has no folder named by a number yet",
+    ]
+
+
+def test_a_list_without_models_is_said_once(capsys):
+    narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
+    for _ in range(2):
+        narrator.waits([])
+    assert capsys.readouterr().err == "No model is listed yet; gRPC 127.0.0.1:1 waits for a HandleReloadConfigRequest\n"
