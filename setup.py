@@ -30,7 +30,6 @@ SERVER = [
     "aiohttp>=3.9",
     "grpcio-health-checking>=1.60",
     "grpcio-reflection>=1.60",
-    "prometheus-client>=0.20",
     "tensorflow>=2.16",
     "tensorflow-serving-api>=2.16",
 ]

@@ -3,68 +3,64 @@
 with Client(model_name="mnist") as client:
     prediction = client.predict_images([Path("seven.png")])
     prediction.classes, prediction.probabilities
+
+`serving.aio_client.AsyncClient` is the same for asyncio.
 """
 
 import collections
-import enum
-import itertools
+import contextlib
+import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 import numpy as np
 
+from serving import messages
 from serving import prediction_pb2 as pb
-from serving.errors import DeadlineExceededError, InputFileError, ServingError, UnavailableError, error_for_code
-from serving.tensors import read_tensor, strings, write_tensor
+from serving.channel import Retries, Tls, channel_options
+from serving.client_errors import client_error
+from serving.errors import ServingError, UnimplementedError
+from serving.examples import Features
+from serving.messages import Class, Image, Prediction, State, VersionStatus
+from serving.signatures import Signature, find_signature, read_signatures
 
-_BATCH_SIZE = 256
+__all__ = ["Class", "Client", "Prediction", "Retries", "State", "Tls", "VersionStatus"]
+
 _BATCHES_IN_FLIGHT = 3  # the next batch is on its way while the server works on this one
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """`classes`: int64 (N,); `probabilities`: float32 (N, C); `version`: of the model that answered.
-
-    Where a new version came in between two batches, it is the last batch's.
-    """
-
-    classes: np.ndarray
-    probabilities: np.ndarray
-    version: int
-
-
-class State(enum.IntEnum):
-    """Where a version is in its life."""
-
-    UNKNOWN = 0
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-@dataclass(frozen=True)
-class VersionStatus:
-    """What the server says of one version; `error_message` is empty unless it could not be loaded."""
-
-    version: int
-    state: State
-    error_message: str
 
 
 class Client:
     """One model on one server. Safe to use from many threads; close it, or use it as a context manager."""
 
-    def __init__(self, address: str = "127.0.0.1:8500", *, model_name: str, deadline: float = 10.0) -> None:
-        """`deadline`: seconds that one request may take. Nothing is sent yet."""
+    def __init__(
+        self,
+        address: str = "127.0.0.1:8500",
+        *,
+        model_name: str,
+        deadline: float = 10.0,
+        retries: Retries = Retries(),  # noqa: B008 - it is frozen
+        tls: Tls | None = None,
+        hedge_after: float | None = None,
+        check: bool = True,
+    ) -> None:
+        """`deadline`: seconds that one request may take, retries included. Nothing is sent yet.
+
+        `address`: HOST:PORT, or several as `ipv4:1.2.3.4:8500,5.6.7.8:8500`; a name's addresses take turns. `hedge_after`: seconds after
+        which a prediction is sent a second time, and the first answer counts; None: never. `check`: inputs are compared with the
+        signature, which is asked for once, before they are sent.
+        """
         self.address, self.model_name, self.deadline = address, model_name, deadline
-        self._channel = grpc.insecure_channel(address, options=_channel_options(address))
+        self._hedge_after, self._check = hedge_after, check
+        options = channel_options(address, retries)
+        self._channel = grpc.secure_channel(address, tls.credentials(), options) if tls else grpc.insecure_channel(address, options)
+        self._signatures: dict[tuple[int | None, str], dict[str, Signature]] = {}
         self._predict = self._method("PredictionService/Predict", pb.PredictResponse)
+        self._classify = self._method("PredictionService/Classify", pb.ClassificationResponse)
+        self._regress = self._method("PredictionService/Regress", pb.RegressionResponse)
+        self._multi_inference = self._method("PredictionService/MultiInference", pb.MultiInferenceResponse)
+        self._get_model_metadata = self._method("PredictionService/GetModelMetadata", pb.GetModelMetadataResponse)
         self._get_model_status = self._method("ModelService/GetModelStatus", pb.GetModelStatusResponse)
 
     def predict(
@@ -73,28 +69,99 @@ class Client:
         signature_name: str = "",
         version: int | None = None,
         output_filter: Sequence[str] = (),
+        *,
+        version_label: str = "",
+        deadline: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Outputs by name. Raises ServingError.
 
-        `inputs`: arrays (or what NumPy makes arrays of) by the signature's names; nothing is cast, so dtypes must be the signature's;
-        strings are bytes in lists or object arrays.
+        `inputs`: by the signature's names. Arrays are never cast, so their dtypes must be the signature's; Python's own numbers and
+        lists become that dtype where nothing is lost. Strings are bytes in lists or object arrays.
         """
-        response = self._call(self._predict, self._predict_request(inputs, signature_name, version, output_filter))
-        return {name: read_tensor(tensor) for name, tensor in response.outputs.items()}
+        request = self._predict_request(inputs, signature_name, version, output_filter, version_label)
+        response = self._call(self._predict, request, deadline) if self._hedge_after is None else self._hedged(request, deadline)
+        self._forget_if_new(response.model_spec.version.value, version, version_label)
+        return messages.read_outputs(response)
 
-    def predict_images(self, images: Iterable[bytes | str | Path], *, version: int | None = None) -> Prediction:
-        """PNG or JPEG images, as bytes or as paths, by the signature `predict_image`. Sent in batches. Raises ServingError."""
-        return self._predict_all(map(_image_bytes, images), "predict_image", "image", version)
+    def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
+        """PNG or JPEG images as bytes or paths (signature `predict_image`), or uint8 arrays (`predict_pixels`). Raises ServingError.
 
-    def predict_examples(self, examples: Iterable[bytes], *, version: int | None = None) -> Prediction:
-        """Serialized tf.Examples, by the signature `serving_default`. Sent in batches. Raises ServingError."""
-        return self._predict_all(examples, "serving_default", "examples", version)
+        Sent in batches of 256, a few of them under way at a time.
+        """
+        requests = (
+            self._request({name: batch}, signature_name, version, ("classes", "probabilities"), version_label)
+            for signature_name, name, batch in messages.image_batches(images)
+        )
+        return messages.joined_predictions(self._in_turn(requests))
 
-    def status(self, version: int | None = None) -> list[VersionStatus]:
+    def predict_examples(self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = "") -> Prediction:
+        """tf.Examples, as dicts or serialized, by the signature `serving_default`. Sent in batches. Raises ServingError."""
+        serialized = map(messages.serialize_example, examples)
+        requests = (
+            self._request({"examples": messages.strings(batch)}, "serving_default", version, ("classes", "probabilities"), version_label)
+            for batch in messages.batches(serialized)
+        )
+        return messages.joined_predictions(self._in_turn(requests))
+
+    def classify(
+        self,
+        examples: Iterable[Features | bytes],
+        signature_name: str = "",
+        *,
+        context: Features | None = None,
+        version: int | None = None,
+        version_label: str = "",
+    ) -> list[list[Class]]:
+        """The classes of every tf.Example; `context`: features that all of them share. Raises ServingError."""
+        spec = messages.model_spec(self.model_name, signature_name, version, version_label)
+        request = pb.ClassificationRequest(model_spec=spec, input=messages.examples_input(examples, context))
+        return messages.read_classification(self._call(self._classify, request).result)
+
+    def regress(
+        self,
+        examples: Iterable[Features | bytes],
+        signature_name: str = "",
+        *,
+        context: Features | None = None,
+        version: int | None = None,
+        version_label: str = "",
+    ) -> np.ndarray:
+        """float32 (N,): a number for every tf.Example; `context`: features that all of them share. Raises ServingError."""
+        spec = messages.model_spec(self.model_name, signature_name, version, version_label)
+        request = pb.RegressionRequest(model_spec=spec, input=messages.examples_input(examples, context))
+        return messages.read_regression(self._call(self._regress, request).result)
+
+    def multi_inference(
+        self,
+        examples: Iterable[Features | bytes],
+        tasks: Mapping[str, str],
+        *,
+        context: Features | None = None,
+        version: int | None = None,
+        version_label: str = "",
+    ) -> dict[str, list[list[Class]] | np.ndarray]:
+        """Several signatures of the same examples at once; `tasks`: signature name -> "classify" or "regress". Raises ServingError."""
+        examples_input = messages.examples_input(examples, context)
+        request = messages.multi_inference_request(self.model_name, tasks, examples_input, version, version_label)
+        return messages.read_multi_inference(self._call(self._multi_inference, request))
+
+    def signature(self, signature_name: str = "", *, version: int | None = None, version_label: str = "") -> Signature:
+        """What a signature takes and gives. Asked for once, and again after a new version has answered. Raises ServingError."""
+        return find_signature(self.signatures(version=version, version_label=version_label), signature_name)
+
+    def signatures(self, *, version: int | None = None, version_label: str = "") -> dict[str, Signature]:
+        """All signatures by name. Raises ServingError."""
+        key = (version, version_label)
+        if key not in self._signatures:
+            spec = messages.model_spec(self.model_name, "", version, version_label)
+            request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+            self._signatures[key] = read_signatures(self._call(self._get_model_metadata, request))
+        return self._signatures[key]
+
+    def status(self, version: int | None = None, *, version_label: str = "") -> list[VersionStatus]:
         """Of every version the server knows, newest first, or of one. Raises ServingError."""
-        request = pb.GetModelStatusRequest(model_spec=self._spec("", version))
-        response = self._call(self._get_model_status, request)
-        return [VersionStatus(entry.version, State(entry.state), entry.status.error_message) for entry in response.model_version_status]
+        request = pb.GetModelStatusRequest(model_spec=messages.model_spec(self.model_name, "", version, version_label))
+        return messages.read_statuses(self._call(self._get_model_status, request))
 
     def close(self) -> None:
         """Ends the connection."""
@@ -109,89 +176,83 @@ class Client:
     def _method(self, name: str, response: type) -> grpc.UnaryUnaryMultiCallable:
         return self._channel.unary_unary(f"/tensorflow.serving.{name}", _serialize, response.FromString)
 
-    def _predict_all(self, rows: Iterable[bytes], signature_name: str, input_name: str, version: int | None) -> Prediction:
-        responses = [
-            (read_tensor(response.outputs["classes"]), read_tensor(response.outputs["probabilities"]), response.model_spec.version.value)
-            for response in self._responses(rows, signature_name, input_name, version)
-        ]
-        classes, probabilities, versions = zip(*responses, strict=True)
-        return Prediction(np.concatenate(classes), np.concatenate(probabilities), versions[-1])
+    def _predict_request(
+        self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str], version_label: str
+    ) -> pb.PredictRequest:
+        if self._check:
+            with contextlib.suppress(UnimplementedError):  # a server without metadata answers for itself
+                signature = self.signature(signature_name, version=version, version_label=version_label)
+                inputs = signature.arrays(inputs)
+                signature.check_outputs(output_filter)
+        return self._request(inputs, signature_name, version, output_filter, version_label)
 
-    def _responses(self, rows: Iterable[bytes], signature_name: str, input_name: str, version: int | None) -> Iterator[Any]:
-        """One a batch, in order, with a few batches under way. No rows are one empty batch: its answer has the right shapes."""
+    def _request(
+        self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str], version_label: str
+    ) -> pb.PredictRequest:
+        spec = messages.model_spec(self.model_name, signature_name, version, version_label)
+        return messages.predict_request(spec, inputs, output_filter)
+
+    def _forget_if_new(self, answered: int, version: int | None, version_label: str) -> None:
+        known = self._signatures.get((version, version_label))
+        if known and next(iter(known.values())).version != answered:
+            self._signatures.pop((version, version_label), None)
+
+    def _in_turn(self, requests: Iterable[pb.PredictRequest]) -> Iterator[pb.PredictResponse]:
+        """The answers in order, with a few requests under way."""
         under_way: collections.deque[grpc.Future] = collections.deque()
         try:
-            for batch in _batches(rows):
+            for request in requests:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
-                    yield self._call(under_way.popleft().result)
-                request = self._predict_request({input_name: strings(batch)}, signature_name, version, ("classes", "probabilities"))
+                    yield self._result(under_way.popleft())
                 under_way.append(self._predict.future(request, timeout=self.deadline))
             while under_way:
-                yield self._call(under_way.popleft().result)
+                yield self._result(under_way.popleft())
         finally:
             for future in under_way:
                 future.cancel()
 
-    def _predict_request(
-        self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str]
-    ) -> pb.PredictRequest:
-        request = pb.PredictRequest(model_spec=self._spec(signature_name, version), output_filter=output_filter)
-        for name, value in inputs.items():
-            write_tensor(_array(value), request.inputs[name], typed=False)
-        return request
-
-    def _spec(self, signature_name: str, version: int | None) -> pb.ModelSpec:
-        spec = pb.ModelSpec(name=self.model_name, signature_name=signature_name)
-        if version is not None:
-            spec.version.value = version
-        return spec
-
-    def _call(self, method: Callable[..., Any], *request: Any) -> Any:
-        """`method(*request)` within the deadline, gRPC's errors as this family's."""
+    def _hedged(self, request: pb.PredictRequest, deadline: float | None) -> pb.PredictResponse:
+        """The first answer of two; the second request is only sent when the first is late."""
+        done: queue.SimpleQueue[grpc.Future] = queue.SimpleQueue()
+        calls = [self._sent(request, deadline, done)]
         try:
-            return method(*request, timeout=self.deadline)
+            first = self._next_done(done, self._hedge_after)
+            if first is None:
+                calls.append(self._sent(request, deadline, done))
+                first = self._next_done(done, None)
+                if first.exception() is not None:  # the other one may still make it
+                    first = self._next_done(done, None)
+            return self._result(first, deadline)
+        finally:
+            for call in calls:
+                call.cancel()
+
+    def _sent(self, request: pb.PredictRequest, deadline: float | None, done: queue.SimpleQueue) -> grpc.Future:
+        call = self._predict.future(request, timeout=self.deadline if deadline is None else deadline)
+        call.add_done_callback(done.put)
+        return call
+
+    @staticmethod
+    def _next_done(done: queue.SimpleQueue, seconds: float | None) -> grpc.Future | None:
+        try:
+            return done.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _result(self, call: grpc.Future, deadline: float | None = None) -> Any:
+        try:
+            return call.result()
         except grpc.RpcError as error:
-            raise self._error(error) from error
+            raise self._error(error, deadline) from error
 
-    def _error(self, error: grpc.RpcError) -> ServingError:
-        # A request that reaches a server in the moment it shuts down may be CANCELLED by gRPC; this client waits for all it sends.
-        if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
-            return UnavailableError(
-                f"No server answers at {self.address}. Start one: tapeline serve --model_name {self.model_name}; or name another address."
-            )
-        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlineExceededError(f"No answer from {self.address} within {self.deadline:g} seconds.")
-        return error_for_code(error.code().name, error.details() or error.code().name)
+    def _call(self, method: Callable[..., Any], request: Any, deadline: float | None = None) -> Any:
+        try:
+            return method(request, timeout=self.deadline if deadline is None else deadline)
+        except grpc.RpcError as error:
+            raise self._error(error, deadline) from error
 
-
-def _channel_options(address: str) -> list[tuple[str, int]]:
-    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-    if address.startswith(("127.", "localhost:", "[::1]:")):  # a proxy from the environment cannot reach this machine's own server
-        options.append(("grpc.enable_http_proxy", 0))
-    return options
-
-
-def _batches(rows: Iterable[bytes]) -> Iterator[list[bytes]]:
-    iterator = iter(rows)
-    yield list(itertools.islice(iterator, _BATCH_SIZE))
-    while batch := list(itertools.islice(iterator, _BATCH_SIZE)):
-        yield batch
-
-
-def _image_bytes(image: bytes | str | Path) -> bytes:
-    if isinstance(image, bytes):
-        return image
-    try:
-        return Path(image).read_bytes()
-    except OSError as error:
-        raise InputFileError(f"{image}: expected an image file. {error.strerror}.") from error
-
-
-def _array(value: Any) -> np.ndarray:
-    """NumPy's array; byte strings of a list as objects, because NumPy's own bytes dtype drops trailing NULs."""
-    if isinstance(value, list) and value and all(isinstance(item, bytes) for item in value):
-        return strings(value)
-    return np.asarray(value)
+    def _error(self, error: grpc.RpcError, deadline: float | None) -> ServingError:
+        return client_error(error, self.address, self.model_name, self.deadline if deadline is None else deadline)
 
 
 def _serialize(message: Any) -> bytes:

@@ -10,6 +10,7 @@ model is quick it does not pay for a batch thread either: two changes of threads
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -23,6 +24,7 @@ import numpy as np
 from serving.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from serving.server.batching_parameters import BatchingParameters
 
+_log = logging.getLogger(__name__)
 _QUICK_SECONDS = 0.002  # a run shorter than this may hold up the event loop
 _QUICK_ROWS = 4
 # One caller alone is told from many by this: nobody asks while it is answered, and its next request takes this long to come.
@@ -217,7 +219,10 @@ class Batching:
         if rows <= _QUICK_ROWS:
             call = batch[0].call
             self._seconds[call] = 0.8 * self._seconds.get(call, seconds) + 0.2 * seconds
-        self._observe(batch[0].model, rows, padding, [started - task.enqueued for task in batch], seconds)
+        try:
+            self._observe(batch[0].model, rows, padding, [started - task.enqueued for task in batch], seconds)
+        except Exception:  # noqa: BLE001 - what watches must never keep an answer back
+            _log.debug("the observer failed", exc_info=True)
 
     def _finish(self, loop: asyncio.AbstractEventLoop, batch: list[_Task]) -> None:
         self._idle += 1

@@ -3,22 +3,28 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
 from serving.errors import ServingError
 from serving.server.model_config import read_config_file
 from serving.server.models import Models
 
 
 class ConfigFile:
-    """`tell` gets the line about an edit that cannot be served, once, and the old set keeps serving."""
+    """`tell` gets the line about an edit that cannot be served, once, and the old set keeps serving; `applied` what is served now."""
 
-    def __init__(self, path: Path, models: Models, tell: Callable[[str], None]) -> None:
-        self._path, self._models, self._tell = path, models, tell
+    def __init__(
+        self, path: Path, models: Models, tell: Callable[[str], None], applied: Callable[[ModelServerConfig], None] = lambda config: None
+    ) -> None:
+        self._path, self._models, self._tell, self._applied = path, models, tell, applied
         self._told = ""
 
     def poll(self) -> None:
         """One look. A model that has no version yet is not waited for: the next look may find it."""
         try:
-            self._models.reload(read_config_file(self._path), patience=0)
+            config = read_config_file(self._path)
+            self._models.reload(config, patience=0)
+            self._applied(config)
         except ServingError as error:
             if str(error) != self._told:
                 self._told = str(error)

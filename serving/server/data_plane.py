@@ -6,8 +6,9 @@ Runs are awaited; everything else is done at once, in the event loop of both tra
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -34,7 +35,7 @@ class Watch(Protocol):
         """A request got its outputs from the model, waiting included."""
 
     def stage(self, model: str, stage: str, seconds: float) -> None:
-        """A request went through `parse`."""
+        """A request went through `parse` or `serialize`."""
 
     def examples(self, model: str, count: int) -> None:
         """A request brought so many tf.Examples."""
@@ -105,6 +106,13 @@ class DataPlane:
     async def handle_reload_config(self, config: ModelServerConfig) -> None:
         """Replaces the set of models; in a thread, because loading takes its time. Raises ServingError."""
         await asyncio.get_running_loop().run_in_executor(None, self._models.reload, config)
+
+    @contextlib.contextmanager
+    def serializing(self, model: str) -> Iterator[None]:
+        """Measures what a transport does with a result."""
+        started = time.monotonic()
+        yield
+        self._watch.stage(model, "serialize", time.monotonic() - started)
 
     async def _infer_one(self, spec: ModelSpec, task: Task, api: str, examples: Sequence[bytes]) -> Results:
         with self._models.lease(spec) as (version, model):

@@ -95,7 +95,11 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
         help="address to listen on; 0.0.0.0 for every interface, ::1 for IPv6 (default: %(default)s)",
     )
     group.add_argument(
-        "--grpc_max_threads", type=_threads, default=64, metavar="N", help="gRPC requests answered at a time (default: %(default)s)"
+        "--grpc_max_threads",
+        type=_threads,
+        default=1024,
+        metavar="N",
+        help="requests to models answered at a time, the others wait (default: %(default)s)",
     )
     group.add_argument(
         "--ssl_config_file",
@@ -108,6 +112,13 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
 def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
     _add_switch(group, "--enable_batching", default=True, help="run requests that wait for a model together")
     group.add_argument("--batching_parameters_file", type=Path, metavar="FILE", help="BatchingParameters as text")
+    group.add_argument(
+        "--tensorflow_intra_op_parallelism",
+        type=_parallelism,
+        default=0,
+        metavar="N",
+        help="threads that one operation may use; 0 is as many as there are cores (default: %(default)s)",
+    )
 
 
 def _add_watching_flags(group: argparse._ArgumentGroup) -> None:
@@ -157,8 +168,12 @@ def _port(text: str) -> int:
     return _integer(text, 0, 65535)
 
 
+def _parallelism(text: str) -> int:
+    return _integer(text, 0, 1024)
+
+
 def _threads(text: str) -> int:
-    return _integer(text, 1, 1024)
+    return _integer(text, 1, 65536)
 
 
 def _count(text: str) -> int:

@@ -5,9 +5,10 @@
 Messages are parsed here and not by gRPC, so that a malformed one is the caller's INVALID_ARGUMENT and no traceback.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +20,6 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
-    input_pb2,
     model_management_pb2,
     model_pb2,
     predict_pb2,
@@ -29,7 +29,7 @@ from tensorflow_serving.apis import (
 from serving.errors import InvalidArgumentError, ServingError
 from serving.server.data_plane import DataPlane, Prediction
 from serving.server.drain import Door
-from serving.server.inference import Classification, Task
+from serving.server.inference import Classification, Task, input_examples
 from serving.server.model_spec import ModelSpec
 from serving.server.saved_model import CLASSIFY_METHOD, Signature
 from serving.tensors import read_tensor, write_tensor
@@ -46,15 +46,12 @@ class Watch(Protocol):
     def request(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
         """A request was answered."""
 
-    def stage(self, model: str, stage: str, seconds: float) -> None:
-        """A reply was written: `serialize`."""
-
 
 class Log(Protocol):
     """Keeps a share of the requests, see `request_log.RequestLog`."""
 
-    def offer(self, model: str, make: Callable[[], Any]) -> None:
-        """`make` gives the PredictionLog of a request that was answered; it is only called when the request is sampled."""
+    def offer(self, model: str, make: Callable[[], Any], size: int = 0) -> None:
+        """`make` gives the log's field, request and reply of a request of `size` bytes; it is only called when that is sampled."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,7 @@ class Observers:
     watch: Watch
     door: Door
     log: Log | None = None
+    most_at_a_time: int = 1024  # requests to models
 
 
 @dataclass(frozen=True)
@@ -83,14 +81,14 @@ def services(plane: DataPlane, observers: Observers) -> list[grpc.GenericRpcHand
 
 async def predict(plane: DataPlane, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
     """PredictionService/Predict."""
-    return _predict_response(
-        await plane.predict(_spec(request), lambda signature: _read_inputs(signature, request.inputs), request.output_filter)
-    )
+    prediction = await plane.predict(_spec(request), lambda signature: _read_inputs(signature, request.inputs), request.output_filter)
+    with plane.serializing(prediction.spec.name):
+        return _predict_response(prediction)
 
 
 async def classify(plane: DataPlane, request: classification_pb2.ClassificationRequest) -> classification_pb2.ClassificationResponse:
     """PredictionService/Classify."""
-    done = await plane.classify(_spec(request), _examples(request.input))
+    done = await plane.classify(_spec(request), input_examples(request.input))
     response = classification_pb2.ClassificationResponse()
     _write_spec(done.specs[0], response.model_spec)
     _write_classification(done.results[0], response.result)
@@ -99,7 +97,7 @@ async def classify(plane: DataPlane, request: classification_pb2.ClassificationR
 
 async def regress(plane: DataPlane, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
     """PredictionService/Regress."""
-    done = await plane.regress(_spec(request), _examples(request.input))
+    done = await plane.regress(_spec(request), input_examples(request.input))
     response = regression_pb2.RegressionResponse()
     _write_spec(done.specs[0], response.model_spec)
     _write_regression(done.results[0], response.result)
@@ -115,7 +113,7 @@ async def multi_inference(plane: DataPlane, request: inference_pb2.MultiInferenc
         if spec.name != specs[0].name:
             raise InvalidArgumentError("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
     tasks = [Task(task.model_spec.signature_name, task.method_name) for task in request.tasks]
-    done = await plane.multi_inference(specs[0], tasks, _examples(request.input))
+    done = await plane.multi_inference(specs[0], tasks, input_examples(request.input))
     response = inference_pb2.MultiInferenceResponse()
     for task, spec, result in zip(tasks, done.specs, done.results, strict=True):
         entry = response.results.add()
@@ -198,14 +196,17 @@ _SERVICES = {
 
 
 def _service(name: str, methods: Mapping[str, _Method], plane: DataPlane, observers: Observers) -> grpc.GenericRpcHandler:
+    places = asyncio.Semaphore(observers.most_at_a_time)
     handlers = {
-        api: grpc.unary_unary_rpc_method_handler(_behavior(api, method, plane, observers), response_serializer=_serialize)
+        api: grpc.unary_unary_rpc_method_handler(_behavior(api, method, plane, observers, places), response_serializer=_serialize)
         for api, method in methods.items()
     }
     return grpc.method_handlers_generic_handler(name, handlers)
 
 
-def _behavior(api: str, method: _Method, plane: DataPlane, observers: Observers) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _behavior(
+    api: str, method: _Method, plane: DataPlane, observers: Observers, places: asyncio.Semaphore
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
     watch, door, log = observers.watch, observers.door, observers.log if method.log_field else None
 
     async def behave(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
@@ -213,9 +214,10 @@ def _behavior(api: str, method: _Method, plane: DataPlane, observers: Observers)
         model = ""
         try:
             with door:
-                request = _parse(method.message, body)
-                model = method.spec(request).name
-                response = await method.answer(plane, request)
+                async with places:
+                    request = _parse(method.message, body)
+                    model = method.spec(request).name
+                    response = await method.answer(plane, request)
         except ServingError as error:
             watch.request(model, api, "GRPC", error.code, time.monotonic() - started)
             return await context.abort(grpc.StatusCode[error.code], str(error))
@@ -224,7 +226,7 @@ def _behavior(api: str, method: _Method, plane: DataPlane, observers: Observers)
             watch.request(model, api, "GRPC", "INTERNAL", time.monotonic() - started)
             return await context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
         if log is not None:
-            log.offer(model, lambda: (method.log_field, request, response))
+            log.offer(model, lambda: (method.log_field, request, response), len(body))
         watch.request(model, api, "GRPC", "OK", time.monotonic() - started)
         return response
 
@@ -257,14 +259,6 @@ def _read_spec(spec: model_pb2.ModelSpec) -> ModelSpec:
 def _write_spec(spec: ModelSpec, message: model_pb2.ModelSpec) -> None:
     message.name, message.signature_name = spec.name, spec.signature_name
     message.version.value = spec.version
-
-
-def _examples(message: input_pb2.Input) -> Sequence[bytes]:
-    """Serialized tf.Examples. A shared context comes first, so that what an example says itself has the last word."""
-    if message.WhichOneof("kind") == "example_list_with_context":
-        context = message.example_list_with_context.context.SerializeToString()
-        return [context + example.SerializeToString() for example in message.example_list_with_context.examples]
-    return [example.SerializeToString() for example in message.example_list.examples]
 
 
 def _read_inputs(signature: Signature, tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:

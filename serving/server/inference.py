@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tensorflow_serving.apis import input_pb2
 
 from serving.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from serving.server.saved_model import CLASSIFY_METHOD, DEFAULT_SIGNATURE, REGRESS_METHOD, SavedModel, Signature, Step
@@ -47,6 +48,14 @@ def read_examples(examples: Sequence[bytes]) -> np.ndarray:
     if not examples:
         raise InvalidArgumentError("Input is empty.")
     return strings(list(examples))
+
+
+def input_examples(message: input_pb2.Input) -> list[bytes]:
+    """Serialized tf.Examples. A shared context comes first, so that what an example says itself has the last word."""
+    if message.WhichOneof("kind") == "example_list_with_context":
+        context = message.example_list_with_context.context.SerializeToString()
+        return [context + example.SerializeToString() for example in message.example_list_with_context.examples]
+    return [example.SerializeToString() for example in message.example_list.examples]
 
 
 def find_signature(model: SavedModel, task: Task) -> Signature:

@@ -7,19 +7,24 @@ Names of models that are not served come from callers and may be anything: toget
 
 import os
 import resource
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from serving.errors import NotFoundError
 from serving.server.prometheus import Counter, Histogram, Labels, Reading, exponential, page
+from serving.server.saved_model import SavedModel
 from serving.server.served_model import ServedModel
 from serving.server.version_status import State
+from serving.server.warmup import WARMUP_FILE
 
 UNKNOWN = "unknown"
 GRPC, REST = "GRPC", "REST"
 STAGES = ("parse", "queue", "run", "serialize")
 RUNTIME = "TF1"  # what TensorFlow Serving calls the session that runs a graph
 THREAD_POOL = "batch_threads"
+# Methods that ask nothing of a model; TensorFlow Serving does not count them either.
+_NOT_COUNTED = {"GetModelMetadata", "GetModelStatus", "HandleReloadConfigRequest", "get_model_metadata", "get_model_status"}
 _MICROS = 1e6
 _STATM = Path("/proc/self/statm")
 
@@ -111,6 +116,8 @@ class Metrics:
 
     def request(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
         """A request was answered with a status such as `OK` or `NOT_FOUND`. `api`: as `Predict` over gRPC, as `predict` over REST."""
+        if api in _NOT_COUNTED:
+            return
         name = model if model in self._known else self._label(model)
         self._requests.count.cell(name, status).add()
         if status == "OK":
@@ -147,15 +154,34 @@ class Metrics:
         self._requests.examples.cell(model).add(count)
         self._requests.example_total.cell(model).add(count)
 
-    def load(self, path: Path, *, succeeded: bool, seconds: float) -> None:
-        """Somebody tried to load a version's folder."""
-        self._loads.attempts.cell(str(path), "success" if succeeded else "fail").add()
-        if succeeded:
-            self._loads.latency.cell(str(path)).add(round(seconds * _MICROS))
+    def loading(self, load: Callable[[Path], SavedModel]) -> Callable[[Path], SavedModel]:
+        """`load`, counted and timed by the version's folder."""
 
-    def warm_up(self, path: Path, status: str, seconds: float) -> None:
-        """A version's warm-up file was replayed; `status`: a code's name, `OK` when nothing was wrong."""
-        self._loads.warm_up.cell(str(path), status).add(seconds * _MICROS)
+        def counted(path: Path) -> SavedModel:
+            started = time.monotonic()
+            try:
+                model = load(path)
+            except BaseException:
+                self._loads.attempts.cell(str(path), "fail").add()
+                raise
+            self._loads.attempts.cell(str(path), "success").add()
+            self._loads.latency.cell(str(path)).add(round((time.monotonic() - started) * _MICROS))
+            return model
+
+        return counted
+
+    def warming_up(self, warm_up: Callable[[Path, SavedModel], str]) -> Callable[[Path, SavedModel], str]:
+        """`warm_up`, timed where there is a warm-up file; a problem that it tells is the status UNKNOWN."""
+
+        def timed(path: Path, model: SavedModel) -> str:
+            started = time.monotonic()
+            problem = warm_up(path, model)
+            if (path / WARMUP_FILE).is_file():
+                status = "UNKNOWN" if problem else "OK"
+                self._loads.warm_up.cell(str(path), status).add((time.monotonic() - started) * _MICROS)
+            return problem
+
+        return timed
 
     def logged(self, model: str, status: str) -> None:
         """A request was sampled for the request log: `OK` when it was written, else why not."""

@@ -4,14 +4,12 @@ Imports neither TensorFlow nor gRPC, so that a mistake is said at once.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
 
 from serving.errors import StartError
-from serving.server.prometheus import CONTENT_TYPE
 from serving.server.server_config_pb2 import MonitoringConfig
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
@@ -25,10 +23,6 @@ class Monitoring:
 
     enable: bool = True
     path: str = DEFAULT_PATH
-
-    def answer(self, path: str, page: Callable[[], bytes]) -> tuple[int, str, bytes] | None:
-        """Status, content type and body when `path` is the one of the metrics, whatever the method; None when it is not."""
-        return (200, CONTENT_TYPE, page()) if self.enable and path == self.path else None
 
 
 def read_monitoring_config(path: Path) -> Monitoring:

@@ -16,7 +16,8 @@ import numpy as np
 
 from serving.errors import InvalidArgumentError, NotFoundError, ServingError
 from serving.server.data_plane import DataPlane
-from serving.server.grpc_transport import Observers
+from serving.server.grpc_transport import Log, Observers
+from serving.server.logged_requests import logged_classify, logged_predict, logged_regress
 from serving.server.model_spec import ModelSpec
 from serving.server.rest_inference import read_examples, write_classification, write_metadata, write_regression
 from serving.server.rest_json import is_row_format, parse_body, read_inputs, write_outputs
@@ -46,37 +47,50 @@ _LARGE_BODY = 64 * 1024  # bytes: reading JSON of this size takes a millisecond,
 _log = logging.getLogger(__name__)
 
 Reply = tuple[int, str, bytes]
+_Handle = Callable[[DataPlane, ModelSpec, bytes, Log | None], Awaitable[bytes]]
 # Paths outside /v1/ that answer something of their own, such as the metrics.
 Pages = Mapping[str, Callable[[], tuple[str, bytes]]]
 
 
-async def predict(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+async def predict(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """POST /v1/models/NAME[/versions/V|/labels/L]:predict."""
     parsed = await _parse(body)
+    inputs: dict[str, np.ndarray] = {}
 
     async def read(signature: Signature) -> dict[str, np.ndarray]:
-        return await _in_thread_if(len(body) > _LARGE_BODY, read_inputs, parsed, signature)
+        inputs.update(await _in_thread_if(len(body) > _LARGE_BODY, read_inputs, parsed, signature))
+        return inputs
 
-    prediction = await plane.predict(_with_signature(spec, parsed), read, find_signature=_find_signature)
+    named = _with_signature(spec, parsed)
+    prediction = await plane.predict(named, read, find_signature=_find_signature)
+    if log is not None:
+        log.offer(spec.name, lambda: logged_predict(named, inputs, prediction.spec, prediction.outputs), len(body))
     values = sum(array.size for array in prediction.outputs.values())
-    return await _in_thread_if(values > _LARGE_BODY, write_outputs, prediction.outputs, is_row_format(parsed))
+    with plane.serializing(spec.name):
+        return await _in_thread_if(values > _LARGE_BODY, write_outputs, prediction.outputs, is_row_format(parsed))
 
 
-async def classify(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+async def classify(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """POST /v1/models/NAME[/versions/V|/labels/L]:classify."""
     parsed = await _parse(body)
-    done = await plane.classify(_with_signature(spec, parsed), read_examples(parsed))
+    named, examples = _with_signature(spec, parsed), read_examples(parsed)
+    done = await plane.classify(named, examples)
+    if log is not None:
+        log.offer(spec.name, lambda: logged_classify(named, examples, done.specs[0], done.results[0]), len(body))
     return write_classification(done.results[0])
 
 
-async def regress(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+async def regress(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """POST /v1/models/NAME[/versions/V|/labels/L]:regress."""
     parsed = await _parse(body)
-    done = await plane.regress(_with_signature(spec, parsed), read_examples(parsed))
+    named, examples = _with_signature(spec, parsed), read_examples(parsed)
+    done = await plane.regress(named, examples)
+    if log is not None:
+        log.offer(spec.name, lambda: logged_regress(named, examples, done.specs[0], done.results[0]), len(body))
     return write_regression(done.results[0])
 
 
-async def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+async def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """GET /v1/models/NAME[/versions/V|/labels/L]."""
     statuses = [
         {
@@ -89,7 +103,7 @@ async def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes) -> by
     return json.dumps({"model_version_status": statuses}, indent=1).encode() + b"\n"
 
 
-async def get_model_metadata(plane: DataPlane, spec: ModelSpec, body: bytes) -> bytes:
+async def get_model_metadata(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """GET /v1/models/NAME[/versions/V|/labels/L]/metadata."""
     return write_metadata(*plane.get_model_metadata(spec)) + b"\n"
 
@@ -113,7 +127,7 @@ class RestTransport:
             with self._observers.door:
                 handle, spec = _route(method, path)
                 api = handle.__name__
-                return 200, JSON, await handle(self._plane, spec, body)
+                return 200, JSON, await handle(self._plane, spec, body, self._observers.log)
         except ServingError as error:
             code = error.code
             return HTTP_STATUS.get(code, 500), JSON, _error_body(str(error))
@@ -125,7 +139,7 @@ class RestTransport:
             self._observers.watch.request(spec.name, api, "REST", code, time.monotonic() - started)
 
 
-def _route(method: str, path: str) -> tuple[Callable[[DataPlane, ModelSpec, bytes], Awaitable[bytes]], ModelSpec]:
+def _route(method: str, path: str) -> tuple[_Handle, ModelSpec]:
     if not path.lower().startswith("/v1/"):
         raise NotFoundError(f"Not found: {path}")
     match = {"POST": _POST, "GET": _GET}[method].fullmatch(path) if method in ("POST", "GET") else None

@@ -27,8 +27,13 @@ from serving.server.shutdown import Shutdown
 from serving.terminal import say
 
 if TYPE_CHECKING:
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    from serving.server.grpc_transport import Observers
+    from serving.server.metrics import Metrics
     from serving.server.models import Models
     from serving.server.narrator import Narrator
+    from serving.server.request_log import RequestLog
 
 _log = logging.getLogger(__name__)
 
@@ -44,16 +49,21 @@ def serve(flags: argparse.Namespace) -> int:
     say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
     where = address(flags.bind_address, grpc_port), address(flags.bind_address, listener.getsockname()[1])
-    narrator, models = _load(flags, *where)
+    narrator, models, metrics = _load(flags, door, *where)
+    log = _request_log(flags, metrics)
     shutdown.serving()
     _keep_what_is_loaded()
-    stop = loop.run(_answer(flags, models, door, grpc_server, listener))
+    from serving.server.grpc_transport import Observers  # here, because it brings TensorFlow
+
+    stop = loop.run(_answer(flags, models, Observers(metrics, door, log, flags.grpc_max_threads), metrics, grpc_server, listener))
     narrator.opened()
-    _follow(flags, narrator, models, shutdown)
+    _follow(flags, narrator, models, log, shutdown)
     shutdown.wait()
     door.close()
     loop.run(door.wait(GRACE_SECONDS))
     loop.run(stop())
+    if log is not None:
+        log.close()
     return 0
 
 
@@ -69,23 +79,42 @@ def _prepare_logs(*, verbose: bool) -> None:
         silence_tensorflow()
 
 
-def _load(flags: argparse.Namespace, grpc_address: str, rest_address: str) -> tuple["Narrator", "Models"]:
-    """The models, with the versions that are there already."""
+def _load(flags: argparse.Namespace, door: Door, grpc_address: str, rest_address: str) -> tuple["Narrator", "Models", "Metrics"]:
+    """The models, with the versions that are there already, and what is measured from the first load on."""
+    from serving.server.metrics import Metrics
     from serving.server.models import Models
     from serving.server.narrator import Narrator
+    from serving.server.saved_model import SavedModel
     from serving.server.served_model import Retries
     from serving.server.warmup import no_warm_up, warm_up
 
     narrator = Narrator(grpc_address, rest_address, "base_path:" if flags.model_config_file else "--model_base_path")
+    metrics = Metrics(lambda: models.served(), lambda: door.inside)
     models = Models(
-        warm_up=warm_up if flags.enable_model_warmup else no_warm_up,
+        load=metrics.loading(functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism)),
+        warm_up=metrics.warming_up(warm_up if flags.enable_model_warmup else no_warm_up),
         report=narrator.tell,
         retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
         allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
     )
     models.start(flags.config)
     _look(narrator, models)
-    return narrator, models
+    return narrator, models, metrics
+
+
+def _request_log(flags: argparse.Namespace, metrics: "Metrics") -> "RequestLog | None":
+    """The log that the flags or the models' config ask for. Raises ServingError."""
+    from serving.server.logging_config import read_logging_configs
+    from serving.server.record_files import Rotation
+    from serving.server.request_log import RequestLog, Sampling
+
+    folder = flags.request_log_dir
+    models = read_logging_configs(flags.config, folder)
+    if folder is None and not models:
+        return None
+    default = Sampling(flags.request_log_sampling_rate, folder / "requests") if folder else None
+    rotation = Rotation(max_bytes=flags.request_log_max_file_bytes, max_files=flags.request_log_max_files)
+    return RequestLog(default, rotation, models=models, watch=metrics.logged)
 
 
 def _look(narrator: "Narrator", models: "Models") -> None:
@@ -101,17 +130,19 @@ def _keep_what_is_loaded() -> None:
 
 
 async def _answer(
-    flags: argparse.Namespace, models: "Models", door: Door, grpc_server: grpc.aio.Server, listener: socket.socket
+    flags: argparse.Namespace,
+    models: "Models",
+    observers: "Observers",
+    metrics: "Metrics",
+    grpc_server: grpc.aio.Server,
+    listener: socket.socket,
 ) -> Callable[[], Awaitable[None]]:
     """Both ports answer from now on. Returns what ends what must not be cut off."""
     from serving.server.answering import answer_on
-    from serving.server.grpc_transport import Observers
-    from serving.server.metrics import Metrics
 
-    metrics = Metrics(models.served, lambda: door.inside)
     parameters = flags.batching_parameters or _batching_parameters(enabled=flags.enable_batching)
     pages = {flags.monitoring.path: lambda: (CONTENT_TYPE, metrics.page())} if flags.monitoring.enable else {}
-    return await answer_on(grpc_server, listener, models, Observers(metrics, door), parameters, metrics, pages)
+    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages)
 
 
 def _batching_parameters(*, enabled: bool) -> BatchingParameters:
@@ -119,13 +150,19 @@ def _batching_parameters(*, enabled: bool) -> BatchingParameters:
     return BatchingParameters() if enabled else BatchingParameters(max_batch_size=1, gather_micros=0)
 
 
-def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", shutdown: Shutdown) -> None:
+def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", log: "RequestLog | None", shutdown: Shutdown) -> None:
     """Keeps looking for new versions, and for edits of the config file."""
     from serving.server.config_file import ConfigFile
+    from serving.server.logging_config import read_logging_configs
 
     _repeat(functools.partial(_look, narrator, models), flags.file_system_poll_wait_seconds, shutdown)
     if flags.model_config_file:
-        file = ConfigFile(flags.model_config_file, models, narrator.refused)
+
+        def applied(config: "ModelServerConfig") -> None:
+            if log is not None:
+                log.update(read_logging_configs(config, flags.request_log_dir))
+
+        file = ConfigFile(flags.model_config_file, models, narrator.refused, applied)
         _repeat(file.poll, flags.model_config_file_poll_wait_seconds, shutdown)
 
 

@@ -3,15 +3,17 @@
 assets.extra/tf_serving_warmup_requests, TFRecords of PredictionLog -> replay(model, log) for each -> what was wrong, in one line
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
+from tensorflow_serving.apis.input_pb2 import Input
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from serving.errors import ServingError
-from serving.server.saved_model import SavedModel
+from serving.server.inference import Task, find_signatures, input_examples, make_step, read_examples
+from serving.server.saved_model import CLASSIFY_METHOD, REGRESS_METHOD, SavedModel
 from serving.tensors import read_tensor
 
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -29,6 +31,20 @@ def replay(model: SavedModel, log: PredictionLog) -> None:
         request = log.predict_log.request
         inputs = {name: read_tensor(tensor) for name, tensor in request.inputs.items()}
         model.run(model.signature(request.model_spec.signature_name), inputs, request.output_filter)
+    elif log.HasField("classify_log"):
+        request = log.classify_log.request
+        _infer(model, [Task(request.model_spec.signature_name, CLASSIFY_METHOD)], request.input)
+    elif log.HasField("regress_log"):
+        request = log.regress_log.request
+        _infer(model, [Task(request.model_spec.signature_name, REGRESS_METHOD)], request.input)
+    elif log.HasField("multi_inference_log"):
+        request = log.multi_inference_log.request
+        _infer(model, [Task(task.model_spec.signature_name, task.method_name) for task in request.tasks], request.input)
+
+
+def _infer(model: SavedModel, tasks: Sequence[Task], examples: Input) -> None:
+    step = make_step(model, find_signatures(model, tasks), read_examples(input_examples(examples)))
+    step.call(*step.arrays)
 
 
 def warm_up(folder: Path, model: SavedModel, replay: Callable[[SavedModel, PredictionLog], None] = replay) -> str:

@@ -112,6 +112,13 @@ def test_allowed_sizes_are_filled_up_and_the_filling_is_taken_off_again():
     assert observed[0] == (2, 1, 1)
 
 
+def test_an_observer_that_fails_keeps_no_answer_back():
+    def fail(model, rows, padding, waits, seconds):
+        raise ZeroDivisionError
+
+    assert _answers(BatchingParameters(num_batch_threads=1), Doubler(), [[1], [2], [3]], fail) == [[2], [4], [6]]
+
+
 def test_who_stops_waiting_is_not_worked_for():
     async def ask() -> None:
         batching, model = Batching(BatchingParameters(num_batch_threads=1)), Doubler()

@@ -36,7 +36,7 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
         (["--file_system_poll_wait_seconds", "-1"], "expected seconds from 0 to 86400, received '-1'"),
         (["--model_config_file_poll_wait_seconds=x"], "expected seconds from 0 to 86400, received 'x'"),
         (["--max_num_load_retries=-1"], "expected an integer from 0 to 9007199254740992, received '-1'"),
-        (["--grpc_max_threads", "0"], "expected an integer from 1 to 1024, received '0'"),
+        (["--grpc_max_threads", "0"], "expected an integer from 1 to 65536, received '0'"),
         (["--enable_model_warmup=maybe"], "argument --enable_model_warmup: expected true or false, received 'maybe'"),
         (["--request_log_sampling_rate", "2"], "expected a share from 0 to 1, received '2'"),
         (["--enable_batching=false", "--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
