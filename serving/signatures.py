@@ -114,7 +114,7 @@ def _from_python(spec: TensorSpec, value: Any) -> np.ndarray:
     except ValueError as error:
         raise InvalidArgumentError(f"Input '{spec.name}': expected {spec}. Received lists that are no array: {error}.") from error
     target = numpy_dtype(spec.dtype)
-    if array.dtype.kind in "biuf" and array.dtype.kind <= "f" and (array.dtype.kind == "b") == (target.kind == "b"):
+    if (array.dtype.kind in "iu" and target.kind in "iuf") or array.dtype.kind == target.kind == "f":
         converted = array.astype(target)
         if target.kind == "f" or np.array_equal(converted, array):
             return converted
