@@ -9,9 +9,9 @@ def with_default_model(arguments: list[str], base_path: bool) -> list[str]:
     """`arguments` with what they leave out: --model_name and, with `base_path`, --model_base_path.
 
     Without either it is the model that was pushed last; a name finds its folder below runs/; a folder names the model. Nothing is
-    added where help is asked for, or where nothing was pushed.
+    added where help is asked for, where nothing was pushed, or where a config file names the models.
     """
-    if {"-h", "--help"} & set(arguments):
+    if {"-h", "--help"} & set(arguments) or _value(arguments, "--model_config_file") is not None:
         return arguments
     name, folder = _value(arguments, "--model_name"), _value(arguments, "--model_base_path")
     newest = newest_model(Path(DEFAULT_PARENT), name or "*") if folder is None else Path(folder)

@@ -78,10 +78,24 @@ class Client:
         `inputs`: by the signature's names. Arrays are never cast, so their dtypes must be the signature's; Python's own numbers and
         lists become that dtype where nothing is lost. Strings are bytes in lists or object arrays.
         """
+        return self.predict_with_version(inputs, signature_name, version, output_filter, version_label=version_label, deadline=deadline)[0]
+
+    def predict_with_version(
+        self,
+        inputs: Mapping[str, Any],
+        signature_name: str = "",
+        version: int | None = None,
+        output_filter: Sequence[str] = (),
+        *,
+        version_label: str = "",
+        deadline: float | None = None,
+    ) -> tuple[dict[str, np.ndarray], int]:
+        """As `predict`, with the version that answered."""
         request = self._predict_request(inputs, signature_name, version, output_filter, version_label)
         response = self._call(self._predict, request, deadline) if self._hedge_after is None else self._hedged(request, deadline)
-        self._forget_if_new(response.model_spec.version.value, version, version_label)
-        return messages.read_outputs(response)
+        answered = response.model_spec.version.value
+        self._forget_if_new(answered, version, version_label)
+        return messages.read_outputs(response), answered
 
     def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
         """PNG or JPEG images as bytes or paths (signature `predict_image`), or uint8 arrays (`predict_pixels`). Raises ServingError.

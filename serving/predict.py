@@ -1,31 +1,30 @@
-"""`tapeline predict FILE...`: what a served model says of images, as a table or as JSON lines.
+"""`tapeline predict FILE...`: what a served model says of images or of rows, as a table or as JSON lines.
 
-    files and folders -> every file is checked -> one Client call -> rows
+    files, folders, CSV or stdin -> every image is checked -> batches, a few under way -> rows
 
-Help and usage errors answer without gRPC; nothing is sent unless every file is an image.
+Help and usage errors answer without gRPC; no image is sent unless all of them are images.
 """
 
 import argparse
-import json
+import itertools
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serving.errors import InputFileError, ServingError
+from serving.errors import ServingError
 from serving.terminal import say
 
 if TYPE_CHECKING:
-    from serving.client import Prediction
+    from serving.client import Client
+    from serving.predict_inputs import Inputs, Row
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
-_LONGEST_TABLE = 100
-_BAR_WIDTH = 20
+_BATCH_SIZE = 256
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints a prediction for every image. Returns 0; 1 when the server does not answer; 2 when an argument or a file is wrong."""
+    """Prints a prediction for every row. Returns 0; 1: no answer, or a refusal; 2: a wrong argument or file."""
     try:
         flags = _parser().parse_args(argv)
     except SystemExit as exit_:  # argparse leaves this way: 0 after --help, 2 after a usage error
@@ -38,98 +37,152 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output, `head` perhaps, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def image_files(paths: Iterable[Path]) -> list[Path]:
-    """The files that were named and the images in the folders that were named, folders in order of name. Raises InputFileError."""
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in _SUFFIXES and entry.is_file())
-        if not found:
-            raise InputFileError(f"{path}: expected a folder with PNG or JPEG files ({', '.join(_SUFFIXES)}). Received one without.")
-        files.extend(found)
-    return files
-
-
-def read_image(path: Path) -> bytes:
-    """The bytes of a PNG or JPEG file that can be decoded. Raises InputFileError."""
-    import io
-
-    from PIL import Image  # here, for a quick --help
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputFileError(f"{path}: expected a PNG or JPEG file. Received: {(error.strerror or str(error)).lower()}.") from error
-    try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            image.load()
-    except Image.UnidentifiedImageError as error:
-        raise InputFileError(f"{path}: expected a PNG or JPEG image. Received {len(content)} bytes of something else.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises for a damaged image
-        raise InputFileError(f"{path}: expected a whole PNG or JPEG image. Received a damaged one ({error}).") from error
-    return content
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tapeline predict", description="Ask a served model what it sees in images.", allow_abbrev=False)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="PNG or JPEG files, and folders of them")
+    parser = argparse.ArgumentParser(
+        prog="tapeline predict", description="Ask a served model what it says of images, or of rows of features.", allow_abbrev=False
+    )
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="PNG or JPEG files and folders of them; CSV files, whose header names the features; - for an image, CSV or JSON lines on stdin",
+    )
     parser.add_argument("--model_name", required=True, metavar="NAME", help="name that the model is served by")
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address of the server (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all probabilities")
+    parser.add_argument(
+        "--signature_name", default="", metavar="NAME", help="default: predict_image for images, serving_default for rows of features"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--version", type=int, metavar="N", help="default: the newest")
+    which.add_argument("--version_label", default="", metavar="LABEL", help="such as stable or canary")
+    parser.add_argument("--deadline", type=float, default=10.0, metavar="SECONDS", help="for each request (default: %(default)g)")
+    parser.add_argument("--ca_cert", type=Path, metavar="FILE", help="PEM file of who signed the server's certificate: talk TLS")
+    parser.add_argument("--client_cert", type=Path, metavar="FILE", help="PEM file of this client's certificate, with --client_key")
+    parser.add_argument("--client_key", type=Path, metavar="FILE", help="PEM file of its key")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all outputs")
+    parser.add_argument("--explain-errors", action="store_true", help="when a request is refused, say what was sent and what is wanted")
     return parser
 
 
 def _predict(flags: argparse.Namespace) -> int:
-    files = image_files(flags.files)
-    images = [read_image(path) for path in files]
+    from serving.predict_inputs import read_inputs
+
+    inputs = read_inputs(flags.files)
 
     from serving.client import Client  # here, because it brings gRPC
+    from serving.predict_output import JsonOutput, TableOutput
 
-    with Client(flags.server, model_name=flags.model_name) as client:
-        prediction = client.predict_images(images)
-    show = _print_json if flags.json else _print_table
-    show(files, prediction, flags.model_name)
+    output = (JsonOutput if flags.json else TableOutput)(flags.model_name, inputs.kind)
+    signature_name = flags.signature_name or inputs.signature_name
+    with Client(flags.server, model_name=flags.model_name, deadline=flags.deadline, tls=_tls(flags)) as client:
+        try:
+            _ask(client, inputs, signature_name, flags, output)
+        except ServingError as error:
+            if flags.explain_errors:
+                _explain(client, error, signature_name, flags)
+            raise
+    output.finish()
     return 0
 
 
-def _print_json(files: Sequence[Path], prediction: "Prediction", model_name: str) -> None:
-    for path, class_, probabilities in zip(files, prediction.classes.tolist(), prediction.probabilities, strict=True):
-        values = [float(str(value)) for value in probabilities]  # the shortest text of a float32
-        row = {
-            "file": str(path),
-            "class": class_,
-            "probability": max(values),
-            "probabilities": values,
-            "model_name": model_name,
-            "version": prediction.version,
-        }
-        say(json.dumps(row, ensure_ascii=False))
+def _tls(flags: argparse.Namespace) -> "object | None":
+    from serving.channel import Tls
+    from serving.errors import InputFileError
+
+    files = [path for path in (flags.ca_cert, flags.client_cert, flags.client_key) if path]
+    for path in files:
+        if not path.is_file():
+            raise InputFileError(f"{path}: expected a PEM file. Received: no such file.")
+    return Tls(flags.ca_cert, flags.client_cert, flags.client_key) if files else None
 
 
-def _print_table(files: Sequence[Path], prediction: "Prediction", model_name: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def _ask(client: "Client", inputs: "Inputs", signature_name: str, flags: argparse.Namespace, output: object) -> None:
+    """Batches in order, with progress on stderr where somebody looks."""
+    from serving.tensors import strings
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    table.add_column("class", justify="right", no_wrap=True)
-    table.add_column("probability", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    best = prediction.probabilities.max(axis=1).tolist()
-    for path, class_, probability in list(zip(files, prediction.classes.tolist(), best, strict=True))[:_LONGEST_TABLE]:
-        table.add_row(escape(str(path)), str(class_), f"{probability:.1%}", "█" * round(probability * _BAR_WIDTH))
-    console = Console(highlight=False)
-    console.print(table)
-    more = len(files) - _LONGEST_TABLE
-    if more > 0:
-        console.print(f"and {more:,} more; --json prints all")
-    console.print(f"{len(files):,} {'image' if len(files) == 1 else 'images'}, {escape(model_name)} version {prediction.version}")
+    name = _only_input(client, signature_name, flags)
+    done = 0
+    with _Progress(inputs.count) as progress:
+        for batch in _batches(inputs.rows):
+            outputs, version = client.predict_with_version(
+                {name: strings([row.content for row in batch])},
+                signature_name,
+                flags.version,
+                version_label=flags.version_label,
+            )
+            output.add([row.name for row in batch], outputs, version)
+            done += len(batch)
+            progress.update(done)
+
+
+def _only_input(client: "Client", signature_name: str, flags: argparse.Namespace) -> str:
+    """The name of the input that takes the rows. Raises ServingError for a signature that takes something else."""
+    from serving.errors import InvalidArgumentError
+    from serving.tensors import STRING
+
+    signature = client.signature(signature_name, version=flags.version, version_label=flags.version_label)
+    inputs = list(signature.inputs.values())
+    if len(inputs) != 1 or inputs[0].dtype != STRING:
+        wanted = ", ".join(f"{spec.name}: {spec}" for spec in inputs)
+        raise InvalidArgumentError(
+            f"Signature '{signature.name}': expected one input of strings, for images or tf.Examples. It has {{{wanted}}}; "
+            f"name another by --signature_name."
+        )
+    return inputs[0].name
+
+
+def _batches(rows: Iterable["Row"]) -> Iterator[list["Row"]]:
+    iterator = iter(rows)
+    while batch := list(itertools.islice(iterator, _BATCH_SIZE)):
+        yield batch
+
+
+def _explain(client: "Client", error: ServingError, signature_name: str, flags: argparse.Namespace) -> None:
+    """What the server said in full, what was asked, what the signatures want, and what to try next."""
+    say(f"server {client.address} says {error.code}:", sys.stderr)
+    for line in str(error).splitlines():
+        say(f"    {line}", sys.stderr)
+    which = f"version {flags.version}" if flags.version is not None else flags.version_label or "the newest version"
+    say(f"asked: model '{flags.model_name}', {which}, signature '{signature_name}'", sys.stderr)
+    try:
+        signatures = client.signatures(version=flags.version, version_label=flags.version_label)
+    except ServingError as reason:
+        say(f"its signatures cannot be had: {str(reason).partition(chr(10))[0]}", sys.stderr)
+        say("next: check --server, --model_name and --version; is the server there and the model loaded?", sys.stderr)
+        return
+    say("the model's signatures:", sys.stderr)
+    for name, signature in sorted(signatures.items()):
+        if signature.inputs:
+            wanted = ", ".join(f"{spec.name}: {spec}" for spec in signature.inputs.values())
+            given = ", ".join(f"{spec.name}: {spec}" for spec in signature.outputs.values())
+            say(f"    {name}: {wanted} -> {given}", sys.stderr)
+    say("next: send what one of them wants, --signature_name chooses it", sys.stderr)
+
+
+class _Progress:
+    """A line that counts on a terminal's stderr, and nothing elsewhere."""
+
+    def __init__(self, count: int | None) -> None:
+        self._count, self._shows = count, sys.stderr.isatty() and (count is None or count > _BATCH_SIZE)
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        if self._shows:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+    def update(self, done: int) -> None:
+        """So many rows are answered."""
+        if self._shows:
+            sys.stderr.write(f"\r{done:,}" + (f" of {self._count:,}" if self._count else ""))
+            sys.stderr.flush()
 
 
 if __name__ == "__main__":

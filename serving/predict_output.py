@@ -1,0 +1,111 @@
+"""What `tapeline predict` shows: a table that people read, or JSON lines."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serving.terminal import say
+
+_LONGEST_TABLE = 100
+_BAR_WIDTH = 20
+
+
+class JsonOutput:
+    """One object a row, as its answer comes."""
+
+    def __init__(self, model_name: str, kind: str) -> None:
+        self._model_name, self._key = model_name, "file" if kind == "image" else "row"
+
+    def add(self, names: Sequence[str], outputs: Mapping[str, np.ndarray], version: int) -> None:
+        """The rows of one answer."""
+        for position, name in enumerate(names):
+            row: dict[str, Any] = {self._key: name}
+            values = {key: _plain(array[position]) for key, array in outputs.items()}
+            if "classes" in values and "probabilities" in values:
+                probabilities = values.pop("probabilities")
+                row |= {"class": values.pop("classes"), "probability": max(probabilities), "probabilities": probabilities}
+            row |= values | {"model_name": self._model_name, "version": version}
+            say(json.dumps(row, ensure_ascii=False))
+
+    def finish(self) -> None:
+        """Nothing more is said."""
+
+
+class TableOutput:
+    """A table of the first rows at the end, with how many there were in all."""
+
+    def __init__(self, model_name: str, kind: str) -> None:
+        self._model_name, self._kind = model_name, kind
+        self._rows: list[tuple[str, dict[str, Any]]] = []
+        self._count, self._version = 0, 0
+
+    def add(self, names: Sequence[str], outputs: Mapping[str, np.ndarray], version: int) -> None:
+        """The rows of one answer."""
+        for position, name in enumerate(names[: max(0, _LONGEST_TABLE - len(self._rows))]):
+            self._rows.append((name, {key: array[position] for key, array in outputs.items()}))
+        self._count += len(names)
+        self._version = version
+
+    def finish(self) -> None:
+        """Prints the table."""
+        from rich.console import Console
+        from rich.markup import escape
+
+        console = Console(highlight=False)
+        console.print(self._classes() if self._rows and {"classes", "probabilities"} <= set(self._rows[0][1]) else self._anything())
+        if self._count > len(self._rows):
+            console.print(f"and {self._count - len(self._rows):,} more; --json prints all")
+        noun = ("image" if self._kind == "image" else "row") + ("" if self._count == 1 else "s")
+        console.print(f"{self._count:,} {noun}, {escape(self._model_name)} version {self._version}")
+
+    def _classes(self) -> Any:
+        from rich.markup import escape
+
+        table = self._table("class", "probability", "")
+        for name, values in self._rows:
+            probability = float(np.max(values["probabilities"]))
+            bar = "█" * round(probability * _BAR_WIDTH)
+            table.add_row(escape(name), str(values["classes"]), f"{probability:.1%}", bar)
+        return table
+
+    def _anything(self) -> Any:
+        from rich.markup import escape
+
+        keys = list(self._rows[0][1]) if self._rows else []
+        table = self._table(*keys)
+        for name, values in self._rows:
+            table.add_row(escape(name), *(escape(_short(_plain(values[key]))) for key in keys))
+        return table
+
+    def _table(self, *columns: str) -> Any:
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("file" if self._kind == "image" else "row", overflow="fold")
+        for column in columns:
+            table.add_column(column, justify="right" if column else "left", no_wrap=True)
+        return table
+
+
+def _plain(value: Any) -> Any:
+    """Python's own values: float32 in its shortest form, bytes as text."""
+    if isinstance(value, bytes):
+        return _decoded(value)
+    array = np.asarray(value)
+    if array.dtype == object:
+        return _decoded(array.tolist())
+    return array.astype(str).astype(np.float64).tolist() if array.dtype in (np.float32, np.float16) else array.tolist()
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
