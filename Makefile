@@ -8,7 +8,7 @@ export PYTHON ARGS
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: env
 env: ## bring .venv up to date with this platform's lock file
@@ -43,6 +43,10 @@ format: env ## format the code and mend what the linter can
 .PHONY: bench
 bench: env ## measure against the baselines, side by side
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+.PHONY: bench-serving
+bench-serving: env ## measure the server, beside MLServer, BentoML and FastAPI
+	@$(BIN)/python -m benchmarks.serving.run $(ARGS)
 
 .PHONY: golden
 golden: env ## rewrite the golden files of the tests

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="PNG or JPEG files and folders of them; CSV files, whose header names the features; - for an image, CSV or JSON lines on stdin",
+        help="PNG or JPEG files and folders of them; CSV files, whose header names the features; - for any of it on stdin",
     )
     parser.add_argument("--model_name", required=True, metavar="NAME", help="name that the model is served by")
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address of the server (default: %(default)s)")
