@@ -46,6 +46,7 @@ setup(
         "pipeline",
         "pipeline.runners",
         "serving",
+        "serving.loadtest",
         "serving.server",
         "trainer",
         "trainer.models",

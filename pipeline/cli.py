@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     os.environ["TF_USE_LEGACY_KERAS"] = "0"  # before anything imports TFT, which would set it to 1: docs/adr/0002
-    forwarded = {"serve": _serve, "predict": _predict}.get(arguments[0]) if arguments else None
+    forwarded = {"serve": _serve, "predict": _predict, "loadtest": _loadtest}.get(arguments[0]) if arguments else None
     if forwarded:
         return forwarded(arguments[1:])
     options = _parser().parse_args(arguments)
@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
     run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
-    commands.add_parser("predict", help="send images to a server and print what it answers")
+    commands.add_parser("predict", help="send images or rows to a server and print what it answers")
+    commands.add_parser("loadtest", help="send requests to a server at a rate, and measure how long they wait")
     config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(
         metavar="COMMAND", required=True
     )
@@ -159,6 +160,13 @@ def _predict(arguments: list[str]) -> int:
     from serving import predict
 
     return predict.main(pushed_models.with_default_model(arguments, base_path=False))
+
+
+def _loadtest(arguments: list[str]) -> int:
+    from pipeline import pushed_models
+    from serving.loadtest import __main__ as loadtest
+
+    return loadtest.main(pushed_models.with_default_model(arguments, base_path=False))
 
 
 def _fail(message: str, status: int, options: argparse.Namespace) -> int:

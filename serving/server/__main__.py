@@ -20,10 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _read_files(flags)
         from serving.server.serve import serve  # here, because it brings gRPC and TensorFlow
 
-        return serve(flags)
+        status = serve(flags)
     except ServingError as error:
         say(f"tapeline serve: {error}", sys.stderr)
         return StartError.exit_status
+    return _end(status)
 
 
 def _read_files(flags: argparse.Namespace) -> None:
@@ -42,7 +43,7 @@ def _read_files(flags: argparse.Namespace) -> None:
     flags.tls = read_ssl_config(flags.ssl_config_file) if flags.ssl_config_file else None
 
 
-def _end(status: int) -> None:
+def _end(status: int) -> int:
     """Ends the process without taking gRPC and TensorFlow apart: that would cancel a request that arrives now instead of refusing it."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -50,4 +51,4 @@ def _end(status: int) -> None:
 
 
 if __name__ == "__main__":
-    _end(main())
+    sys.exit(main())

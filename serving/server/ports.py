@@ -9,7 +9,14 @@ from serving.server.tls import Tls
 
 # Messages of any size, and a port that is taken is an error rather than shared.
 _BACKLOG = 1024
-_GRPC_OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
+_GRPC_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.so_reuseport", 0),
+    # Beyond 1,000 waiting requests gRPC would end some as CANCELLED; here they wait, and a full batching queue says UNAVAILABLE.
+    ("grpc.server.max_pending_requests", 2**30),
+    ("grpc.server.max_pending_requests_hard_limit", 2**30),
+]
 
 
 async def bind_grpc(host: str, port: int, *, tls: Tls | None = None) -> tuple[grpc.aio.Server, int]:
