@@ -30,4 +30,5 @@ def commands(parser, prefix=""):
 
 
 def test_the_commands_are_those_that_the_tests_above_look_for():
-    assert commands(cli._parser()) == ["run", "serve", "predict", "config check", "config show", "config schema", "schema accept", "doctor"]
+    expected = ["run", "serve", "predict", "loadtest", "config check", "config show", "config schema", "schema accept", "doctor"]
+    assert commands(cli._parser()) == expected
