@@ -85,7 +85,7 @@ def find_signature(signatures: Mapping[str, Signature], name: str) -> Signature:
 
 
 def _specs(tensors: Mapping[str, Any]) -> dict[str, TensorSpec]:
-    return {name: TensorSpec(name, info.dtype, _shape(info.tensor_shape)) for name, info in tensors.items()}
+    return {name: TensorSpec(name, info.dtype, _shape(info.tensor_shape)) for name, info in sorted(tensors.items())}
 
 
 def _shape(proto: Any) -> tuple[int | None, ...] | None:
