@@ -24,7 +24,7 @@ class BatchingParameters:
     max_batch_size: int = 128
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 100
-    num_batch_threads: int = max(1, (os.cpu_count() or 1) // 2)  # a graph may use several cores, and the answers need some
+    num_batch_threads: int = os.cpu_count() or 1
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False
     max_execution_batch_size: int = 0  # 0: a request is never split

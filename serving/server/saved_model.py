@@ -11,6 +11,7 @@ call of a small model's signature costs 27 us instead of 560 us (2 cores, Tensor
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +195,10 @@ def _scalar(value: Any) -> np.ndarray:
 def _config(intra_op_parallelism: int) -> config_pb2.ConfigProto:
     # In the thread that calls: for a small model, handing every operation to a pool costs more than the operations do.
     return config_pb2.ConfigProto(
-        allow_soft_placement=True, inter_op_parallelism_threads=-1, intra_op_parallelism_threads=intra_op_parallelism
+        allow_soft_placement=True,
+        inter_op_parallelism_threads=-1,
+        # Half of the cores: the batch threads, and the answers, need the others.
+        intra_op_parallelism_threads=intra_op_parallelism or max(1, (os.cpu_count() or 1) // 2),
     )
 
 
