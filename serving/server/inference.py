@@ -2,16 +2,18 @@
 
 check(signature) -> the tensors to feed and to fetch -> a run -> read(values): what it says of every example
 
-The texts are TensorFlow Serving's own.
+The texts are TensorFlow Serving's own. As there, a signature's names decide what it can be asked and not its method_name (unless
+`--enable_signature_method_name_check` says so there): `tf.saved_model.save` calls every method `tensorflow/serving/predict`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow_serving.apis import input_pb2
 
-from serving.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
+from serving.errors import InvalidArgumentError, UnimplementedError
 from serving.server.saved_model import CLASSIFY_METHOD, DEFAULT_SIGNATURE, REGRESS_METHOD, SavedModel, Signature, Step
 from serving.tensors import STRING, dtype_number, strings
 
@@ -60,12 +62,9 @@ def input_examples(message: input_pb2.Input) -> list[bytes]:
 
 def find_signature(model: SavedModel, task: Task) -> Signature:
     """The signature that a Classify or Regress request names. Raises InvalidArgumentError."""
-    kind = _KINDS[task.method_name]
     if task.resolved_name not in model.signature_defs:
         raise InvalidArgumentError(f"No signature was found with the name: {task.resolved_name}")
-    signature = model.signature(task.resolved_name)
-    kind.check(signature)
-    return signature
+    return _checked(model, task)
 
 
 def find_signatures(model: SavedModel, tasks: Sequence[Task]) -> list[Signature]:
@@ -78,12 +77,17 @@ def find_signatures(model: SavedModel, tasks: Sequence[Task]) -> list[Signature]
             raise InvalidArgumentError(f"Requested signature not found in model graph: {task.resolved_name}")
         if task.method_name not in _KINDS:
             raise UnimplementedError(f"Unsupported signature method_name: {task.method_name}")
-        signature = model.signature(task.resolved_name)
-        _KINDS[task.method_name].check(signature)
+        signature = _checked(model, task)
         if signatures and signature.inputs[INPUTS].tensor != signatures[0].inputs[INPUTS].tensor:
             raise InvalidArgumentError("Input tensor must be the same for all Signatures.")
         signatures.append(signature)
     return signatures
+
+
+def _checked(model: SavedModel, task: Task) -> Signature:
+    signature = model.signature(task.resolved_name)
+    _KINDS[task.method_name].check(signature, model.signature_defs[signature.name])
+    return signature
 
 
 def joined(signatures: Sequence[Signature]) -> Signature:
@@ -107,18 +111,16 @@ class _Classify:
     """Signatures with `classes`, `scores` or both, of shape (examples, classes)."""
 
     @staticmethod
-    def check(signature: Signature) -> None:
-        if signature.method_name != CLASSIFY_METHOD:
-            raise InvalidArgumentError(
-                f"Expected classification signature method_name to be {CLASSIFY_METHOD}. Was: {signature.method_name}"
-            )
-        _check_one_input(signature, "classification")
+    def check(signature: Signature, definition: SignatureDef) -> None:
+        _check_one_input(signature)
         if len(signature.outputs) not in (1, 2):
             raise InvalidArgumentError(f"Expected one or two output Tensors, found {len(signature.outputs)}")
+        if INPUTS not in signature.inputs:
+            raise InvalidArgumentError(f"No classification inputs found in SignatureDef: {definition}")
         if CLASSES not in signature.outputs and SCORES not in signature.outputs:
-            raise FailedPreconditionError(
+            raise InvalidArgumentError(
                 f'Expected classification signature outputs to contain at least one of "{CLASSES}" or "{SCORES}". '
-                f"Signature was: {signature.name}"
+                f"Signature was: {definition}"
             )
 
     @classmethod
@@ -149,14 +151,14 @@ class _Regress:
     """Signatures with `outputs` of shape (examples,) or (examples, 1)."""
 
     @staticmethod
-    def check(signature: Signature) -> None:
-        if signature.method_name != REGRESS_METHOD:
-            raise InvalidArgumentError(f"Expected regression signature method_name to be {REGRESS_METHOD}. Was: {signature.method_name}")
-        _check_one_input(signature, "regression")
+    def check(signature: Signature, definition: SignatureDef) -> None:
+        _check_one_input(signature)
         if len(signature.outputs) != 1:
             raise InvalidArgumentError("Expected one output Tensor.")
+        if INPUTS not in signature.inputs:
+            raise InvalidArgumentError(f"No regression inputs found in SignatureDef: {definition}")
         if REGRESSIONS not in signature.outputs:
-            raise FailedPreconditionError(f"No regression outputs found in SignatureDef: {signature.name}")
+            raise InvalidArgumentError(f"No regression outputs found in SignatureDef: {definition}")
 
     @staticmethod
     def read(outputs: Mapping[str, np.ndarray], count: int) -> Regression:
@@ -175,11 +177,9 @@ class _Regress:
 _KINDS: dict[str, type[_Classify] | type[_Regress]] = {CLASSIFY_METHOD: _Classify, REGRESS_METHOD: _Regress}
 
 
-def _check_one_input(signature: Signature, kind: str) -> None:
+def _check_one_input(signature: Signature) -> None:
     if len(signature.inputs) != 1:
         raise InvalidArgumentError("Expected one input Tensor.")
-    if INPUTS not in signature.inputs:
-        raise FailedPreconditionError(f"No {kind} inputs found in SignatureDef: {signature.name}")
 
 
 def _text(label: bytes) -> str:

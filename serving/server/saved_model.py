@@ -28,7 +28,6 @@ DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 REGRESS_METHOD = "tensorflow/serving/regress"
-_METHODS = (PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD)
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,6 @@ class Signature:
     def has_rows(self) -> bool:
         """Whether requests can be batched: every input and every output is declared with rows."""
         return all(info.has_rows for info in (*self.inputs.values(), *self.outputs.values()))
-
-    def check_method(self) -> None:
-        """Raises ServingError unless the signature is one that can be called by name."""
-        if self.method_name not in _METHODS:
-            raise ServingError(f"Expected prediction signature method_name to be one of {{{', '.join(_METHODS)}}}. Was: {self.method_name}")
 
     def check_names(self, sent: Collection[str]) -> None:
         """Raises InvalidArgumentError unless exactly the signature's inputs were sent."""
@@ -158,7 +152,6 @@ class SavedModel:
 
     def step(self, signature: Signature, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()) -> Step:
         """The run that answers a request. Raises ServingError for wrong names or dtypes, or an unknown output."""
-        signature.check_method()
         signature.check_names(inputs)
         names = signature.filtered(output_filter)
         signature.check_dtypes(inputs)

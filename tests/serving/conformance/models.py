@@ -198,7 +198,10 @@ def _tables(vocabulary: Path) -> tuple[dict[str, Signature], tf.Operation]:
 
 
 def _write_module(path: Path) -> None:
-    """TensorFlow 2's way: a tf.Module with a variable; `serving_default` parses tf.Examples, `scale` takes numbers."""
+    """TensorFlow 2's way: a tf.Module with a variable; `serving_default` parses tf.Examples, `scale` takes numbers.
+
+    `classify` and `regress` have the names that these methods want, and the method_name that TensorFlow 2 gives every signature.
+    """
 
     class Scale(tf.Module):
         def __init__(self) -> None:
@@ -214,8 +217,19 @@ def _write_module(path: Path) -> None:
             features = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})
             return self.scale(features["x"])
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+        def regress(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"outputs": self.scale_examples(inputs)["scaled"]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+        def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            scaled = self.scale_examples(inputs)["scaled"]
+            classes = tf.tile(tf.constant([["plus", "minus"]]), [tf.size(scaled), 1])
+            return {"classes": classes, "scores": tf.stack([scaled, -scaled], 1)}
+
     module = Scale()
-    tf.saved_model.save(module, str(path), {"serving_default": module.scale_examples, "scale": module.scale})
+    signatures = {"serving_default": module.scale_examples, "scale": module.scale}
+    tf.saved_model.save(module, str(path), {**signatures, "classify": module.classify, "regress": module.regress})
 
 
 def _write_warmup(version: Path, name: str) -> None:
