@@ -44,6 +44,7 @@ setup(
         "components",
         "components.example_gen",
         "pipeline",
+        "pipeline.kubeflow",
         "pipeline.runners",
         "serving",
         "serving.loadtest",
@@ -56,7 +57,7 @@ setup(
         "client": CLIENT,
         "server": SERVER,
         "pipeline": sorted({*PIPELINE, *SERVER}),
-        "kubeflow": ["kfp>=2.6"],
+        "kubeflow": ["common-expression-language>=0.5", "kfp>=2.6"],
     },
     entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
 )

@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     _root_argument(run, "folder for everything the run writes")
     run.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
     run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
+    _compile_command(commands)
+    _kubeflow_commands(commands)
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
     commands.add_parser("predict", help="send images or rows to a server and print what it answers")
     commands.add_parser("loadtest", help="send requests to a server at a rate, and measure how long they wait")
@@ -70,6 +72,42 @@ def _parser() -> argparse.ArgumentParser:
     doctor = _command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _compile_command(commands: Any) -> None:
+    compiler = _command(commands, "compile", _compile, "compile a pipeline for Kubeflow Pipelines")
+    _config_arguments(compiler)
+    compiler.add_argument("--target", choices=["kubeflow"], default="kubeflow", help="what to compile for (default: kubeflow)")
+    compiler.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, default=Path("pipeline.yaml"), help="package (default: pipeline.yaml)"
+    )
+
+
+def _kubeflow_commands(commands: Any) -> None:
+    kubeflow = commands.add_parser("kubeflow", help="run a compiled pipeline here, or on Kubeflow Pipelines").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    emulate = _command(kubeflow, "emulate", _emulate, "run a compiled package here, under the rules of Kubeflow Pipelines")
+    emulate.add_argument("package", metavar="PACKAGE", type=Path, help="what `tapeline compile` wrote")
+    _parameter_argument(emulate)
+    emulate.add_argument("--root", metavar="DIR", type=Path, help="folder for everything the run writes (default: runs/NAME-kubeflow)")
+    emulate.add_argument("--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="which Kubeflow Pipelines to be (default: 2.17)")
+    emulate.add_argument("--image", metavar="IMAGE", help="run the steps in this image, through Docker")
+    emulate.add_argument("--no-cache", action="store_true", help="run every step, cached or not")
+    emulate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
+    emulate.add_argument("--verbose", action="store_true", help="show tracebacks")
+
+
+def _parameter_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        dest="parameters",
+        help="set a parameter of the package, like epochs=3; repeatable",
+    )
 
 
 def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -105,6 +143,37 @@ def _run(options: argparse.Namespace) -> int:
 
     settings = config.load(options.config, options.overrides)
     summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
+    if options.json:
+        print(json.dumps(summary.to_json()))
+    return summary.exit_status
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from pipeline import config
+    from pipeline.runners.quiet import output_hidden
+
+    settings = config.load(options.config, options.overrides)
+    with output_hidden():
+        from pipeline.runners import kubeflow
+
+        kubeflow.write_package(settings, options.output)
+    print(f"Wrote {options.output}. Run it here: tapeline kubeflow emulate {options.output}")
+    return 0
+
+
+def _emulate(options: argparse.Namespace) -> int:
+    from pipeline.kubeflow.given_parameters import parse
+    from pipeline.runners import emulated
+
+    summary = emulated.run(
+        options.package,
+        options.root,
+        parse(options.parameters),
+        options.kfp,
+        options.image,
+        use_cache=not options.no_cache,
+        as_json=options.json,
+    )
     if options.json:
         print(json.dumps(summary.to_json()))
     return summary.exit_status

@@ -15,6 +15,8 @@ from pydantic import Field
 
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
 from components.example_gen.config import DataConfig
+from pipeline.accelerator import AcceleratorConfig
+from pipeline.kubeflow.config import KubeflowConfig
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.settings import Settings
@@ -34,6 +36,10 @@ class PipelineConfig(Settings):
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
+    accelerator: AcceleratorConfig = Field(
+        AcceleratorConfig(), description="What the Trainer runs on, on Kubeflow: `cpu`, a `gpu` or a `tpu`."
+    )
+    kubeflow: KubeflowConfig = Field(KubeflowConfig(), description="How the pipeline runs on Kubeflow Pipelines.")
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:

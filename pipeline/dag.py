@@ -4,6 +4,7 @@ ingest -> describe -> (infer or import) schema -> validate -> gate the data -> t
 """
 
 import dataclasses
+from collections.abc import Callable
 
 from tfx import types
 from tfx.components.evaluator.component import Evaluator
@@ -29,6 +30,8 @@ from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
 from pipeline.config import PipelineConfig
 
+BASELINE = "BaselineModel"
+
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
@@ -48,9 +51,17 @@ class Inputs:
 
 
 def create_pipeline(
-    config: PipelineConfig, inputs: Inputs, root: str, metadata: ConnectionConfigType | None, beam_args: list[str]
+    config: PipelineConfig,
+    inputs: Inputs,
+    root: str,
+    metadata: ConnectionConfigType | None,
+    beam_args: list[str],
+    find_baseline: Callable[[], base_node.BaseNode] | None = None,
 ) -> tfx_pipeline.Pipeline:
-    """The whole pipeline with its artifacts below `root`."""
+    """The whole pipeline with its artifacts below `root`.
+
+    `find_baseline` makes the node whose output `model` the new model is held against; by default the last blessed one in the metadata.
+    """
     example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code["ingestion"])
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
@@ -85,11 +96,7 @@ def create_pipeline(
     )
     model = trainer.outputs["model"]
 
-    baseline = Resolver(
-        strategy_class=BaselineModelStrategy,
-        model=types.Channel(type=standard_artifacts.Model),
-        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("BaselineModel")
+    baseline = (find_baseline or _last_blessed)().with_id(BASELINE)
     baseline.add_upstream_node(trainer)
     evaluator = Evaluator(
         examples=examples,
@@ -111,6 +118,14 @@ def create_pipeline(
         enable_cache=True,
         metadata_connection_config=metadata,
         beam_pipeline_args=beam_args,
+    )
+
+
+def _last_blessed() -> base_node.BaseNode:
+    return Resolver(
+        strategy_class=BaselineModelStrategy,
+        model=types.Channel(type=standard_artifacts.Model),
+        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
     )
 
 

@@ -45,10 +45,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           DataError: a file cannot be read, or a split would be empty. TFX removes what was written.
         """
         config = DataConfig.from_json(exec_properties["data"])
-        parts = source.open_parts(config)
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         examples.split_names = artifact_utils.encode_split_names(list(split.SPLITS))
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in split.SPLITS}
+        with source.open_parts(config) as parts:
+            rows = self._write(parts, folders, config.splits)
+        for name in split.SPLITS:
+            if not rows.get(name):
+                raise DataError(
+                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`."
+                )
+            examples.set_int_custom_property(f"rows_{name}", rows[name])
+
+    def _write(self, parts: list[Part], folders: dict[str, str], weights: SplitsConfig) -> dict[str, int]:
+        """Rows by split."""
         for folder in folders.values():
             tf.io.gfile.makedirs(folder)
         has_official_test = any(part.split == split.TEST for part in parts)
@@ -57,15 +67,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 pipeline
                 | "Parts" >> beam.Create(list(enumerate(parts)))
                 | "Chunks" >> beam.FlatMapTuple(_numbered_chunks)
-                | "WriteShards" >> beam.ParDo(_WriteShards(folders, config.splits, has_official_test))
+                | "WriteShards" >> beam.ParDo(_WriteShards(folders, weights, has_official_test))
             )
-        rows = _counted(pipeline.result)
-        for name in split.SPLITS:
-            if not rows.get(name):
-                raise DataError(
-                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`."
-                )
-            examples.set_int_custom_property(f"rows_{name}", rows[name])
+        return _counted(pipeline.result)
 
 
 def _numbered_chunks(index: int, part: Part) -> Iterator[tuple[str, str | None, np.ndarray, np.ndarray]]:

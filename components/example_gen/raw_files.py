@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from components.example_gen import remote_files
 from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError
 
@@ -12,6 +13,8 @@ _TEST_PREFIXES = ("t10k", "test")
 
 def fingerprint(config: DataConfig) -> str:
     """A digest of the data's content, so that changed data at the same path is never answered from a cache."""
+    if remote_files.is_remote(config.path):
+        return remote_files.fingerprint(config.path or "")
     digest = hashlib.sha256(config.format.encode())
     for path in files(config):
         digest.update(path.name.encode())

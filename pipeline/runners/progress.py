@@ -27,7 +27,7 @@ WHAT = {
     "Evaluator": "measure on the test split",
     "Pusher": "push the version to serve",
 }
-_MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "failed": ("✗", "red")}
+_MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "skipped": ("-", "dim"), "failed": ("✗", "red")}
 
 
 @dataclasses.dataclass
@@ -36,7 +36,7 @@ class Line:
 
     Attributes:
       name: the component.
-      state: `running`, `run`, `cached` or `failed`.
+      state: `running`, `run`, `cached`, `skipped` or `failed`.
       seconds: how long it took.
       rows: how many rows it worked on, None where rows are no measure of it.
     """

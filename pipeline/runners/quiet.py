@@ -4,9 +4,12 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+from trainer.errors import TapelineError
 
 
 @contextlib.contextmanager
@@ -39,3 +42,18 @@ def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
                 tee.wait()
             else:
                 os.close(target)
+
+
+@contextlib.contextmanager
+def output_hidden() -> Iterator[None]:
+    """Hides what libraries say while they are imported and compile; where something is raised, it is shown after all."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        try:
+            with output_to_log(log, verbose=False):
+                yield
+        except TapelineError:  # says everything itself
+            raise
+        except Exception:
+            sys.stderr.write(log.read_text(errors="replace"))
+            raise

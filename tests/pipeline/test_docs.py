@@ -30,5 +30,17 @@ def commands(parser, prefix=""):
 
 
 def test_the_commands_are_those_that_the_tests_above_look_for():
-    expected = ["run", "serve", "predict", "loadtest", "config check", "config show", "config schema", "schema accept", "doctor"]
+    expected = [
+        "run",
+        "compile",
+        "kubeflow emulate",
+        "serve",
+        "predict",
+        "loadtest",
+        "config check",
+        "config show",
+        "config schema",
+        "schema accept",
+        "doctor",
+    ]
     assert commands(cli._parser()) == expected

@@ -1,0 +1,51 @@
+"""Raw files on object storage (`gs://...`): a fingerprint of them without reading them, and a local copy to read."""
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from trainer.errors import ConfigError
+
+
+def is_remote(path: str | None) -> bool:
+    """Whether `path` is a URL and not a place in the file system."""
+    return "://" in (path or "")
+
+
+def fingerprint(folder: str) -> str:
+    """A digest of names, sizes and times of change of the files in `folder`.
+
+    Raises:
+      ConfigError: `folder` is not there or cannot be listed.
+    """
+    import tensorflow as tf
+
+    digest = hashlib.sha256()
+    for name in _names(folder):
+        state = tf.io.gfile.stat(f"{folder.rstrip('/')}/{name}")
+        digest.update(f"{name}\0{state.length}\0{state.mtime_nsec}\0".encode())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def local_copy(folder: str) -> Iterator[Path]:
+    """The files in `folder`, copied into a temporary folder that is gone afterwards. Raises ConfigError as `fingerprint` does."""
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory(prefix="tapeline-raw-") as copy:
+        for name in _names(folder):
+            tf.io.gfile.copy(f"{folder.rstrip('/')}/{name}", str(Path(copy) / name))
+        yield Path(copy)
+
+
+def _names(folder: str) -> list[str]:
+    """The files, subfolders left out."""
+    import tensorflow as tf
+
+    try:
+        names = [name for name in sorted(tf.io.gfile.listdir(folder)) if not name.endswith("/")]
+    except tf.errors.OpError as error:
+        raise ConfigError(f"Expected `data.path` to be a folder that can be read. Received: '{folder}': {error.message}") from None
+    return [name for name in names if not tf.io.gfile.isdir(f"{folder.rstrip('/')}/{name}")]

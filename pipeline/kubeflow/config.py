@@ -1,0 +1,65 @@
+"""What can be set of Kubeflow Pipelines: the `kubeflow` section of a config file."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from trainer.settings import Settings
+
+Uri = Annotated[str, Field(min_length=1)]
+
+
+class ResourcesConfig(Settings):
+    """What a step's pod asks for, and may not exceed."""
+
+    cpu: float = Field(1.0, gt=0.0, le=512.0, description="Cores.")
+    memory: float = Field(4.0, gt=0.0, le=12_288.0, description="Memory in GB (10^9 bytes).")
+
+
+class StepsConfig(Settings):
+    """The resources of each step."""
+
+    ImageExampleGen: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=4.0), description="Ingestion.")
+    StatisticsGen: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=4.0), description="Statistics.")
+    SchemaGen: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The schema, inferred or reviewed.")
+    ExampleValidator: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="Validation.")
+    DataGate: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The data's gate.")
+    Transform: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=6.0), description="Transform.")
+    Trainer: ResourcesConfig = Field(ResourcesConfig(cpu=4.0, memory=8.0), description="Training; the accelerator comes on top.")
+    BaselineModel: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The look-up of the served model.")
+    Evaluator: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=6.0), description="Evaluation.")
+    Pusher: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The push.")
+
+
+class KubeflowConfig(Settings):
+    """How the pipeline runs on Kubeflow Pipelines. What is a parameter of the package can be changed at each submission."""
+
+    image: str = Field(
+        "tapeline:0.1.0",
+        pattern=r"^[^\s@]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})$",
+        description="The pipeline's image, with its tag or digest.",
+    )
+    gpu_image: str | None = Field(None, description="The image that trains on GPUs; `image` with `-gpu` behind its tag if not given.")
+    tpu_image: str | None = Field(None, description="The image that trains on TPUs; `image` with `-tpu` behind its tag if not given.")
+    pipeline_root: Uri = Field(
+        "gs://my-project-tapeline/pipeline-root", description="Where the runs' artifacts go (parameter `pipeline_root`)."
+    )
+    serving_base_path: Uri = Field(
+        "gs://my-project-tapeline/serving", description="Folder that gets `<name>/<version>/` (parameter `serving_base_path`)."
+    )
+    data_path: str | None = Field(
+        None, description="Folder of the raw files as the cluster sees it (parameter `data_path`); `data.path` if not given."
+    )
+    cache_ingestion: bool = Field(
+        False,
+        description="Let KFP answer ingestion from its cache while the parameter `data_fingerprint` stays the same. Then every run must "
+        "come from `tapeline kubeflow submit`, which finds the fingerprint out; a run started elsewhere would not see changed files.",
+    )
+    resources: StepsConfig = Field(StepsConfig(), description="CPU and memory by step.")
+
+    def image_for(self, kind: str) -> str:
+        """The image of a step that runs on `cpu`, `gpu` or `tpu`."""
+        if kind == "cpu":
+            return self.image
+        given = self.gpu_image if kind == "gpu" else self.tpu_image
+        return given or f"{self.image.partition('@')[0]}-{kind}"

@@ -1,0 +1,125 @@
+"""What every step of the compiled package runs: gives TFX's own entry point what it needs and KFP drops, and takes out what KFP adds.
+
+python -m pipeline.kubeflow.step --executor_class_path ... --json_serialized_invocation_args EXECUTOR_INPUT ...
+
+restore types -> drop what is not the component's -> put parameters in place -> TFX's kubeflow_v2_run_executor -> mend its output
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.kubeflow import executor_input
+from trainer.errors import TapelineError
+
+_EVALUATOR = "tfx.components.evaluator.executor.Executor"
+# Without one of these every Beam step builds a source package of the whole of TFX. Nothing reads it: Beam runs in this process.
+_STAGING = ("--setup_file", "--extra_package", "--requirements_file", "--sdk_container_image")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one step and returns its exit status; what it has to say goes to stderr, which KFP shows as the step's log."""
+    options, rest = _parser().parse_known_args(argv)
+    with tempfile.TemporaryDirectory(prefix="tapeline-step-") as temporary:
+        _settle_in(Path(temporary))
+        try:
+            _run(options, rest, Path(temporary))
+        except TapelineError as error:
+            print(error, file=sys.stderr)
+            return error.exit_status
+        except Exception as error:  # noqa: BLE001 - whatever a component raises ends as one line below its traceback, which KFP's log keeps
+            traceback.print_exc()
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.step", description="Run one step of a compiled package.")
+    parser.add_argument("--executor_class_path", required=True, help="TFX's executor")
+    parser.add_argument("--json_serialized_invocation_args", required=True, help="KFP's ExecutorInput")
+    parser.add_argument("--json_serialized_inputs_spec_args", default="{}", help="the component's inputDefinitions")
+    return parser
+
+
+def _settle_in(temporary: Path) -> None:
+    """A pod's HOME may not be writable, and several libraries write there; settled before any of them is imported."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "0"  # docs/adr/0002
+    home = os.environ.get("HOME", "")
+    if not home or not os.access(home, os.W_OK):
+        os.environ["HOME"] = str(temporary)
+    os.environ.setdefault("KERAS_HOME", str(temporary))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+
+def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> None:
+    inputs_spec = json.loads(options.json_serialized_inputs_spec_args or "{}")
+    given = json.loads(options.json_serialized_invocation_args)
+    call = executor_input.for_tfx(given, inputs_spec, temporary)
+    if not any(argument.split("=")[0] in _STAGING for argument in beam_args):
+        beam_args = [*beam_args, "--setup_file=./setup.py"]
+    logging.basicConfig(level=logging.INFO)
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor as tfx_step
+
+    try:
+        tfx_step.main(
+            tfx_step._parse_flags(  # what its own __main__ does
+                [
+                    *("--executor_class_path", options.executor_class_path),
+                    *("--json_serialized_invocation_args", json.dumps(call)),
+                    *("--json_serialized_inputs_spec_args", json.dumps(inputs_spec)),
+                    *beam_args,
+                ]
+            )
+        )
+    finally:
+        shutil.rmtree(Path(given["outputs"]["outputFile"]).parent / ".temp", ignore_errors=True)
+    _finish(options.executor_class_path, given)
+
+
+def _finish(executor: str, given: dict[str, Any]) -> None:
+    """Mends the executor's output for KFP, and adds the gate's verdict to the Evaluator's."""
+    file = Path(given["outputs"]["outputFile"])
+    output = json.loads(file.read_text())
+    if executor == _EVALUATOR:
+        _tell_verdict(given, output)
+    for artifact in output.get("artifacts", {}).get("pushed_model", {}).get("artifacts", []):
+        metadata = artifact.get("metadata", {})
+        pushed = {"version": metadata.get("pushed_version"), "destination": metadata.get("pushed_destination")}
+        print(f"pushed: {json.dumps(pushed)}", file=sys.stderr)
+    executor_input.mend_output(output, given)
+    file.write_text(json.dumps(output))
+
+
+def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
+    """Metrics, bounds and reasons go into the log, and into the blessing's metadata for whoever asks KFP."""
+    from components import verdict
+    from pipeline.kubeflow import parameters
+
+    config, classes, _ = parameters.gate_config(given["inputs"]["parameterValues"])
+    [evaluation] = output["artifacts"]["evaluation"]["artifacts"]
+    bounds = verdict.bounds(evaluation["uri"], config, classes)
+    metrics = verdict.metrics(evaluation["uri"], classes)
+    found = json.dumps({"metrics": metrics, "bounds": [dataclasses.asdict(bound) for bound in bounds]})
+    print(f"verdict: {found}", file=sys.stderr)
+    [blessing] = output["artifacts"]["blessing"]["artifacts"]
+    blessing.setdefault("metadata", {})["verdict"] = json.dumps(
+        {"metrics": metrics, "bounds": [dataclasses.asdict(bound) for bound in bounds]}
+    )
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # without the seconds that TensorFlow and Beam take to tear down

@@ -1,0 +1,51 @@
+"""TensorFlow's in-memory file system stands for object storage: the same functions open both."""
+
+import pytest
+import tensorflow as tf
+
+from components.example_gen import raw_files, remote_files, source
+from components.example_gen.config import DataConfig
+from trainer.errors import ConfigError
+
+
+@pytest.fixture
+def remote(request):
+    """A folder on a file system that is not this machine's disk."""
+    folder = f"ram://{request.node.name}"
+    tf.io.gfile.makedirs(folder)
+    return folder
+
+
+def _write(folder, name, content):
+    with tf.io.gfile.GFile(f"{folder}/{name}", "wb") as file:
+        file.write(content)
+
+
+def test_a_changed_file_changes_the_fingerprint(remote):
+    _write(remote, "train-labels-idx1-ubyte", b"one")
+    before = raw_files.fingerprint(DataConfig(format="idx", path=remote))
+    assert raw_files.fingerprint(DataConfig(format="idx", path=remote)) == before
+    _write(remote, "train-labels-idx1-ubyte", b"other")
+    assert raw_files.fingerprint(DataConfig(format="idx", path=remote)) != before
+
+
+def test_a_folder_that_is_not_there_is_one_line():
+    with pytest.raises(ConfigError, match=r"Expected `data.path` to be a folder that can be read\. Received: 'ram://nowhere/at-all'"):
+        remote_files.fingerprint("ram://nowhere/at-all")
+
+
+def test_remote_images_are_ingested_as_local_ones_are(remote, write_idx, images, labels, tmp_path):
+    local = write_idx(tmp_path, images(30), labels(30))
+    for path in local.iterdir():
+        _write(remote, path.name, path.read_bytes())
+    with source.open_parts(DataConfig(format="idx", path=str(local))) as parts:
+        expected = [chunk.labels.tolist() for part in parts for chunk in part.chunks(1000)]
+    with source.open_parts(DataConfig(format="idx", path=remote)) as parts:
+        assert [chunk.labels.tolist() for part in parts for chunk in part.chunks(1000)] == expected
+
+
+def test_the_local_copy_is_gone_afterwards(remote):
+    _write(remote, "file", b"content")
+    with remote_files.local_copy(remote) as folder:
+        assert (folder / "file").read_bytes() == b"content"
+    assert not folder.exists()

@@ -1,0 +1,59 @@
+"""The whole compiled package under KFP's rules: ingestion to a pushed model that is the local run's."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
+MNIST = os.environ.get("TAPELINE_MNIST", "")
+
+
+def _tapeline(*arguments):
+    command = [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _both(tmp_path, config, *overrides, parameters=(), kfp="2.17"):
+    """The summaries of a local run and of an emulated one."""
+    sets = [word for override in overrides for word in ("--set", override)]
+    local = _tapeline("run", config, *sets, "--root", tmp_path / "local", "--json")
+    package = tmp_path / "pipeline.yaml"
+    assert _tapeline("compile", config, *sets, "--target", "kubeflow", "-o", package).returncode == 0
+    given = [word for parameter in parameters for word in ("-p", parameter)]
+    emulated = _tapeline("kubeflow", "emulate", package, "--root", tmp_path / "emulated", "--kfp", kfp, "--json", *given)
+    for run in (local, emulated):
+        assert run.returncode == 0, run.stderr[-2000:]
+    return json.loads(local.stdout.splitlines()[-1]), json.loads(emulated.stdout.splitlines()[-1])
+
+
+def _same(local, emulated):
+    assert emulated["outcome"] == local["outcome"] == "pushed"
+    assert emulated["metrics"] == local["metrics"]
+    assert [line["name"] for line in emulated["components"]] == [line["name"] for line in local["components"]]
+    assert (Path(emulated["model_dir"]) / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize(("loop", "kfp"), [("fit", "2.4"), ("gradient_tape", "2.17")])
+def test_digits_give_the_metrics_of_a_local_run(tmp_path, loop, kfp):
+    _same(*_both(tmp_path, "configs/digits.yaml", f"trainer.loop={loop}", "trainer.epochs=8", kfp=kfp))
+
+
+@pytest.mark.skipif(not MNIST, reason="TAPELINE_MNIST names no folder with MNIST's files")
+@pytest.mark.parametrize("loop", ["fit", "gradient_tape"])
+def test_mnist_gives_the_metrics_of_a_local_run(tmp_path, loop):
+    overrides = (f"trainer.loop={loop}", "trainer.epochs=1", "evaluator.min_accuracy=0.9", f"data.path={MNIST}")
+    _same(*_both(tmp_path, "configs/mnist.yaml", *overrides, kfp="2.14"))
+
+
+def test_a_refused_model_is_not_pushed_and_says_why(tmp_path):
+    package = tmp_path / "pipeline.yaml"
+    _tapeline("compile", "configs/digits.yaml", "-o", package)
+    run = _tapeline("kubeflow", "emulate", package, "--root", tmp_path / "root", "-p", "epochs=1", "-p", "min_accuracy=0.999", "--json")
+    summary = json.loads(run.stdout.splitlines()[-1])
+    assert (run.returncode, summary["outcome"]) == (3, "refused")
+    assert "below the bound of 0.9990" in summary["reasons"][0]
+    assert not (tmp_path / "root" / "serving").exists()

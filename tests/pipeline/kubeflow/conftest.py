@@ -1,0 +1,40 @@
+"""Compiled packages to look at and to change."""
+
+import copy
+
+import pytest
+import yaml
+
+from pipeline import config
+from pipeline.runners import kubeflow
+
+CODE = {name: f"digest-of-{name}" for name in ("ingestion", "preprocessing", "training", "gate", "evaluation")}
+
+
+@pytest.fixture(scope="session")
+def compile_config():
+    """compile_config("configs/digits.yaml", "trainer.epochs=3") -> documents; digests of the code are constants."""
+
+    def compile_(path, *overrides):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kubeflow, "code_digests", lambda: CODE)
+            return kubeflow.compile_package(config.load(path, overrides))
+
+    return compile_
+
+
+@pytest.fixture(scope="session")
+def _digits(compile_config):
+    return compile_config("configs/digits.yaml")
+
+
+@pytest.fixture
+def digits(_digits):
+    """The documents of the digits package, free to be changed."""
+    return copy.deepcopy(_digits)
+
+
+@pytest.fixture
+def text_of():
+    """Documents as YAML."""
+    return lambda documents: yaml.safe_dump_all(documents)
