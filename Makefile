@@ -50,7 +50,15 @@ bench-serving: env ## measure the server, beside MLServer, BentoML and FastAPI
 
 .PHONY: golden
 golden: env ## rewrite the golden files of the tests
-	@$(BIN)/python -m pytest -q tests/pipeline/test_golden.py --golden $(ARGS)
+	@$(BIN)/python -m pytest -q tests/pipeline/test_golden.py tests/pipeline/kubeflow/test_compile.py --golden $(ARGS)
+
+.PHONY: image
+image: ## build the pipeline's image with Docker: make image VARIANT=gpu TAG=REGISTRY/tapeline:1 SBOM=sbom.json
+	@scripts/build_image.sh
+
+.PHONY: image-test
+image-test: ## build the image and run a pipeline in it; skipped where no Docker engine answers
+	@scripts/test_image.sh
 
 .PHONY: lock
 lock: ## resolve the lock files; make lock UPGRADE=1 takes newer versions

@@ -55,8 +55,10 @@ class TrainerConfig(Settings):
     )
     dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
-    strategy: Literal["auto", "one_device", "mirrored"] = Field(
-        "auto", description="`auto`: `mirrored` where there are several GPUs, else one device, a GPU where there is one."
+    strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
+        "auto",
+        description="`auto`: `mirrored` where there are several GPUs, else one device, a GPU where there is one; on Kubeflow what "
+        "`accelerator` says. `tpu` leaves each split's last, smaller batch out, for its shapes are fixed.",
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",

@@ -27,7 +27,7 @@ class Batches(NamedTuple):
     """A split in batches of (pixels float32 (batch, height, width, channels), label int64 (batch,) or float32 (batch, classes))."""
 
     dataset: tf.data.Dataset  # of train, all epochs one after the other; of eval, one pass
-    steps: int  # batches an epoch; the last one may be smaller, so that no example is left out or seen twice
+    steps: int  # batches an epoch; the last one may be smaller, so that no example is left out or seen twice, except on a TPU
     examples: int  # rows an epoch
 
 
@@ -57,7 +57,7 @@ def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig,
         return _parsed(shuffled.batch(config.batch_size), spec)
 
     dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if rows is None else shuffled_in_memory)
-    return Batches(_finished(dataset, config, one_hot), steps, examples)
+    return _finished(dataset, config, one_hot, steps, examples)
 
 
 def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, one_hot: bool = False) -> Batches:
@@ -70,7 +70,7 @@ def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, 
         dataset = _parsed(_records(files).batch(config.batch_size), spec).apply(tf.data.experimental.assert_cardinality(steps))
     else:
         dataset = tf.data.Dataset.range(steps).map(lambda step: (_one_batch(rows[0], step, config), _one_batch(rows[1], step, config)))
-    return Batches(_finished(dataset, config, one_hot), steps, examples)
+    return _finished(dataset, config, one_hot, steps, examples)
 
 
 def _files(patterns: list[str]) -> list[str]:
@@ -142,7 +142,20 @@ def _gather(rows: Rows, chosen: tf.Tensor) -> Rows:
     return tf.gather(rows[0], chosen), tf.gather(rows[1], chosen)
 
 
-def _finished(dataset: tf.data.Dataset, config: TrainerConfig, one_hot: bool) -> tf.data.Dataset:
+def _finished(dataset: tf.data.Dataset, config: TrainerConfig, one_hot: bool, steps: int, examples: int) -> Batches:
     if one_hot:
         dataset = dataset.map(lambda pixels, label: (pixels, tf.one_hot(label, config.classes)))
-    return dataset.prefetch(_PREFETCH)
+    if config.strategy == "tpu":
+        steps = examples // config.batch_size
+        dataset = _full_batches(dataset, config.batch_size)
+    return Batches(dataset.prefetch(_PREFETCH), steps, steps * config.batch_size if config.strategy == "tpu" else examples)
+
+
+def _full_batches(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
+    """The batches of exactly `size` rows, of a shape that XLA knows before it sees one."""
+
+    def sized(tensor: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tensor, [size, *tensor.shape[1:]])
+
+    full = dataset.filter(lambda pixels, label: tf.equal(tf.shape(pixels)[0], size))
+    return full.map(lambda pixels, label: (sized(pixels), sized(label)))

@@ -70,7 +70,7 @@ def _check_shares(config: TrainerConfig, strategy: tf.distribute.Strategy, *spli
             f"Received: {config.batch_size}. Try {near}."
         )
     fewest = min(split.examples for split in splits)
-    if replicas > 1 and fewest < config.batch_size:
+    if (replicas > 1 or config.strategy == "tpu") and fewest < config.batch_size:
         raise ConfigError(
             f"Expected at least `trainer.batch_size` ({config.batch_size}) examples in the train and eval splits, for {replicas} replicas "
             f"share a batch. Received {fewest}. Try a smaller `trainer.batch_size` or `trainer.strategy: one_device`."

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from trainer.errors import ConfigError, did_you_mean
 
-NAMES = ("auto", "one_device", "mirrored")
+NAMES = ("auto", "one_device", "mirrored", "tpu")
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -12,13 +12,30 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
     `one_device` is TensorFlow's default strategy, which takes the GPU where there is one. `mirrored` keeps a copy of the model
     on every GPU, or, without a GPU, on every logical CPU. `auto` is `mirrored` where there are several GPUs, else `one_device`.
+    `tpu` takes the TPU chips of this machine.
 
     Raises:
-      ConfigError: no strategy has that name.
+      ConfigError: no strategy has that name, or there is no TPU.
     """
     if name not in NAMES:
         raise ConfigError(f"Expected `trainer.strategy` to be one of {list(NAMES)}. Received: {name!r}.{did_you_mean(name, NAMES)}")
+    if name == "tpu":
+        return _tpu()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "one_device" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
     return tf.distribute.MirroredStrategy([device.name for device in gpus or tf.config.list_logical_devices("CPU")])
+
+
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local")
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"Expected a TPU on this machine for `trainer.strategy: tpu`. Received: {reason} "
+            "Use the image for TPUs on a node that has one, or `trainer.strategy: auto`."
+        ) from None

@@ -44,7 +44,7 @@ def test_it_submits_a_config_that_the_image_has(job):
 
 
 def test_it_runs_the_projects_image_as_that_images_user(job, manifests):
-    assert container_of(job)["image"].partition(":")[0].endswith(("tapeline", "tapeline/pipeline"))
+    assert container_of(job)["image"].partition(":")[0].endswith("tapeline")
     assert job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == 10001
     assert manifests.server["image"].startswith("tensorflow/serving:2.")
 

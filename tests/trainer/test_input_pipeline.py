@@ -16,7 +16,7 @@ CACHES = ("memory", "auto", "none")
 def make(artifacts, split, **settings):
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches, one_hot = (train_batches, eval_batches)[split == "eval"], settings.pop("one_hot", False)
-    return batches(artifacts.files(split), spec, TrainerConfig(batch_size=64, epochs=2, **settings), one_hot)
+    return batches(artifacts.files(split), spec, TrainerConfig(**{"batch_size": 64, "epochs": 2, **settings}), one_hot)
 
 
 def rows_of(batches):
@@ -42,6 +42,16 @@ def test_every_epoch_has_every_example_once_in_a_new_order(scaled, cache):
     assert sorted_rows(pixels[:299], labels[:299]) == expected
     assert sorted_rows(pixels[299:], labels[299:]) == expected
     assert not np.array_equal(labels[:299], labels[299:])
+
+
+@pytest.mark.parametrize("cache", CACHES)
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_on_a_tpu_every_batch_has_one_shape_which_is_known_beforehand(scaled, split, cache):
+    batches = make(scaled, split, cache=cache, strategy="tpu", batch_size=16)
+    sizes = {len(label) for _, label in batches.dataset.as_numpy_iterator()}
+    assert sizes == {16} and batches.dataset.element_spec[0].shape[0] == 16
+    assert batches.steps * 16 == batches.examples
+    assert batches.steps * {"train": 2, "eval": 1}[split] == len(list(batches.dataset))
 
 
 @pytest.mark.parametrize("cache", CACHES)

@@ -10,8 +10,14 @@ from trainer.strategy import NAMES, make_strategy
 
 def test_every_name_that_the_config_allows_makes_a_strategy():
     assert set(TrainerConfig.model_json_schema()["properties"]["strategy"]["enum"]) == set(NAMES)
-    for name in NAMES:
+    for name in set(NAMES) - {"tpu"}:
         assert isinstance(make_strategy(name), tf.distribute.Strategy)
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("TPU")), reason="there is a TPU")
+def test_a_tpu_that_is_not_there_is_said_in_one_line():
+    with pytest.raises(ConfigError, match=r"^Expected a TPU on this machine for `trainer.strategy: tpu`. Received: [^\n]*$"):
+        make_strategy("tpu")
 
 
 def test_auto_is_one_replica_where_there_are_not_several_gpus():
