@@ -3,6 +3,7 @@
 package, parameters -> refused as KFP refuses -> for each task: inputs -> condition -> cache -> its own command -> its outputs
 """
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ class Emulator:
           launcher.StepError: a step failed. PackageError: KFP would have stopped.
         """
         run = driver.Run(self.kfp, str(uuid.uuid4()), pipeline_root, parameters)
+        shutil.rmtree(self.root / "pods", ignore_errors=True)  # a killed run's
         store = ArtifactStore(self.root / "metadata.json")
         logs = self.root / "logs" / run.run_id
         outputs: dict[str, dict[str, Any]] = {}
@@ -135,8 +137,6 @@ def _publish(
 
 
 def _read_parameter(task: str, name: str, kind: str, file: Path) -> Any:
-    import json
-
     try:
         text = file.read_text()
         return text if kind == "STRING" else json.loads(text)

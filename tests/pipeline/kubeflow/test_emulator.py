@@ -1,6 +1,7 @@
 """Packages of small shell steps, run as Kubeflow Pipelines would run them."""
 
 import json
+import shutil
 
 import pytest
 
@@ -135,6 +136,12 @@ def test_home_cannot_be_written_and_the_pods_own_disk_is_gone_afterwards(run, tm
     assert list((tmp_path / "pods").iterdir()) == []
 
 
+def test_what_a_killed_run_has_left_of_its_pods_is_gone_after_the_next(run, tmp_path):
+    (tmp_path / "pods" / "Trainer-12345678").mkdir(parents=True)
+    run(_package(a=_step("true")))
+    assert list((tmp_path / "pods").iterdir()) == []
+
+
 def test_metadata_come_back_as_kfp_gives_them(run):
     output = {"artifacts": {"text": {"artifacts": [{"metadata": {"n": 3, "yes": True, "list": [1], "struct": {"a": 1}, "s": "x"}}]}}}
     write = _step('cat > "$1" <<EOF\n$0\nEOF', json.dumps(output), "{{$.outputs.output_metadata_uri}}", outputs=["text"])
@@ -216,8 +223,6 @@ def test_a_changed_command_parameter_or_switched_off_cache_runs_the_step_again(r
 
 
 def test_a_cached_artifact_that_somebody_has_removed_is_made_again(run, tmp_path):
-    import shutil
-
     run(_said("x"))
     shutil.rmtree(tmp_path / "artifacts")
     assert run(_said("x")).seen == [("a", "run")]
