@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline.release import command as release
 from trainer.errors import TapelineError
 
 DEFAULT_CONFIG = "configs/digits.yaml"
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
     _compile_command(commands)
     _kubeflow_commands(commands)
+    release.add_to(commands)
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
     commands.add_parser("predict", help="send images or rows to a server and print what it answers")
     commands.add_parser("loadtest", help="send requests to a server at a rate, and measure how long they wait")
@@ -150,6 +152,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _compile(options: argparse.Namespace) -> int:
     from pipeline import config
+    from pipeline.kubeflow.config import PLACEHOLDER
     from pipeline.runners.quiet import output_hidden
 
     settings = config.load(options.config, options.overrides)
@@ -157,6 +160,13 @@ def _compile(options: argparse.Namespace) -> int:
         from pipeline.runners import kubeflow
 
         kubeflow.write_package(settings, options.output)
+    for key in ("pipeline_root", "serving_base_path"):
+        value = getattr(settings.kubeflow, key)
+        if value.startswith(PLACEHOLDER):
+            print(
+                f"Note: kubeflow.{key} is still the placeholder {value}. Set it in the config, or the parameter {key} of each run.",
+                file=sys.stderr,
+            )
     print(f"Wrote {options.output}. Run it here: tapeline kubeflow emulate {options.output}")
     return 0
 

@@ -5,15 +5,19 @@
 
 import asyncio
 import base64
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+import grpc
+
 from benchmarks.serving.grpc_sender import GrpcSender
-from benchmarks.serving.http_sender import HttpSender
+from benchmarks.serving.http_sender import HttpError, HttpSender
 from benchmarks.serving.target import Target
 from benchmarks.serving.worker import answer
 
+REFUSALS = (HttpError, grpc.RpcError)
 Send = Callable[[], Awaitable[bytes]]
 
 
@@ -41,14 +45,15 @@ def _run(target: Mapping[str, str], work: Callable[[Send], Awaitable]) -> object
 
 
 async def closed_loop(send: Send, callers: int, seconds: float) -> float:
-    """Requests a second of so many callers, each sending again as soon as it is answered."""
+    """Answers a second to so many callers, each sending again as soon as it is answered or refused."""
     answered, end = 0, time.perf_counter() + seconds
 
     async def call() -> None:
         nonlocal answered
         while time.perf_counter() < end:
-            await send()
-            answered += 1
+            with contextlib.suppress(*REFUSALS):
+                await send()
+                answered += 1
 
     started = time.perf_counter()
     await asyncio.gather(*(call() for _ in range(callers)))
@@ -56,13 +61,20 @@ async def closed_loop(send: Send, callers: int, seconds: float) -> float:
 
 
 async def open_loop(send: Send, rate: float, seconds: float, seed: int) -> list[float]:
-    """Seconds from the moment each request was due to its answer; they are due at random, seeded, whether others are answered or not."""
+    """Seconds from the moment each request was due to its answer; they are due at random, seeded, whether others are answered or not.
+
+    A refusal, of a server that sheds load, counts as an answer that came at the end of the turn at the earliest.
+    """
     arrivals, latencies = _arrivals(rate, seconds, seed), []
     started = time.perf_counter()
 
     async def call(due: float) -> None:
-        await send()
-        latencies.append(time.perf_counter() - started - due)
+        try:
+            await send()
+        except REFUSALS:
+            latencies.append(max(seconds, time.perf_counter() - started) - due)
+        else:
+            latencies.append(time.perf_counter() - started - due)
 
     async with asyncio.TaskGroup() as group:
         for due in arrivals:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from trainer.settings import Settings
 
+PLACEHOLDER = "gs://my-project-tapeline"  # a bucket that is nobody's; what begins with it has still to be set
 Uri = Annotated[str, Field(min_length=1)]
 
 
@@ -41,11 +42,9 @@ class KubeflowConfig(Settings):
     )
     gpu_image: str | None = Field(None, description="The image that trains on GPUs; `image` with `-gpu` behind its tag if not given.")
     tpu_image: str | None = Field(None, description="The image that trains on TPUs; `image` with `-tpu` behind its tag if not given.")
-    pipeline_root: Uri = Field(
-        "gs://my-project-tapeline/pipeline-root", description="Where the runs' artifacts go (parameter `pipeline_root`)."
-    )
+    pipeline_root: Uri = Field(f"{PLACEHOLDER}/pipeline-root", description="Where the runs' artifacts go (parameter `pipeline_root`).")
     serving_base_path: Uri = Field(
-        "gs://my-project-tapeline/serving", description="Folder that gets `<name>/<version>/` (parameter `serving_base_path`)."
+        f"{PLACEHOLDER}/serving", description="Folder that gets `<name>/<version>/` (parameter `serving_base_path`)."
     )
     data_path: str | None = Field(
         None, description="Folder of the raw files as the cluster sees it (parameter `data_path`); `data.path` if not given."
