@@ -45,6 +45,7 @@ setup(
         "components.example_gen",
         "pipeline",
         "pipeline.kubeflow",
+        "pipeline.release",
         "pipeline.runners",
         "serving",
         "serving.loadtest",
@@ -57,7 +58,7 @@ setup(
         "client": CLIENT,
         "server": SERVER,
         "pipeline": sorted({*PIPELINE, *SERVER}),
-        "kubeflow": ["common-expression-language>=0.5", "kfp>=2.6"],
+        "kubeflow": ["common-expression-language>=0.5", "kfp>=2.6", "kubernetes>=26"],
     },
     entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
 )

@@ -57,7 +57,7 @@ def test_every_tapeline_command_and_flag_that_is_named_exists(name, capsys, monk
 @pytest.mark.parametrize("name", [ENGLISH, JAPANESE, "docs/configuration.md", "docs/operations.md"])
 def test_every_flag_that_stands_alone_belongs_to_some_command(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
-    for command in ("run", "compile", "kubeflow emulate", "serve", "predict", "loadtest"):
+    for command in ("run", "compile", "kubeflow emulate", "release promote", "serve", "predict", "loadtest"):
         with contextlib.suppress(SystemExit):
             cli.main([*command.split(), "--help"])
     known = capsys.readouterr().out

@@ -34,13 +34,12 @@ def test_the_commands_are_those_that_the_tests_above_look_for():
         "run",
         "compile",
         "kubeflow emulate",
+        "release status",
+        "release promote",
+        "release rollback",
         "serve",
         "predict",
         "loadtest",
-        "config check",
-        "config show",
-        "config schema",
-        "schema accept",
-        "doctor",
     ]
+    expected += ["config check", "config show", "config schema", "schema accept", "doctor"]
     assert commands(cli._parser()) == expected

@@ -1,0 +1,102 @@
+"""The versions below a model's base path, as far as they can be seen from here: a local folder, or a bucket through TensorFlow."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trainer.errors import ConfigError
+
+LATEST = "latest"
+_SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+_REMOTE = re.compile(r"(?!file://)[A-Za-z][A-Za-z0-9+.-]*://")
+_LARGEST = 2**63 - 1  # versions are int64 on the wire
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """`folders`: version -> its folder. `unknown`: why nothing can be seen from here; empty where it can."""
+
+    base_path: str
+    folders: dict[int, str] = field(default_factory=dict)
+    unknown: str = ""
+
+    @property
+    def newest(self) -> int | None:
+        """The highest number."""
+        return max(self.folders, default=None)
+
+
+def find(base_path: str) -> Pushed:
+    """One look below the base path. A pod's path, or a bucket without credentials, is `unknown`."""
+    try:
+        names = _remote_names(base_path) if _REMOTE.match(base_path) else _local_names(base_path)
+    except OSError as error:
+        return Pushed(base_path, unknown=error.strerror or str(error))
+    numbers = [name for name in sorted(names) if name.isascii() and name.isdecimal() and int(name) <= _LARGEST]
+    return Pushed(base_path, {int(name): f"{base_path.rstrip('/')}/{name}" for name in numbers})
+
+
+def chosen(asked: str, pushed: Pushed) -> int:
+    """The version that `asked` (a number or `latest`) means. Raises ConfigError for one that is not there or not whole."""
+    if asked == LATEST:
+        return _whole(_newest(pushed), pushed)
+    if not (asked.isascii() and asked.isdecimal()) or int(asked) > _LARGEST:
+        raise ConfigError(f"Expected VERSION to be a number or '{LATEST}'. Received: '{asked}'.{_near(None, pushed)}")
+    version = int(asked)
+    if pushed.unknown:
+        return version  # the server will say whether it is there
+    if version not in pushed.folders:
+        raise ConfigError(f"Expected VERSION to be a version in {pushed.base_path}. Received: {version}.{_near(version, pushed)}")
+    return _whole(version, pushed)
+
+
+def _newest(pushed: Pushed) -> int:
+    if pushed.unknown:
+        raise ConfigError(
+            f"Expected VERSION to be a number: {pushed.base_path} cannot be read from here ({pushed.unknown}). Received: '{LATEST}'."
+        )
+    if pushed.newest is None:
+        raise ConfigError(f"Expected a version in {pushed.base_path}. Received: none. Run `tapeline run` first: it pushes one.")
+    return pushed.newest
+
+
+def _whole(version: int, pushed: Pushed) -> int:
+    folder = pushed.folders[version]
+    if not any(_exists(f"{folder}/{name}") for name in _SAVED_MODEL_FILES):
+        raise ConfigError(
+            f"Expected version {version} to hold saved_model.pb. Received: {folder} without one. Wait until it is copied, or push it again."
+        )
+    return version
+
+
+def _near(version: int | None, pushed: Pushed) -> str:
+    known = sorted(pushed.folders)
+    if not known:
+        return "" if pushed.unknown else " There is none yet; `tapeline run` pushes one."
+    near = sorted(sorted(known, key=lambda number: abs(number - version))[:3]) if version is not None else known[-3:]
+    return f" Nearest: {', '.join(map(str, near))}."
+
+
+def _exists(path: str) -> bool:
+    if not _REMOTE.match(path):
+        return Path(path.removeprefix("file://")).is_file()
+    from tensorflow.io import gfile
+
+    return gfile.exists(path)
+
+
+def _local_names(base_path: str) -> list[str]:
+    return [path.name for path in Path(base_path.removeprefix("file://")).iterdir() if path.is_dir()]
+
+
+def _remote_names(base_path: str) -> list[str]:
+    """Raises OSError, with one line, for whatever TensorFlow's file system says."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tensorflow import errors
+    from tensorflow.io import gfile
+
+    try:
+        return [name.rstrip("/") for name in gfile.listdir(base_path)]
+    except errors.OpError as error:
+        raise OSError(" ".join(str(error.message).split())) from error
