@@ -19,4 +19,7 @@ compile tfx-1.16 --python-platform x86_64-manylinux_2_31
 compile tfx-1.21 --universal # x86_64 Linux and macOS arm64; what is for Windows or a newer Python is taken out again
 lock=requirements-tfx-1.21.lock
 awk "/^[a-z]/ { keep = !/ ; python_full_version >= '3.12'/ && !/ ; sys_platform == 'win32'/ } keep" $lock >$lock.new && mv $lock.new $lock
+lock=requirements-cuda.lock # of TensorFlow's own requirements only those that the stack does not have: NVIDIA's
+compile cuda --python-platform x86_64-manylinux_2_40 --constraint requirements-tfx-1.21.lock
+awk '/^[a-z]/ { keep = /^nvidia-/ } keep' $lock >$lock.new && mv $lock.new $lock
 grep -c '^[a-z]' requirements-*.lock

@@ -110,6 +110,8 @@ def _run(
 
 def _mounts(parameters: dict[str, Any], pipeline_root: str, workspace: Workspace) -> dict[str, bool]:
     """What a container may see: its artifacts and the served versions to write, the raw data to read."""
+    if not os.getuid():
+        os.umask(0)  # the image's user is another one, and must write into what root makes for it
     mounts = {}
     for folder in (pipeline_root, parameters.get("serving_base_path", ""), str(workspace.temporary)):
         if folder:
