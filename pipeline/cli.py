@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.release import command as release
+from pipeline.runners import kubeflow_command
 from trainer.errors import TapelineError
 
 DEFAULT_CONFIG = "configs/digits.yaml"
@@ -98,6 +99,7 @@ def _kubeflow_commands(commands: Any) -> None:
     emulate.add_argument("--no-cache", action="store_true", help="run every step, cached or not")
     emulate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
     emulate.add_argument("--verbose", action="store_true", help="show tracebacks")
+    kubeflow_command.add_to(kubeflow)
 
 
 def _parameter_argument(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from pipeline.config import PipelineConfig
 from trainer.config import TrainerConfig
 
 STRING, INTEGER, DOUBLE = "STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE"
+UNRESOLVED = "unresolved"  # the fingerprint of data that were out of reach when the package was compiled
 GATE = "tapeline_gate"  # the Evaluator's own settings, from which the step makes its `eval_config` anew
 
 

@@ -15,7 +15,7 @@ from tfx.dsl.components.base import base_component
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from components.example_gen import download, raw_files
+from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
 from pipeline import dag
 from pipeline.accelerator import placement
@@ -71,13 +71,20 @@ def write_package(config: PipelineConfig, path: Path) -> None:
 def data_fingerprint(config: PipelineConfig) -> str:
     """A digest of what the run would ingest; of a download, which is checked against it anyway, its published digests'.
 
+    UNRESOLVED for a place that the cluster sees and this machine does not.
+
     Raises:
-      ConfigError: the data cannot be read from here.
+      ConfigError: the data should be on this machine, and are not.
     """
     path = parameters.data_path(config)
     if not path and config.data.download:
         return download.published_digest(config.data.download)
-    return raw_files.fingerprint(config.data.model_copy(update={"path": path or None}))
+    try:
+        return raw_files.fingerprint(config.data.model_copy(update={"path": path or None}))
+    except ConfigError:
+        if config.kubeflow.data_path or remote_files.is_remote(path):
+            return parameters.UNRESOLVED
+        raise
 
 
 def pipeline_name(config: PipelineConfig) -> str:

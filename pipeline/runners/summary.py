@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,14 @@ class Summary:
         return record
 
 
-def print_summary(console: Console, summary: Summary, name: str) -> None:
-    """The gate's table, what became of the model, and what to type next."""
+def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None) -> None:
+    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
     if summary.bounds:
         console.print(_gate_table(summary.bounds))
     if summary.outcome == "pushed":
         console.print(f"[green]Pushed[/] {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", soft_wrap=True)
-        base = (summary.model_dir or "").rpartition("/")[0]
-        console.print(f"Next:   {_command()} serve --model_name {name} --model_base_path {base}", soft_wrap=True)
-        console.print(f"Then:   {_command()} predict IMAGE.png --model_name {name}", soft_wrap=True)
+        for line in _how_to_serve(summary, name) if following is None else following:
+            console.print(line, soft_wrap=True)
     else:
         title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
         for reason in summary.reasons:
@@ -60,6 +60,14 @@ def print_summary(console: Console, summary: Summary, name: str) -> None:
             console.print("Nothing was pushed; what is served stays as it is.")
     if summary.log and summary.outcome != "pushed":
         console.print(f"Log:    {summary.log}", soft_wrap=True)
+
+
+def _how_to_serve(summary: Summary, name: str) -> list[str]:
+    base = (summary.model_dir or "").rpartition("/")[0]
+    return [
+        f"Next:   {_command()} serve --model_name {name} --model_base_path {base}",
+        f"Then:   {_command()} predict IMAGE.png --model_name {name}",
+    ]
 
 
 def _command() -> str:

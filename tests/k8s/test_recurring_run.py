@@ -38,8 +38,9 @@ def test_it_submits_a_config_that_the_image_has(job):
     command, config = container["args"][:2], container["args"][2]
     assert command == ["kubeflow", "submit"]
     assert (K8S.parent / config).is_file()
-    flags = dict(argument.removeprefix("--").split("=", 1) for argument in container["args"][3:])
-    assert flags.keys() <= {"host", "namespace", "experiment", "parameter"}
+    flags = {argument.removeprefix("--").partition("=")[0]: argument.partition("=")[2] for argument in container["args"][3:]}
+    assert flags.keys() <= {"host", "namespace", "experiment", "parameter", "no-follow"}
+    assert "no-follow" in flags, "a refused model would be a failed Job, which submits again"
     assert flags["namespace"] == job["metadata"]["namespace"]
 
 

@@ -11,7 +11,19 @@ from pipeline import cli, config
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DIGITS = str(CHECKOUT / "configs" / "digits.yaml")
-HELP = ["", "run", "compile", "kubeflow", "kubeflow emulate", "release", "release status", "release promote", "release rollback"]
+HELP = [
+    "",
+    "run",
+    "compile",
+    "kubeflow",
+    "kubeflow emulate",
+    "kubeflow submit",
+    "kubeflow logs",
+    "release",
+    "release status",
+    "release promote",
+    "release rollback",
+]
 HELP += ["serve", "predict", "config", "config check", "config show", "config schema", "schema", "schema accept", "doctor"]
 
 

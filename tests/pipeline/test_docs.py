@@ -30,16 +30,8 @@ def commands(parser, prefix=""):
 
 
 def test_the_commands_are_those_that_the_tests_above_look_for():
-    expected = [
-        "run",
-        "compile",
-        "kubeflow emulate",
-        "release status",
-        "release promote",
-        "release rollback",
-        "serve",
-        "predict",
-        "loadtest",
-    ]
-    expected += ["config check", "config show", "config schema", "schema accept", "doctor"]
+    expected = ["run", "compile"]
+    expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
+    expected += [f"release {command}" for command in ("status", "promote", "rollback")]
+    expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema", "schema accept", "doctor"]
     assert commands(cli._parser()) == expected

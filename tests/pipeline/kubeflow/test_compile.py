@@ -114,6 +114,19 @@ def test_changed_data_at_the_same_path_are_never_answered_from_the_cache(compile
     assert before["root"]["dag"]["tasks"]["ImageExampleGen"]["cachingOptions"] == {}  # runs started elsewhere send an old fingerprint
 
 
+def test_data_that_only_the_cluster_sees_are_no_reason_not_to_compile(compile_config):
+    [spec] = compile_config("configs/digits.yaml", "data.format=idx", "data.path=/", "kubeflow.data_path=/on/the/cluster")
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters["data_path"]["defaultValue"] == "/on/the/cluster"
+    assert parameters["data_fingerprint"]["defaultValue"] == "unresolved"
+    assert spec["root"]["dag"]["tasks"]["ImageExampleGen"]["cachingOptions"] == {}
+
+
+def test_data_that_should_be_here_and_are_not_are_a_mistake(compile_config):
+    with pytest.raises(ConfigError, match=r"Expected `data.path` to be a folder of IDX files"):
+        compile_config("configs/digits.yaml", "data.format=idx", "data.path=/nowhere/at/all")
+
+
 @pytest.mark.parametrize("step", ["BaselineModel", "Pusher"])
 def test_what_depends_on_the_served_folder_is_never_cached(digits, step):
     assert digits[0]["root"]["dag"]["tasks"][step]["cachingOptions"] == {}

@@ -1,0 +1,233 @@
+"""Recurring runs on KFP: planned once, replaced without two at a time, undone; and how runs are looked at later."""
+
+import json
+
+import pytest
+
+from pipeline import cli
+from pipeline.kubeflow import cron
+from tests.pipeline.kubeflow.kfp_server import EVALUATOR_LOG, PUSHER_LOG, TASKS, KfpServer, frames, package
+from trainer.errors import ConfigError
+
+RECURRING = "/apis/v2beta1/recurringruns"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    server = KfpServer()
+    server.logs = {"Evaluator": EVALUATOR_LOG, "Pusher": PUSHER_LOG}
+    monkeypatch.setenv("TAPELINE_KFP_HOST", server.url)
+    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def kubeflow(server, tmp_path, capsys):
+    """kubeflow("schedule", PACKAGE, "--option") -> (exit status, stdout, stderr); a package's text becomes its file."""
+
+    def kubeflow_(command, *arguments):
+        file = tmp_path / "pipeline.yaml"
+        named = []
+        for argument in arguments:
+            if "pipelineInfo" in argument:
+                file.write_text(argument)
+            named.append(str(file) if "pipelineInfo" in argument else argument)
+        status = cli.main(["kubeflow", command, *named])
+        return status, *capsys.readouterr()
+
+    return kubeflow_
+
+
+def _enabled(server):
+    return [one for one in server.recurring.values() if one["status"] == "ENABLED"]
+
+
+def test_a_recurring_run_has_seconds_no_catch_up_and_one_run_at_a_time(kubeflow, server):
+    status, out, _ = kubeflow("schedule", package(), "--cron", "0 3 * * *", "--namespace", "team", "-p", "epochs=3")
+    assert status == 0
+    [body] = server.bodies("POST", "/recurringruns")
+    [version] = [one for one in server.versions.values() if one["display_name"] != "tiny"]
+    [experiment] = server.experiments.values()
+    assert {**body, "max_concurrency": str(body["max_concurrency"])} == {
+        "experiment_id": experiment["experiment_id"],
+        "display_name": "tiny",
+        "mode": "ENABLE",
+        "max_concurrency": "1",
+        "no_catchup": True,
+        "trigger": {"cron_schedule": {"cron": "0 0 3 * * *"}},
+        "pipeline_version_reference": {"pipeline_id": version["pipeline_id"], "pipeline_version_id": version["pipeline_version_id"]},
+        "runtime_config": {"parameters": {"epochs": 3, "pipeline_root": "gs://bucket/root"}, "pipeline_root": "gs://bucket/root"},
+        "service_account": "tapeline-pipeline",
+    }
+    [identity] = server.recurring
+    assert f"Planned: tiny, version {version['display_name']}, at 0 3 * * * ({identity}).\n" in out
+    assert "Undo:    tapeline kubeflow schedule --name tiny --experiment tiny --delete --namespace team\n" in out
+
+
+def test_planned_again_it_is_replaced_and_never_are_two_enabled(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    status, _, _ = kubeflow("schedule", package(epochs=6), "--cron", "30 4 * * MON")
+    assert status == 0
+    [one] = server.recurring.values()
+    assert one["trigger"]["cron_schedule"]["cron"] == "0 30 4 * * MON"
+    assert one["status"] == "ENABLED"
+    changes = [(method, path.rpartition(":")[2]) for method, path, _, _ in server.requests if RECURRING in path and method != "GET"]
+    assert changes[1:] == [("POST", RECURRING), *(("POST", verb) for verb in ("disable", "enable")), ("DELETE", changes[-1][1])]
+
+
+def test_a_change_that_fails_leaves_the_old_plan_on(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    failed = []
+
+    def fail_once(method, path):
+        if path.endswith(":enable") and not failed:
+            failed.append(path)
+            return 500, "Failed to enable the recurring run"
+        return None
+
+    server.faults = fail_once
+    status, _, err = kubeflow("schedule", package(), "--cron", "0 5 * * *")
+    assert status == 1
+    assert "Failed to enable the recurring run" in err
+    assert [one["trigger"]["cron_schedule"]["cron"] for one in _enabled(server)] == ["0 0 3 * * *"]
+    assert len(server.recurring) == 1
+
+
+def test_others_of_the_experiment_are_left_alone(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *", "--name", "nightly")
+    kubeflow("schedule", package(), "--cron", "0 3 * * 0", "--name", "weekly")
+    assert sorted(one["display_name"] for one in _enabled(server)) == ["nightly", "weekly"]
+    assert kubeflow("schedule", "--name", "weekly", "--delete")[0] == 0
+    assert [one["display_name"] for one in server.recurring.values()] == ["nightly"]
+
+
+def test_a_plan_can_be_disabled_and_planned_again(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    status, out, _ = kubeflow("schedule", package(), "--disable")
+    assert (status, out) == (0, "Disabled: 1 recurring run named tiny.\n")
+    assert _enabled(server) == []
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    assert len(server.recurring) == len(_enabled(server)) == 1
+
+
+def test_to_delete_what_is_not_there_is_a_mistake(kubeflow):
+    status, _, err = kubeflow("schedule", "--name", "nightly", "--delete")
+    assert (status, err) == (2, "Expected the name of a recurring run. Received: 'nightly', which is none.\n")
+
+
+def test_cached_ingestion_is_not_planned(kubeflow, server):
+    status, _, err = kubeflow(
+        "schedule", package(data_path="gs://bucket/data", cached=True), "--cron", "0 3 * * *", "-p", "data_fingerprint=x"
+    )
+    assert (status, server.requests) == (2, [])
+    assert "since a recurring run would not see new files in 'gs://bucket/data'. Received: `kubeflow.cache_ingestion: true`" in err
+    assert kubeflow("schedule", package(cached=True), "--cron", "0 3 * * *")[0] == 0  # bundled data never changes
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("0 0 3 * * *", r"Expected --cron with 5 fields: .* Received: '0 0 3 \* \* \*' with 6\. Seconds are added here"),
+        ("0 25 * * *", r"Expected the hour of --cron to be of 0 to 23\. Received: '25'"),
+        ("0 3 * * 7", r"Expected the day of week of --cron to be of 0 to 6, or SUN to SAT\. Received: '7'"),
+        ("0 3 * * FRI-MON", "Received: 'FRI-MON'"),
+        ("*/0 3 * * *", r"Received: '\*/0'"),
+        ("0 3 , * *", "day of month"),
+    ],
+)
+def test_a_time_that_kfp_would_read_otherwise_is_refused(given, said):
+    with pytest.raises(ConfigError, match=said):
+        cron.with_seconds(given)
+
+
+@pytest.mark.parametrize("given", ["0 3 * * *", "*/15 0-6,22 1 JAN-MAR MON", "5/10 ? ? * sun"])
+def test_five_fields_become_six(given):
+    assert cron.with_seconds(given) == f"0 {given}"
+
+
+# Looked at later
+
+
+def test_status_shows_the_last_run_of_the_experiment_and_its_verdict(kubeflow, server):
+    server.frames = frames("run run run run run")
+    kubeflow("submit", package(), "--no-follow", "--run-name", "first")
+    kubeflow("submit", package(), "--no-follow", "--run-name", "second")
+    kubeflow("submit", package(), "--no-follow", "--run-name", "elsewhere", "--experiment", "other")
+    server.frames = frames("cached run run run run")
+    server.runs[list(server.runs)[1]]["polls"] = 9
+    status, out, _ = kubeflow("status", "--experiment", "tiny")
+    assert status == 0
+    assert out.startswith(f"Run {list(server.runs)[1]}, second: ")
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == list(TASKS)
+    assert "Pushed tiny version 1777863642" in out
+
+
+def test_status_of_a_run_under_way_says_so_once(kubeflow, server):
+    server.frames = frames("run running")[:1]
+    kubeflow("submit", package(), "--no-follow")
+    status, out, _ = kubeflow("status")
+    [run] = server.runs
+    assert status == 0
+    assert "DataGate is running, for " in out
+    assert out.endswith(f"The run is running. Follow it: tapeline kubeflow status {run} --follow\n")
+    status, out, _ = kubeflow("status", run, "--json")
+    assert (status, json.loads(out)["outcome"]) == (0, "running")
+
+
+def test_status_follows_if_asked(kubeflow, server):
+    server.frames = frames("running", "run run", "run run run run run")
+    kubeflow("submit", package(), "--no-follow")
+    status, out, _ = kubeflow("status", "--follow", "--poll", "0.01")
+    assert status == 0
+    assert "Pushed tiny" in out
+
+
+def test_status_of_a_run_whose_package_is_gone_shows_its_nodes(kubeflow, server):
+    server.frames = frames("run run run run run")
+    kubeflow("submit", package(), "--no-follow")
+    server.versions.clear()
+    [run] = server.runs.values()
+    run["polls"] = 9
+    status, out, _ = kubeflow("status")
+    assert status == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == list(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["0b7e-no-run"], "refused this (404): ResourceNotFoundError: Run 0b7e-no-run not found"),
+        ([], "Expected a run. Received: none there yet."),
+        (["--experiment", "none"], "Expected --experiment to name an experiment. Received: 'none', which"),
+    ],
+)
+def test_what_is_not_there_is_told(kubeflow, arguments, said):
+    status, _, err = kubeflow("status", *arguments)
+    assert status == 2
+    assert said in err
+
+
+def test_logs_are_printed_by_step_and_all_together(kubeflow, server):
+    server.frames = frames("run run run run run")
+    kubeflow("submit", package(), "--no-follow")
+    [run] = server.runs
+    server.runs[run]["polls"] = 9
+    assert kubeflow("logs", run, "Evaluator") == (0, EVALUATOR_LOG, "")
+    assert kubeflow("logs", "Evaluator") == (0, EVALUATOR_LOG, "")
+    status, out, _ = kubeflow("logs", run)
+    assert status == 0
+    assert f"== Evaluator ==\n{EVALUATOR_LOG}== Pusher ==\n{PUSHER_LOG}" in out
+
+
+def test_a_log_that_the_server_has_not_says_where_it_is(kubeflow, server):
+    server.frames = frames("run running")[:1]
+    kubeflow("submit", package(), "--no-follow")
+    status, out, err = kubeflow("logs", "DataGate", "--namespace", "team")
+    assert (status, out) == (1, "")
+    assert "KFP gives no log of DataGate: " in err
+    assert err.endswith("Look there: kubectl logs -n team tiny-x7k2p-system-container-impl-13 -c main\n")
+    status, _, err = kubeflow("logs", "Datagate")
+    assert (status, err.splitlines()[-1].rpartition(" Did ")[2]) == (2, "you mean 'DataGate'?")
+    status, _, err = kubeflow("logs", "Trainer")
+    assert (status, err) == (2, "Expected a step that has begun. Received: Trainer is pending: it has no log in this run.\n")
