@@ -113,7 +113,7 @@ def _schema(config: PipelineConfig) -> str | None:
 
 
 def _with_strategy(config: PipelineConfig) -> PipelineConfig:
-    """`auto` becomes the accelerator's own strategy, so that a GPU that is not there is an error and not a slow run."""
+    """`auto` becomes the accelerator's own strategy: what was asked for decides, and not what a node happens to have."""
     needed, given = config.accelerator.strategy, config.trainer.strategy
     if given not in ("auto", needed) and "tpu" in (given, needed):
         raise ConfigError(

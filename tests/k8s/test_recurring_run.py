@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.kubeflow.config import StepsConfig
 from tests.k8s.render import K8S, containers
 from tests.k8s.test_restricted import amount
 
@@ -70,3 +71,13 @@ def test_a_container_that_asks_for_nothing_gets_something_because_the_quota_woul
             assert resource in limits["defaultRequest" if kind == "requests" else "default"]
     for resource, request in limits["defaultRequest"].items():
         assert amount(resource, request) <= amount(resource, limits["default"][resource])
+
+
+def test_every_step_of_the_pipeline_fits_into_the_namespaces_quota(manifests):
+    (quota,) = manifests.all("ResourceQuota", "tapeline-pipeline")
+    hard = quota["spec"]["hard"]
+    for name, field in StepsConfig.model_fields.items():
+        asked = field.default
+        for kind in ("requests", "limits"):
+            assert asked.cpu <= amount("cpu", hard[f"{kind}.cpu"]), name
+            assert asked.memory * 1e9 <= amount("memory", hard[f"{kind}.memory"]), name
