@@ -10,7 +10,9 @@ model is quick it does not pay for a batch thread either: two changes of threads
 """
 
 import asyncio
+import heapq
 import logging
+import math
 import queue
 import threading
 import time
@@ -27,6 +29,8 @@ from serving.server.batching_parameters import BatchingParameters
 _log = logging.getLogger(__name__)
 _QUICK_SECONDS = 0.002  # a run shorter than this may hold up the event loop
 _QUICK_ROWS = 4
+# Beside a batch that is soon over a second one would take the core that requests are read on.
+_SOON_OVER_SECONDS = 0.02
 # One caller alone is told from many by this: nobody asks while it is answered, and its next request takes this long to come.
 _ALONE_SECONDS = 0.00025
 _ALONE_RUNS = 20
@@ -72,7 +76,7 @@ class Batching:
         self._observe = observe
         self._timeout = parameters.batch_timeout_micros / 1e6
         self._gather = parameters.gather_micros / 1e6
-        self._idle = parameters.num_batch_threads
+        self._idle = list(range(parameters.num_batch_threads))  # a heap: the first thread is preferred, for its caches are warm
         self._running: Counter[Hashable] = Counter()  # rows
         self._queues: dict[Hashable, _Queue] = {}
         self._last_key: Hashable = None
@@ -82,9 +86,11 @@ class Batching:
         self._alone_runs = 0
         self._delivered = 0.0
         self._seconds: weakref.WeakKeyDictionary[Call, float] = weakref.WeakKeyDictionary()  # that a few rows took lately
-        self._batches: queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Task]] | None] = queue.SimpleQueue()
-        for number in range(parameters.num_batch_threads):
-            threading.Thread(target=self._work, name=f"batch-{number}", daemon=True).start()
+        self._batch_seconds: weakref.WeakKeyDictionary[Call, float] = weakref.WeakKeyDictionary()  # that the last of several rows took
+        self._batches: list[queue.SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Task]] | None]] = []
+        for number in self._idle:
+            self._batches.append(queue.SimpleQueue())
+            threading.Thread(target=self._work, args=(number,), name=f"batch-{number}", daemon=True).start()
 
     async def run(self, call: Call, arrays: Sequence[np.ndarray], model: str = "", *, has_rows: bool = True) -> list[np.ndarray]:
         """`call(*arrays)` in a batch thread, in company where there is some.
@@ -108,8 +114,8 @@ class Batching:
 
     def close(self) -> None:
         """Ends the batch threads when they have run what they have."""
-        for _ in range(self.parameters.num_batch_threads):
-            self._batches.put(None)
+        for batches in self._batches:
+            batches.put(None)
 
     def _size(self, arrays: Sequence[np.ndarray]) -> int:
         """Rows of a request; 0 for one that runs by itself."""
@@ -152,6 +158,8 @@ class Batching:
         now = time.monotonic()
         while self._idle and self._queues:
             key, ready_at = min(((key, self._ready_at(key, waiting)) for key, waiting in self._queues.items()), key=itemgetter(1))
+            if ready_at == math.inf:  # until the batch that runs has ended
+                return
             if ready_at > now:
                 if self._timer is not None:
                     self._timer.cancel()
@@ -165,24 +173,31 @@ class Batching:
         """When a queue may run: full ones now, others when their first request has waited long enough.
 
         Where many ask, rows gather for a moment until they are as many as in the last batch or in the one that runs: a larger batch a
-        little later is more rows a second.
+        little later is more rows a second. A second batch beside one that is soon over must be large to be worth it.
         """
         if waiting.rows >= self.parameters.max_batch_size:
             return 0.0
+        running = self._running.get(key, 0)
+        if self._gather and running > 1 and waiting.rows < self.parameters.max_batch_size // 2 and self._is_soon_over(waiting):
+            return math.inf
         last = self._last_rows if key == self._last_key else 0
-        if waiting.rows < max(last, self._running.get(key, 0)):
+        if waiting.rows < max(last, running):
             return waiting[0].enqueued + max(self._timeout, self._gather)
         return waiting[0].enqueued + self._timeout if self._timeout else 0.0
+
+    def _is_soon_over(self, waiting: _Queue) -> bool:
+        """Whether the last batch of several rows of that call was."""
+        return self._batch_seconds.get(waiting[0].call, math.inf) < _SOON_OVER_SECONDS
 
     def _start(self, loop: asyncio.AbstractEventLoop, batch: list[_Task]) -> None:
         if self._may_run_here(batch):
             self._answer(batch)
             self._deliver(batch)
             return
-        self._idle -= 1
+        thread = heapq.heappop(self._idle)
         self._last_key, self._last_rows = batch[0].key, sum(task.size for task in batch)
         self._running[self._last_key] += self._last_rows
-        self._batches.put((loop, batch))
+        self._batches[thread].put((loop, batch))
 
     def _may_run_here(self, batch: list[_Task]) -> bool:
         is_quick = batch[0].size <= _QUICK_ROWS and self._seconds.get(batch[0].call, 1.0) < _QUICK_SECONDS
@@ -202,13 +217,13 @@ class Batching:
             self._queues[key] = waiting
         return batch
 
-    def _work(self) -> None:
+    def _work(self, thread: int) -> None:
         """A batch thread: runs batches, and wakes the event loop once for each."""
-        while (entry := self._batches.get()) is not None:
+        while (entry := self._batches[thread].get()) is not None:
             loop, batch = entry
             self._answer(batch)
             try:
-                loop.call_soon_threadsafe(self._finish, loop, batch)
+                loop.call_soon_threadsafe(self._finish, loop, thread, batch)
             except RuntimeError:  # the loop has closed: the server has ended without waiting for this answer
                 return
 
@@ -216,16 +231,18 @@ class Batching:
         started = time.monotonic()
         rows, padding = _run(batch, self.parameters)
         seconds = time.monotonic() - started
+        call = batch[0].call
+        if rows > 1:
+            self._batch_seconds[call] = seconds
         if rows <= _QUICK_ROWS:
-            call = batch[0].call
             self._seconds[call] = 0.8 * self._seconds.get(call, seconds) + 0.2 * seconds
         try:
             self._observe(batch[0].model, rows, padding, [started - task.enqueued for task in batch], seconds)
         except Exception:  # noqa: BLE001 - what watches must never keep an answer back
             _log.debug("the observer failed", exc_info=True)
 
-    def _finish(self, loop: asyncio.AbstractEventLoop, batch: list[_Task]) -> None:
-        self._idle += 1
+    def _finish(self, loop: asyncio.AbstractEventLoop, thread: int, batch: list[_Task]) -> None:
+        heapq.heappush(self._idle, thread)
         key = batch[0].key
         self._running[key] -= sum(task.size for task in batch)
         if not self._running[key]:

@@ -46,7 +46,7 @@ def _answers(parameters: BatchingParameters, model: Callable, requests: list, ob
         answers = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), SECONDS)
         assert not batching._queues
         assert not batching._running
-        assert batching._idle == parameters.num_batch_threads
+        assert len(batching._idle) == parameters.num_batch_threads
         batching.close()
         return [answer if isinstance(answer, Exception) else answer[0].tolist() for answer in answers]
 
@@ -265,3 +265,45 @@ def test_a_wrong_parameters_file_is_refused_in_one_line(tmp_path, text, problem)
     assert problem in str(caught.value)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Meeting:
+    """A model whose runs report that they have begun, and go on when they are let go."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.held = threading.Event()
+        self.let_go = threading.Event()
+        self.let_go.set()
+
+    def __call__(self, rows: np.ndarray) -> list[np.ndarray]:
+        self.sizes.append(len(rows))
+        self.held.set()
+        assert self.let_go.wait(SECONDS)
+        return [rows]
+
+
+@pytest.mark.parametrize(("rows", "begun"), [(3, [2, 4]), (4, [2, 4, 4])], ids=["few wait", "many run"])
+def test_beside_a_batch_that_is_soon_over_only_a_large_one_runs(rows, begun):
+    """The first batch tells how long the model takes; the second is held, and the third asks to run beside it."""
+
+    async def ask() -> list[int]:
+        model, batching = Meeting(), Batching(BatchingParameters(num_batch_threads=2, max_batch_size=8))
+        await batching.run(model, [np.zeros(2)])
+        model.let_go.clear()
+        model.held.clear()
+        second = asyncio.ensure_future(batching.run(model, [np.zeros(4)]))
+        await asyncio.to_thread(model.held.wait, SECONDS)
+        model.held.clear()
+        third = asyncio.ensure_future(batching.run(model, [np.zeros(rows)]))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        if len(begun) == 3:
+            await asyncio.to_thread(model.held.wait, SECONDS)
+        seen = list(model.sizes)
+        model.let_go.set()
+        await asyncio.wait_for(asyncio.gather(second, third), SECONDS)
+        batching.close()
+        return seen
+
+    assert asyncio.run(ask()) == begun
