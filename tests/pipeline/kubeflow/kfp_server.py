@@ -8,6 +8,7 @@ leaves open (upload in multipart, logs under v1alpha1, a run's nodes, texts of r
 import email
 import json
 import re
+import sys
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,14 @@ class Refused(Exception):
     def __init__(self, status, code, text):
         super().__init__(text)
         self.status, self.code = status, code
+
+
+class _HttpServer(ThreadingHTTPServer):
+    """Says nothing of a client that has gone, as one that was interrupted has."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class KfpServer:
@@ -53,7 +62,7 @@ class KfpServer:
         self.pod_names = "v2"
         self.has_executor_nodes = True
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = _HttpServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
