@@ -5,10 +5,11 @@ import json
 import os
 import runpy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline.arguments import add_command, add_parameters
 from pipeline.release import command as release
 from pipeline.runners import kubeflow_command
 from trainer.errors import TapelineError
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out."
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    run = _command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
+    run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
     _root_argument(run, "folder for everything the run writes")
     run.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
@@ -65,20 +66,20 @@ def _parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(
         metavar="COMMAND", required=True
     )
-    _config_arguments(_command(config, "check", _config_check, "say whether a config file is right"), optional=True)
-    _config_arguments(_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
-    _config_arguments(_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
+    _config_arguments(add_command(config, "check", _config_check, "say whether a config file is right"), optional=True)
+    _config_arguments(add_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
+    _config_arguments(add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
     schema = commands.add_parser("schema", help="review the schema of the data").add_subparsers(metavar="COMMAND", required=True)
-    accept = _command(schema, "accept", _schema_accept, "write the inferred schema where `schema.path` says; it counts from then on")
+    accept = add_command(schema, "accept", _schema_accept, "write the inferred schema where `schema.path` says; it counts from then on")
     _config_arguments(accept)
     _root_argument(accept, "folder of the run that inferred it")
-    doctor = _command(commands, "doctor", _doctor, "check this machine and the installed packages")
+    doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
 def _compile_command(commands: Any) -> None:
-    compiler = _command(commands, "compile", _compile, "compile a pipeline for Kubeflow Pipelines")
+    compiler = add_command(commands, "compile", _compile, "compile a pipeline for Kubeflow Pipelines")
     _config_arguments(compiler)
     compiler.add_argument("--target", choices=["kubeflow"], default="kubeflow", help="what to compile for (default: kubeflow)")
     compiler.add_argument(
@@ -90,9 +91,9 @@ def _kubeflow_commands(commands: Any) -> None:
     kubeflow = commands.add_parser("kubeflow", help="run a compiled pipeline here, or on Kubeflow Pipelines").add_subparsers(
         metavar="COMMAND", required=True
     )
-    emulate = _command(kubeflow, "emulate", _emulate, "run a compiled package here, under the rules of Kubeflow Pipelines")
+    emulate = add_command(kubeflow, "emulate", _emulate, "run a compiled package here, under the rules of Kubeflow Pipelines")
     emulate.add_argument("package", metavar="PACKAGE", type=Path, help="what `tapeline compile` wrote")
-    _parameter_argument(emulate)
+    add_parameters(emulate)
     emulate.add_argument("--root", metavar="DIR", type=Path, help="folder for everything the run writes (default: runs/NAME-kubeflow)")
     emulate.add_argument("--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="which Kubeflow Pipelines to be (default: 2.17)")
     emulate.add_argument("--image", metavar="IMAGE", help="run the steps in this image, through Docker")
@@ -100,24 +101,6 @@ def _kubeflow_commands(commands: Any) -> None:
     emulate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
     emulate.add_argument("--verbose", action="store_true", help="show tracebacks")
     kubeflow_command.add_to(kubeflow)
-
-
-def _parameter_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        dest="parameters",
-        help="set a parameter of the package, like epochs=3; repeatable",
-    )
-
-
-def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.set_defaults(command=function)
-    return parser
 
 
 def _config_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pipeline.arguments import add_command
 from trainer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pipeline.release.place import Place
+    from pipeline.release.place import Place, Snapshot
+    from pipeline.release.served_config import ServedConfig, ServedModel
     from pipeline.release.steps import Move
 
 _TIMEOUT = 300.0  # seconds: kubelet brings a ConfigMap within one or two minutes, then come the server's two polls and the loading
@@ -41,8 +43,8 @@ def add_to(commands: Any) -> None:
 
 
 def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=_EPILOG)
-    parser.set_defaults(command=function)
+    parser = add_command(commands, name, function, text)
+    parser.epilog = _EPILOG
     place = parser.add_argument_group("where the served model config is")
     place.add_argument("--model_config_file", metavar="FILE", type=Path, help="a file of this machine that a server polls")
     place.add_argument("--namespace", metavar="NAME", help="the ConfigMap's namespace (default: tapeline-serving)")
@@ -78,12 +80,9 @@ def _seconds(text: str) -> float:
 
 def _status(options: argparse.Namespace) -> int:
     from pipeline.release import pushed_versions, servers
-    from pipeline.release.served_config import ServedConfig
     from pipeline.release.status import Status
 
-    servers.check(options.servers)
-    place = _place(options)
-    model = ServedConfig(place.read().text, place.name).model(options.model_name)
+    place, _, _, model = _opened(options)
     looks = servers.look(options.servers, model.name, model.labels) if options.servers else []
     status = Status(place.name, model, pushed_versions.find(model.base_path), looks)
     if options.json:
@@ -94,15 +93,10 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from pipeline.release import plan, pushed_versions, servers
-    from pipeline.release.served_config import ServedConfig
+    from pipeline.release import plan, pushed_versions
     from pipeline.release.steps import Move
 
-    servers.check(options.servers)
-    place = _place(options)
-    snapshot = place.read()
-    config = ServedConfig(snapshot.text, place.name)
-    model = config.model(options.model_name)
+    place, snapshot, config, model = _opened(options)
     pushed = pushed_versions.find(model.base_path)
     version = pushed_versions.chosen(options.version, pushed)
     if model.labels.get(options.label) == version:
@@ -115,15 +109,11 @@ def _promote(options: argparse.Namespace) -> int:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    from pipeline.release import plan, pushed_versions, servers
-    from pipeline.release.served_config import STABLE, ServedConfig
+    from pipeline.release import plan, pushed_versions
+    from pipeline.release.served_config import STABLE
     from pipeline.release.steps import Move
 
-    servers.check(options.servers)
-    place = _place(options)
-    snapshot = place.read()
-    config = ServedConfig(snapshot.text, place.name)
-    model = config.model(options.model_name)
+    place, snapshot, config, model = _opened(options)
     if not model.history:
         raise ConfigError(
             f"Expected a version before that stable could go back to. Received: none in {place.name}; stable is "
@@ -133,6 +123,18 @@ def _rollback(options: argparse.Namespace) -> int:
     if not plan.is_listed(model, version):
         _refuse_unasked(options, f"stable back to version {version}, which is not loaded any more,", is_first=False)
     return _carry_out(Move(config, snapshot, model, plan.rolled_back(model), STABLE), place, options)
+
+
+def _opened(options: argparse.Namespace) -> tuple["Place", "Snapshot", "ServedConfig", "ServedModel"]:
+    """Where the config is, what stands there, read, and the model that is meant; after the servers' names have been checked."""
+    from pipeline.release import servers
+    from pipeline.release.served_config import ServedConfig
+
+    servers.check(options.servers)
+    place = _place(options)
+    snapshot = place.read()
+    config = ServedConfig(snapshot.text, place.name)
+    return place, snapshot, config, config.model(options.model_name)
 
 
 def _refuse_unasked(options: argparse.Namespace, what: str, *, is_first: bool) -> None:

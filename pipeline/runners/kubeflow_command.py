@@ -6,10 +6,10 @@ What is wrong with the arguments is told without importing kfp or TensorFlow.
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.arguments import add_command, add_parameters
 from trainer.errors import ConfigError
 
 _UNDER_WAY = ("running", "submitted")  # outcomes that are none yet: exit status 0
@@ -17,40 +17,36 @@ _UNDER_WAY = ("running", "submitted")  # outcomes that are none yet: exit status
 
 def add_to(kubeflow: Any) -> None:
     """Adds the commands to the parser of `tapeline kubeflow`."""
-    submit = _command(kubeflow, "submit", _submit, "start a run on Kubeflow Pipelines, and follow it to the gate's verdict")
+    submit = add_command(kubeflow, "submit", _submit, "start a run on Kubeflow Pipelines, and follow it to the gate's verdict")
     _source_arguments(submit)
     submit.add_argument("--run-name", metavar="NAME", help="the run's name (default: the pipeline's, and the time)")
     submit.add_argument("--no-follow", action="store_true", help="return as soon as the run is started")
     _poll_argument(submit)
     _json_argument(submit)
-    schedule = _command(kubeflow, "schedule", _schedule, "plan runs by the clock; the one planned before under the same name is replaced")
+    schedule = add_command(
+        kubeflow, "schedule", _schedule, "plan runs by the clock; the one planned before under the same name is replaced"
+    )
     _source_arguments(schedule, optional=True)
     what = schedule.add_mutually_exclusive_group(required=True)
     what.add_argument("--cron", metavar="'M H D M W'", help="when: minute, hour, day of month, month, day of week")
     what.add_argument("--disable", action="store_true", help="start no more runs; --cron starts them again")
     what.add_argument("--delete", action="store_true", help="remove the recurring run; the runs that it started stay")
     schedule.add_argument("--name", metavar="NAME", help="the recurring run's name (default: the pipeline's)")
-    status = _command(kubeflow, "status", _status, "show how far a run is, or what came of it")
+    status = add_command(kubeflow, "status", _status, "show how far a run is, or what came of it")
     status.add_argument("run", metavar="RUN_ID", nargs="?", help="which run (default: the last)")
     status.add_argument("--follow", action="store_true", help="show it until it ends")
     _poll_argument(status)
     _json_argument(status)
-    logs = _command(kubeflow, "logs", _logs, "print what a run's steps have written")
+    logs = add_command(kubeflow, "logs", _logs, "print what a run's steps have written")
     logs.add_argument("run", metavar="RUN_ID", nargs="?", help="which run (default: the last)")
     logs.add_argument("step", metavar="STEP", nargs="?", help="which step, like Trainer (default: all that have begun)")
-    terminate = _command(kubeflow, "terminate", _terminate, "end a run; what its steps have done stays")
+    terminate = add_command(kubeflow, "terminate", _terminate, "end a run; what its steps have done stays")
     terminate.add_argument("run", metavar="RUN_ID", help="which run")
     for parser in (submit, schedule, status, logs, terminate):
         _connection_arguments(parser)
     for parser in (submit, schedule, status, logs):
         default = "any" if parser in (status, logs) else "the pipeline's name"
         parser.add_argument("--experiment", metavar="NAME", help=f"the experiment (default: {default})")
-
-
-def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.set_defaults(command=function)
-    return parser
 
 
 def _source_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
@@ -64,15 +60,7 @@ def _source_arguments(parser: argparse.ArgumentParser, optional: bool = False) -
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a setting of CONFIG; repeatable"
     )
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        dest="parameters",
-        help="set a parameter of the package, like epochs=3; repeatable",
-    )
+    add_parameters(parser)
     parser.add_argument(
         "--service-account",
         metavar="NAME",

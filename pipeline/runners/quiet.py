@@ -54,6 +54,6 @@ def output_hidden() -> Iterator[None]:
                 yield
         except TapelineError:  # says everything itself
             raise
-        except Exception:
+        except Exception:  # nobody foresaw it: what was hidden is needed, and the error goes on as it is
             sys.stderr.write(log.read_text(errors="replace"))
             raise

@@ -5,6 +5,7 @@
 prometheus_client cannot say these metrics as TensorFlow Serving says them: it appends `_total` to a counter's name and sorts the labels.
 """
 
+import abc
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,7 +67,7 @@ class HistogramCell:
             return list(self._counts), self._sum
 
 
-class _Labelled:
+class _Labelled(abc.ABC):
     """A metric and its cells. Whoever calls `cell` keeps the number of different label values small."""
 
     kind: str
@@ -88,11 +89,13 @@ class _Labelled:
         for values, cell in sorted(self._cells.items()):
             yield from self._samples(_joined(self.labels, values), cell)
 
+    @abc.abstractmethod
     def _make(self) -> CounterCell | HistogramCell:
-        raise NotImplementedError
+        """A new cell."""
 
+    @abc.abstractmethod
     def _samples(self, labels: str, cell: CounterCell | HistogramCell) -> Iterator[str]:
-        raise NotImplementedError
+        """The lines of one cell."""
 
 
 class Counter(_Labelled):

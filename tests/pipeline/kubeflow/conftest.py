@@ -7,6 +7,8 @@ import yaml
 
 from pipeline import config
 from pipeline.runners import kubeflow
+from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, PUSHER_LOG
+from tests.pipeline.kubeflow.kfp_server import KfpServer
 
 CODE = {name: f"digest-of-{name}" for name in ("ingestion", "preprocessing", "training", "gate", "evaluation")}
 
@@ -38,3 +40,14 @@ def digits(_digits):
 def text_of():
     """Documents as YAML."""
     return lambda documents: yaml.safe_dump_all(documents)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A Kubeflow Pipelines that the commands find by themselves, with the logs of a run that passes the gate."""
+    server = KfpServer()
+    server.logs = {"Evaluator": EVALUATOR_LOG, "Pusher": PUSHER_LOG}
+    monkeypatch.setenv("TAPELINE_KFP_HOST", server.url)
+    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
+    yield server
+    server.close()

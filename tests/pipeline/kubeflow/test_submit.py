@@ -9,18 +9,14 @@ import pytest
 import yaml
 
 from pipeline import cli
-from tests.pipeline.kubeflow.kfp_server import EVALUATOR_LOG, PUSHER_LOG, KfpServer, frames, package
+from tests.pipeline.kubeflow.kfp_script import frames, package
 
 
 @pytest.fixture
-def server(monkeypatch):
-    server = KfpServer()
+def server(server):
+    """One on which the first run that is submitted succeeds."""
     server.frames = frames("run run run run run")
-    server.logs = {"Evaluator": EVALUATOR_LOG, "Pusher": PUSHER_LOG}
-    monkeypatch.setenv("TAPELINE_KFP_HOST", server.url)
-    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
-    yield server
-    server.close()
+    return server
 
 
 @pytest.fixture

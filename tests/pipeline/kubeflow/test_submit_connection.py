@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipeline import cli
 from pipeline.runners import kubeflow_client
-from tests.pipeline.kubeflow.kfp_server import KfpServer, package
+from tests.pipeline.kubeflow.kfp_script import package
+from tests.pipeline.kubeflow.kfp_server import KfpServer
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.secret.signature"
 

@@ -9,19 +9,9 @@ import pytest
 
 from pipeline import cli
 from pipeline.runners import kubeflow_client
-from tests.pipeline.kubeflow.kfp_server import EVALUATOR_LOG, PUSHER_LOG, TASKS, KfpServer, frames, package
+from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, TASKS, frames, package
 
 RUN = "/apis/v2beta1/runs/"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    server = KfpServer()
-    server.logs = {"Evaluator": EVALUATOR_LOG, "Pusher": PUSHER_LOG}
-    monkeypatch.setenv("TAPELINE_KFP_HOST", server.url)
-    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -6,20 +6,10 @@ import pytest
 
 from pipeline import cli
 from pipeline.kubeflow import cron
-from tests.pipeline.kubeflow.kfp_server import EVALUATOR_LOG, PUSHER_LOG, TASKS, KfpServer, frames, package
+from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, PUSHER_LOG, TASKS, frames, package
 from trainer.errors import ConfigError
 
 RECURRING = "/apis/v2beta1/recurringruns"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    server = KfpServer()
-    server.logs = {"Evaluator": EVALUATOR_LOG, "Pusher": PUSHER_LOG}
-    monkeypatch.setenv("TAPELINE_KFP_HOST", server.url)
-    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
-    yield server
-    server.close()
 
 
 @pytest.fixture
