@@ -288,7 +288,7 @@ def test_beside_a_batch_that_is_soon_over_only_a_large_one_runs(rows, begun):
     """The first batch tells how long the model takes; the second is held, and the third asks to run beside it."""
 
     async def ask() -> list[int]:
-        model, batching = Meeting(), Batching(BatchingParameters(num_batch_threads=2, max_batch_size=8))
+        model, batching = Meeting(), Batching(BatchingParameters(num_batch_threads=2, max_batch_size=8, gather_micros=1))
         await batching.run(model, [np.zeros(2)])
         model.let_go.clear()
         model.held.clear()
@@ -296,8 +296,9 @@ def test_beside_a_batch_that_is_soon_over_only_a_large_one_runs(rows, begun):
         await asyncio.to_thread(model.held.wait, SECONDS)
         model.held.clear()
         third = asyncio.ensure_future(batching.run(model, [np.zeros(rows)]))
-        for _ in range(10):
+        for _ in range(100):  # turns of the loop: gathering for a microsecond is over
             await asyncio.sleep(0)
+        assert bool(batching._queues) == (len(begun) == 2), "the third waits in its queue, or has been given to a thread"
         if len(begun) == 3:
             await asyncio.to_thread(model.held.wait, SECONDS)
         seen = list(model.sizes)
