@@ -1,23 +1,63 @@
-"""Parameters from the command line: NAME=VALUE, the value read as YAML, as `--set` reads it."""
+"""Parameters from the command line: NAME=VALUE, each value read as the kind that the package declares for it."""
 
-from collections.abc import Iterable
+import math
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
+from pipeline.kubeflow.package import Package
 from trainer.errors import ConfigError
 
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_BOOLEANS = {"true": True, "false": False}
 
-def parse(given: Iterable[str]) -> dict[str, Any]:
-    """Values by name; of several for one name the last. Raises ConfigError."""
-    values: dict[str, Any] = {}
+
+def parse(given: Iterable[str]) -> dict[str, str]:
+    """Texts by name; of several for one name the last. Raises ConfigError."""
+    texts: dict[str, str] = {}
     for argument in given:
         name, equals, text = argument.partition("=")
         if not equals or not name:
             raise ConfigError(f"Expected --parameter NAME=VALUE, like --parameter epochs=3. Received: '{argument}'.")
-        try:
-            value = yaml.safe_load(text) if text else ""
-        except yaml.YAMLError:
-            value = text
-        values[name] = value if isinstance(value, str | int | float | bool | list | dict) else text
-    return values
+        texts[name] = text
+    return texts
+
+
+def typed(package: Package, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Values by name, of the package's `parameterType`s; a text that is no such value stays a text, which KFP's rules refuse."""
+    kinds = {name: definition.get("parameterType", "") for name, definition in package.parameters.items()}
+    return {name: _value(kinds.get(name, ""), text) for name, text in texts.items()}
+
+
+def _value(kind: str, text: str) -> Any:
+    match kind:
+        case "NUMBER_INTEGER" | "NUMBER_DOUBLE":
+            return _number(kind, text.strip())
+        case "BOOLEAN":
+            return _BOOLEANS.get(text.strip().lower(), text)
+        case "LIST":
+            value = _from_yaml(text)
+            return value if isinstance(value, list) else text
+        case "STRUCT":
+            value = _from_yaml(text)
+            return value if isinstance(value, dict) else text
+    value = _from_yaml(text)  # a quoted text loses its quotes, as with --set
+    return value if isinstance(value, str) else text
+
+
+def _number(kind: str, text: str) -> Any:
+    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        return text
+    number = float(text)
+    if kind == "NUMBER_DOUBLE":
+        return number
+    return int(number) if number.is_integer() else text
+
+
+def _from_yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):  # PyYAML's own slips among them: `2024-13-45`
+        return None

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from components.bound import Bound
-from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
+from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.runners.local import EPOCHS_VARIABLE
 from pipeline.runners.progress import Progress
@@ -25,14 +25,14 @@ _LOCAL_PARAMETERS = {"pipeline_root": "artifacts", "serving_base_path": "serving
 
 
 def run(
-    path: Path, root: Path | None, given: dict[str, Any], kfp: str, image: str | None, *, use_cache: bool = True, as_json: bool = False
+    path: Path, root: Path | None, texts: dict[str, str], kfp: str, image: str | None, *, use_cache: bool = True, as_json: bool = False
 ) -> Summary:
     """Runs the package in the file `path`.
 
     Args:
       path: what `tapeline compile` wrote.
       root: everything is written below it; runs/NAME-kubeflow if None.
-      given: parameters by name, over the package's defaults.
+      texts: parameters by name, as they were given, over the package's defaults.
       kfp: which Kubeflow Pipelines to be, of `driver.KFP_VERSIONS`.
       image: run the steps in this image through Docker; None for subprocesses.
       use_cache: answer steps as KFP's cache would.
@@ -44,6 +44,7 @@ def run(
     started = time.monotonic()
     compiled = load_package.load(path)
     workspace = Workspace(root or Path("runs") / f"{compiled.name}-kubeflow")
+    given = given_parameters.typed(compiled, texts)
     parameters = run_parameters.root_parameters(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)

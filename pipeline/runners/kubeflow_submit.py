@@ -61,21 +61,26 @@ class Started:
     is_new: bool
 
 
-def prepare(source: str, overrides: list[str], given: dict[str, Any]) -> Prepared:
+def prepare(source: str, overrides: list[str], texts: dict[str, str]) -> Prepared:
     """Compiles a config, or reads a package, and settles the parameters. Nothing is sent.
 
     Args:
       source: the file of a config or of a package.
       overrides: KEY=VALUE of a config.
-      given: parameters by name, over the package's defaults.
+      texts: parameters by name, as they were given, over the package's defaults.
 
     Raises:
       ConfigError: the config is wrong, or KFP would refuse the package or the parameters.
     """
     text = _package_text(Path(source), overrides)
-    from pipeline.kubeflow import load_package, run_parameters  # kfp's protos, which take seconds: a mistake in a config is told before
+    from pipeline.kubeflow import (
+        given_parameters,
+        load_package,
+        run_parameters,
+    )  # kfp's protos, which take seconds: a mistake in a config is told before
 
     package = load_package.parse(text)
+    given = given_parameters.typed(package, texts)
     values = run_parameters.root_parameters(package, given)
     sent, notes = dict(given), list(package.warnings)
     compiled = package.parameters.get("data_fingerprint", {}).get("defaultValue")

@@ -10,8 +10,9 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.config import EvaluatorConfig
 from components.evaluation import eval_config
 from components.example_gen.config import DataConfig
-from pipeline.kubeflow import parameters
+from pipeline.kubeflow import given_parameters, parameters, run_parameters
 from pipeline.kubeflow.given_parameters import parse
+from pipeline.kubeflow.package import Package, PackageError
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 
@@ -59,10 +60,53 @@ def test_a_parameter_out_of_bounds_is_refused():
         parameters.bind({parameters.GATE: _gate(EvaluatorConfig()), "min_accuracy": 97.5})
 
 
-def test_values_of_the_command_line_are_read_as_yaml():
-    given = ["epochs=3", "min_accuracy=0.5", "data_path=/a=b", "data_fingerprint=", "x=true", "day=2026-01-01"]
-    expected = {"epochs": 3, "min_accuracy": 0.5, "data_path": "/a=b", "data_fingerprint": "", "x": True, "day": "2026-01-01"}
-    assert parse(given) == expected
+@pytest.fixture
+def package():
+    """One parameter of each kind, called by its kind."""
+    kinds = ("STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE", "BOOLEAN", "LIST", "STRUCT")
+    parameters = {kind: {"parameterType": kind, "isOptional": True} for kind in kinds}
+    return Package({"root": {"inputDefinitions": {"parameters": parameters}}}, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        *((f"NUMBER_DOUBLE={text}", 0.001) for text in ("1e-3", "1E-3", "0.001", "+1.e-3", " .001")),
+        ("NUMBER_DOUBLE=1", 1.0),
+        *((f"NUMBER_INTEGER={text}", 10) for text in ("10", "010", "10.0", "1e1")),
+        *((f"STRING={text}", text) for text in ("20260101", "2021-10-18", "yes", "null", "1e-3", "1_0", "", "2024-13-45")),
+        *((f"STRING={text}", text) for text in ("~/x", "/a=b", "{a: 1}", "/data: x", "# x", "[1")),
+        ("STRING='123'", "123"),
+        ("BOOLEAN=true", True),
+        ("BOOLEAN=False", False),
+        ("LIST=[1, a]", [1, "a"]),
+        ("STRUCT={a: 1}", {"a": 1}),
+    ],
+)
+def test_a_value_is_read_as_the_kind_that_its_parameter_declares(package, argument, expected):
+    [value] = run_parameters.root_parameters(package, given_parameters.typed(package, parse([argument]))).values()
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *(f"NUMBER_DOUBLE={text}" for text in ("90%", "nan", "inf", "1e999", "0,9", "1_0", "yes", "")),
+        *(f"NUMBER_INTEGER={text}" for text in ("two", "2.5", "1_0", "0x1f", "")),
+        *(f"BOOLEAN={text}" for text in ("yes", "1", "")),
+        *(f"LIST={text}" for text in ("a", "{a: 1}", "[1")),
+        *(f"STRUCT={text}" for text in ("a", "[1]")),
+        "UNKNOWN=1",
+    ],
+)
+def test_a_value_of_another_kind_is_refused_as_kfp_does(package, argument):
+    with pytest.raises(PackageError, match="invalid pipeline job inputs"):
+        run_parameters.root_parameters(package, given_parameters.typed(package, parse([argument])))
+
+
+def test_of_several_values_for_one_name_the_last_counts():
+    assert parse(["epochs=3", "data_path=/a=b", "epochs=4"]) == {"epochs": "4", "data_path": "/a=b"}
 
 
 @pytest.mark.parametrize("argument", ["epochs", "=3"])
