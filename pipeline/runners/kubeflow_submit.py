@@ -6,6 +6,7 @@ config -> package -> checked as KFP checks it -> pipeline, version named after i
 import hashlib
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline.kubeflow import cron
 from pipeline.kubeflow.config import PLACEHOLDER
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.parameters import UNRESOLVED
-from pipeline.runners.kubeflow_client import KubeflowClient
+from pipeline.runners.kubeflow_client import ClusterError, KubeflowClient
 from pipeline.runners.quiet import output_hidden
 from trainer.errors import ConfigError, TapelineError
 
@@ -159,8 +160,7 @@ def schedule(
     )
     if old:
         _replace(client, [one.recurring_run_id for one in old if one.status != "DISABLED"], new)
-        for one in old:
-            client.delete(one.recurring_run_id)
+        _remove(client, [one.recurring_run_id for one in old], new)
     return new
 
 
@@ -251,16 +251,42 @@ def _version(client: KubeflowClient, prepared: Prepared) -> tuple[str, str, bool
         return pipeline, known or client.upload_version(file, pipeline, prepared.version), known is None
 
 
+def _remove(client: KubeflowClient, old: list[str], new: str) -> None:
+    kept = [one for one in old if not _done(client.delete, one)]
+    if kept:
+        raise ClusterError(
+            f"Planned, as the recurring run {new}. The old {', '.join(kept)} could not be removed: disabled, and still there. "
+            "The next `tapeline kubeflow schedule` removes what is left."
+        )
+
+
 def _replace(client: KubeflowClient, old: list[str], new: str) -> None:
-    """The old ones off, then the new one on; back if that fails."""
-    disabled: list[str] = []
+    """The old ones off, then the new one on; back if that fails or is interrupted."""
+    touched: list[str] = []
     try:
         for one in old:
+            touched.append(one)  # first: it may be off after all, its answer lost
             client.disable(one)
-            disabled.append(one)
         client.enable(new)
-    except TapelineError:
-        client.delete(new)  # first: it may be on after all, its answer lost
-        for one in disabled:
-            client.enable(one)
+    except BaseException as error:
+        left = _put_back(client, touched, new)
+        if left and isinstance(error, TapelineError):
+            raise ClusterError(f"{error} The old plan could not be put back whole: {'; '.join(left)}. Plan it again.") from None
         raise
+
+
+def _put_back(client: KubeflowClient, old: list[str], new: str) -> list[str]:
+    """Removes the new one and enables the old ones, each whatever became of the others; what could not be done."""
+    left = []
+    if not _done(client.delete, new):  # before the old ones: it may be on after all, its answer lost
+        state = "disabled" if _done(client.disable, new) else "and may be enabled"
+        left.append(f"the new recurring run {new} is still there, {state}")
+    return left + [f"the old one {one} may be disabled" for one in old if not _done(client.enable, one)]
+
+
+def _done(change: Callable[[str], None], recurring_run: str) -> bool:
+    try:
+        change(recurring_run)
+    except TapelineError:
+        return False
+    return True

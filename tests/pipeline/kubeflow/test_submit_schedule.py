@@ -84,6 +84,53 @@ def test_a_change_that_fails_leaves_the_old_plan_on(kubeflow, server):
     assert len(server.recurring) == 1
 
 
+@pytest.mark.parametrize(
+    ("failing", "left"),
+    [
+        ({"enable": 1, "DELETE": 9}, "is still there, disabled"),
+        ({"disable": 1, "DELETE": 9}, "is still there"),
+        ({"enable": 1, "DELETE": 9, "disable": 9}, "is still there"),
+    ],
+)
+def test_the_old_plan_is_on_again_even_where_the_new_one_cannot_be_removed(kubeflow, server, failing, left):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    [old] = server.recurring
+
+    def fail(method, path):
+        verb = "DELETE" if method == "DELETE" else path.rpartition(":")[2]
+        failing[verb] = failing.get(verb, 0) - 1
+        return (500, f"no {verb}") if failing[verb] >= 0 else None
+
+    server.faults = fail
+    status, _, err = kubeflow("schedule", package(), "--cron", "0 5 * * *")
+    server.faults = lambda method, path: None
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert left in err
+    assert [one["recurring_run_id"] for one in _enabled(server)] == [old]
+    assert kubeflow("schedule", package(), "--cron", "0 5 * * *")[0] == 0, "planning again mends it"
+    assert [one["trigger"]["cron_schedule"]["cron"] for one in server.recurring.values()] == ["0 0 5 * * *"]
+
+
+def test_where_the_old_plan_stays_off_the_error_says_so(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    [old] = server.recurring
+    server.faults = lambda method, path: (500, "no") if path.endswith(":enable") else None
+    status, _, err = kubeflow("schedule", package(), "--cron", "0 5 * * *")
+    assert status == 1
+    assert f"the old one {old} may be disabled. Plan it again." in err
+
+
+def test_an_old_plan_that_cannot_be_removed_is_off_and_told(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *")
+    [old] = server.recurring
+    server.faults = lambda method, path: (500, "no") if method == "DELETE" else None
+    status, _, err = kubeflow("schedule", package(), "--cron", "0 5 * * *")
+    assert status == 1
+    assert err.startswith("Planned, as the recurring run ")
+    assert old in err
+    assert [one["trigger"]["cron_schedule"]["cron"] for one in _enabled(server)] == ["0 0 5 * * *"]
+
+
 def test_others_of_the_experiment_are_left_alone(kubeflow, server):
     kubeflow("schedule", package(), "--cron", "0 3 * * *", "--name", "nightly")
     kubeflow("schedule", package(), "--cron", "0 3 * * 0", "--name", "weekly")
