@@ -1,7 +1,7 @@
 """Digests of the project's own source, which TFX's cache does not see behind an import path: edited code must run again."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -11,12 +11,29 @@ _SOURCES = {
     "training": ["trainer"],
     "gate": ["components/data_gate.py"],
     "evaluation": ["components/macro_metrics.py"],
+    "push": ["components/pusher.py", "components/served_model.py"],
+    "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
+}
+# Which of them a node of the DAG runs.
+_OF_NODE = {
+    "ImageExampleGen": "ingestion",
+    "Transform": "preprocessing",
+    "Trainer": "training",
+    "DataGate": "gate",
+    "Evaluator": "evaluation",
+    "BaselineModel": "push",
+    "Pusher": "push",
 }
 
 
 def code_digests() -> dict[str, str]:
-    """A digest for each of `ingestion`, `preprocessing`, `training`, `gate` and `evaluation`."""
+    """A digest for each part of the code that gives results: `ingestion`, `preprocessing`, `training` and the others above."""
     return {name: _digest(_PROJECT / place for place in places) for name, places in _SOURCES.items()}
+
+
+def step_digests(node: str, digests: Mapping[str, str]) -> dict[str, str]:
+    """Those of `digests` that a step of Kubeflow Pipelines runs: the entry point's, and its component's where that is our own."""
+    return {name: digests[name] for name in (_OF_NODE.get(node), "step") if name}
 
 
 def project_digest() -> str:

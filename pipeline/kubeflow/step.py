@@ -2,7 +2,8 @@
 
 python -m pipeline.kubeflow.step --executor_class_path ... --json_serialized_invocation_args EXECUTOR_INPUT ...
 
-restore types -> drop what is not the component's -> put parameters in place -> TFX's kubeflow_v2_run_executor -> mend its output
+same code as the package's? -> restore types -> drop what is not the component's -> put parameters in place
+-> TFX's kubeflow_v2_run_executor -> mend its output
 """
 
 import argparse
@@ -18,8 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
-from trainer.errors import TapelineError
+from trainer.errors import ConfigError, TapelineError
 
 _EVALUATOR = "tfx.components.evaluator.executor.Executor"
 # Without one of these every Beam step builds a source package of the whole of TFX. Nothing reads it: Beam runs in this process.
@@ -32,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="tapeline-step-") as temporary:
         _settle_in(Path(temporary))
         try:
+            _check_code(dict(part.split("=", 1) for part in options.code))
             _run(options, rest, Path(temporary))
         except TapelineError as error:
             print(error, file=sys.stderr)
@@ -48,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--executor_class_path", required=True, help="TFX's executor")
     parser.add_argument("--json_serialized_invocation_args", required=True, help="KFP's ExecutorInput")
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}", help="the component's inputDefinitions")
+    parser.add_argument("--code", metavar="PART=DIGEST", action="append", default=[], help="the code that the package was compiled with")
     return parser
 
 
@@ -60,6 +64,17 @@ def _settle_in(temporary: Path) -> None:
     os.environ.setdefault("KERAS_HOME", str(temporary))
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+
+def _check_code(compiled: dict[str, str]) -> None:
+    """Raises ConfigError where this is not the code that the package names: KFP would cache its results as that code's."""
+    here = code_digests()
+    for part, digest in compiled.items():
+        if here.get(part) != digest:
+            raise ConfigError(
+                f"Expected the code that the package was compiled with ({part}: {digest}). Received: an image with other code "
+                f"({here.get(part, 'none')}). Build and push the image of this checkout, name it in `kubeflow.image`, and compile again."
+            )
 
 
 def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> None:

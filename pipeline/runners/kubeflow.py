@@ -19,7 +19,7 @@ from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
 from pipeline import dag
 from pipeline.accelerator import placement
-from pipeline.code_digest import code_digests
+from pipeline.code_digest import code_digests, step_digests
 from pipeline.config import PipelineConfig
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.inline_file import inline
@@ -50,6 +50,8 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
     _add_parameters(spec, config, fingerprint, code)
     _set_caching(spec, config)
     _describe_inputs(spec)
+    _name_code(spec, code)
+    _check_arguments(spec)
     spec["defaultPipelineRoot"] = config.kubeflow.pipeline_root
     platform = _platform(config)
     return [_plain(spec), platform] if platform else [_plain(spec)]
@@ -186,15 +188,28 @@ def _set_caching(spec: dict[str, Any], config: PipelineConfig) -> None:
 def _describe_inputs(spec: dict[str, Any]) -> None:
     """Gives each step the full definition of its inputs: what the step's entry point restores types from."""
     for name, component in spec["components"].items():
-        container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-        arguments = container["args"]
-        place = arguments.index(_SPEC_ARGUMENT) + 1
-        arguments[place] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
-        longest = max(len(argument.encode()) for argument in arguments)
+        arguments = _arguments(spec, name)
+        arguments[arguments.index(_SPEC_ARGUMENT) + 1] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
+
+
+def _name_code(spec: dict[str, Any], code: dict[str, str]) -> None:
+    """Names the code that each step must run: what an older image does would be cached as this code's answer."""
+    for name in spec["components"]:
+        for part, digest in step_digests(name, code).items():
+            _arguments(spec, name).extend(["--code", f"{part}={digest}"])
+
+
+def _check_arguments(spec: dict[str, Any]) -> None:
+    for name in spec["components"]:
+        longest = max(len(argument.encode()) for argument in _arguments(spec, name))
         if longest > _LARGEST_ARGUMENT:
             raise ConfigError(
                 f"Expected arguments of at most {_LARGEST_ARGUMENT:,} bytes. Received: {longest:,} bytes for the step {name}."
             )
+
+
+def _arguments(spec: dict[str, Any], name: str) -> list[str]:
+    return spec["deploymentSpec"]["executors"][spec["components"][name]["executorLabel"]]["container"]["args"]
 
 
 def _platform(config: PipelineConfig) -> dict[str, Any]:

@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """A copy of the project whose digests are taken."""
-    for folder in ("components", "trainer"):
+    for folder in ("components", "pipeline", "trainer"):
         shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code_digest, "_PROJECT", tmp_path)
     return tmp_path
@@ -28,6 +28,8 @@ def copy(tmp_path, monkeypatch):
         ("trainer/preprocessing.py", {"preprocessing", "training"}),
         ("trainer/gradient_tape.py", {"training"}),
         ("trainer/models/cnn.py", {"training"}),
+        ("components/pusher.py", {"push"}),
+        ("pipeline/kubeflow/step.py", {"step"}),
         ("components/example_gen/a_new_reader.py", {"ingestion"}),
     ],
 )

@@ -10,7 +10,7 @@ from pipeline.runners import kubeflow
 from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, PUSHER_LOG
 from tests.pipeline.kubeflow.kfp_server import KfpServer
 
-CODE = {name: f"digest-of-{name}" for name in ("ingestion", "preprocessing", "training", "gate", "evaluation")}
+CODE = {name: f"digest-of-{name}" for name in ("ingestion", "preprocessing", "training", "gate", "evaluation", "push", "step")}
 
 
 @pytest.fixture(scope="session")

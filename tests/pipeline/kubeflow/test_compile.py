@@ -59,6 +59,24 @@ def test_the_types_that_kfp_drops_are_in_every_steps_arguments(digits):
         assert given == component.get("inputDefinitions", {}), name
 
 
+def test_every_step_names_the_code_that_it_must_run(digits):
+    named = {}
+    for name, component in digits[0]["components"].items():
+        arguments = digits[0]["deploymentSpec"]["executors"][component["executorLabel"]]["container"]["args"]
+        named[name] = {arguments[place + 1] for place, argument in enumerate(arguments) if argument == "--code"}
+    own = {
+        "ImageExampleGen": "ingestion",
+        "DataGate": "gate",
+        "Transform": "preprocessing",
+        "Trainer": "training",
+        "Evaluator": "evaluation",
+        "BaselineModel": "push",
+        "Pusher": "push",
+    }
+    for name, parts in named.items():
+        assert parts == {f"{part}={CODE[part]}" for part in ("step", own.get(name)) if part}, name
+
+
 @pytest.mark.parametrize("path", ["configs/digits.yaml", "configs/mnist.yaml"])
 def test_the_dag_is_the_local_one_node_by_node(compile_config, path):
     """The same nodes behind the same nodes, taking the same outputs; only the baseline comes from elsewhere."""

@@ -1,0 +1,47 @@
+"""The entry point of a step: what it refuses before a component runs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.code_digest import code_digests
+
+
+@pytest.fixture
+def step(tmp_path):
+    """step("--code", "training=DIGEST") -> the process that has ended, and the folder in which a step puts its output."""
+
+    def run(*arguments):
+        given = {"inputs": {}, "outputs": {"outputFile": str(tmp_path / "output.json")}}
+        command = [sys.executable, "-m", "pipeline.kubeflow.step", "--executor_class_path", "no.such.Executor"]
+        command += ["--json_serialized_invocation_args", json.dumps(given), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=100)
+
+    return run
+
+
+def test_an_image_with_other_code_than_the_packages_is_refused(step, tmp_path):
+    ended = step("--code", f"step={code_digests()['step']}", "--code", "training=0123456789abcdef")
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(
+        "Expected the code that the package was compiled with (training: 0123456789abcdef). Received: an image with other"
+    )
+    assert code_digests()["training"] in line
+    assert not (tmp_path / "output.json").exists()
+
+
+def test_a_part_that_the_images_code_does_not_know_is_refused(step):
+    ended = step("--code", "a_part_of_tomorrow=0123456789abcdef")
+    assert ended.returncode == 2
+    assert "(none)" in ended.stderr
+
+
+@pytest.mark.slow
+def test_the_packages_own_code_goes_on_to_the_component(step):
+    arguments = [argument for part, digest in code_digests().items() for argument in ("--code", f"{part}={digest}")]
+    ended = step(*arguments)
+    assert ended.returncode == 1
+    assert "Expected the code" not in ended.stderr
