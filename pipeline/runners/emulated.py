@@ -5,6 +5,7 @@ package -> parameters that this machine can serve -> the emulator, observed -> s
 
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,8 @@ def run(
     given = given_parameters.typed(compiled, texts)
     parameters = run_parameters.root_parameters(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
+    if image:
+        _check_writable_places(parameters, given, workspace)
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
         err.print(f"[yellow]Note:[/] {note}", markup=True)
@@ -74,6 +77,17 @@ def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Worksp
         else:
             parameters[name] = str(Path(value).expanduser().absolute())
     return notes
+
+
+def _check_writable_places(parameters: dict[str, Any], given: dict[str, Any], workspace: Workspace) -> None:
+    """A container writes below the root, or where the person says: a package must not open a folder of this machine to it."""
+    for name in _LOCAL_PARAMETERS:
+        place = parameters.get(name)
+        if place and name not in given and not Path(place).resolve().is_relative_to(workspace.root.resolve()):
+            raise ConfigError(
+                f"Expected {name} below --root with --image. Received: '{place}', from the package. "
+                f"If the image may write there, say so: -p {name}={shlex.quote(place)}."
+            )
 
 
 def _run(
@@ -116,14 +130,20 @@ def _mounts(parameters: dict[str, Any], pipeline_root: str, workspace: Workspace
     mounts = {}
     for folder in (pipeline_root, parameters.get("serving_base_path", ""), str(workspace.temporary)):
         if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            if not os.getuid():
-                Path(folder).chmod(0o777)  # the image's user is another one
+            _open_to_image(Path(folder), workspace)
             mounts[folder] = True
     data = parameters.get("data_path", "")
     if data and Path(data).exists():
         mounts[data] = False
     return mounts
+
+
+def _open_to_image(folder: Path, workspace: Workspace) -> None:
+    """Makes the folder, and for root, whose image runs as another user, lets everybody write to it: if it is new, or the run's own."""
+    is_ours = not folder.exists() or folder.resolve().is_relative_to(workspace.root.resolve())
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_ours and not os.getuid():
+        folder.chmod(0o777)
 
 
 class _Observer:
