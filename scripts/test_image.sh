@@ -14,7 +14,7 @@ target="image-test"
 . scripts/debian_root.sh
 VARIANT=${VARIANT:-cpu}
 image=tapeline:test-$VARIANT
-official=python:3.11-slim-trixie
+official=$(sed -n 's/^ARG BASE=//p' k8s/image/Dockerfile)
 standin=tapeline-stand-in:python-3.11-trixie
 export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} # the builder that every engine has
 

@@ -76,7 +76,7 @@ class Manifests:
     @property
     def server(self) -> Object:
         """TensorFlow Serving's container."""
-        (container,) = self.serving["spec"]["template"]["spec"]["containers"]
+        (container,) = [one for one in self.serving["spec"]["template"]["spec"]["containers"] if one["name"] == "tensorflow-serving"]
         return container
 
     @property

@@ -65,7 +65,8 @@ def test_clients_come_from_namespaces_that_are_labelled_and_the_pipelines_is(man
 
 def test_the_pipeline_reaches_the_servers_ports(manifests):
     (rule,) = policy(manifests, "tapeline-pipeline", "allow-serving")["egress"]
-    assert port_numbers(rule) == set(ports(manifests.serving["spec"]["template"]).values())
+    open_to_clients = ports(manifests.serving["spec"]["template"])
+    assert port_numbers(rule) == {open_to_clients["grpc"], open_to_clients["rest"]}
     (peer,) = rule["to"]
     assert manifests.selected(peer_namespaces(rule, "to")[0], peer["podSelector"]) == [manifests.serving["spec"]["template"]]
 

@@ -7,6 +7,7 @@ from serving.server.batching_parameters import read_batching_parameters
 from serving.server.flags import parse_flags
 from serving.server.model_config import read_models
 from serving.server.monitoring import read_monitoring_config
+from tests.k8s.render import ports
 
 # Of tensorflow_model_server 2.20 (tensorflow_serving/model_servers/main.cc), those that a pod may need.
 _FLAGS = """
@@ -41,10 +42,13 @@ def test_every_flag_is_one_that_the_server_has(manifests):
 
 def test_the_ports_are_those_of_the_projects_own_server(manifests):
     defaults = parse_flags(["--model_base_path", "models"])
-    ports = {port["name"]: port["containerPort"] for port in manifests.server["ports"]}
-    assert ports == {"grpc": defaults.port, "rest": defaults.rest_api_port}
-    assert int(manifests.server_flags["port"]) == ports["grpc"]
-    assert int(manifests.server_flags["rest_api_port"]) == ports["rest"]
+    named = ports(manifests.serving["spec"]["template"])
+    assert (named["grpc"], named["rest"]) == (defaults.port, defaults.rest_api_port)
+
+
+def test_the_server_listens_where_its_container_says(manifests):
+    own = {port["containerPort"] for port in manifests.server["ports"]}
+    assert own == {int(manifests.server_flags["port"]), int(manifests.server_flags["rest_api_port"])}
 
 
 def test_every_file_that_a_flag_names_is_mounted(manifests):
