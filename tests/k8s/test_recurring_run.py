@@ -1,15 +1,31 @@
 """The CronJob that starts the recurring run: one at a time, off until wanted, within the quota."""
 
-import pytest
+import re
+import shutil
 
-from pipeline.kubeflow.config import StepsConfig
-from tests.k8s.render import K8S, containers
+import pytest
+import yaml
+
+from pipeline import cli
+from pipeline.kubeflow.config import PLACEHOLDER, StepsConfig
+from tests.k8s.render import K8S, Manifests, containers, render
 from tests.k8s.test_restricted import amount
+from tests.pipeline.kubeflow.kfp_server import KfpServer
 
 
 @pytest.fixture
-def job(manifests):
-    return manifests.one("CronJob", "tapeline-recurring-run", "tapeline-pipeline")
+def job(gke):
+    return gke.one("CronJob", "tapeline-recurring-run", "tapeline-pipeline")
+
+
+@pytest.fixture
+def edited(gke, tmp_path):
+    """The manifests of GKE with every placeholder replaced, as the guide says."""
+    folder = tmp_path / "k8s"
+    shutil.copytree(K8S, folder)
+    file = folder / "overlays" / "gke" / "kustomization.yaml"
+    file.write_text(file.read_text().replace("my-project-commit", "4fa9311").replace("my-project", "acme"))
+    return Manifests("gke", render(folder / "overlays" / "gke"))
 
 
 def container_of(job):
@@ -33,26 +49,49 @@ def test_runs_do_not_overlap_are_not_made_up_for_later_and_leave_nothing(job):
     assert run["template"]["spec"]["restartPolicy"] == "Never"
 
 
-def test_it_submits_a_config_that_the_image_has(job):
-    container = container_of(job)
+def test_what_it_runs_starts_a_run_of_its_own_image_with_places_of_the_overlay(edited, tmp_path, monkeypatch):
+    container = container_of(edited.one("CronJob", "tapeline-recurring-run", "tapeline-pipeline"))
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    arguments = [re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], argument) for argument in container["args"]]
     assert container["command"] == ["tapeline"]
-    command, config = container["args"][:2], container["args"][2]
-    assert command == ["kubeflow", "submit"]
-    assert (K8S.parent / config).is_file()
-    flags = {argument.removeprefix("--").partition("=")[0]: argument.partition("=")[2] for argument in container["args"][3:]}
-    assert flags.keys() <= {"host", "namespace", "experiment", "parameter", "no-follow"}
-    assert "no-follow" in flags, "a refused model would be a failed Job, which submits again"
-    assert flags["namespace"] == job["metadata"]["namespace"]
+    assert "--no-follow" in arguments, "a refused model would be a failed Job, which submits again"
+    token = tmp_path / "token"
+    token.write_text("the-pods")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(token))
+    monkeypatch.chdir(K8S.parent)  # the image's working directory has the configs too
+    server = KfpServer()
+    server.token = "the-pods"
+    try:
+        status = cli.main([re.sub(r"^--host=.*", f"--host={server.url}", argument) for argument in arguments])
+    finally:
+        server.close()
+    assert status == 0
+    [run] = server.bodies("POST", "/runs")
+    assert run["runtime_config"]["pipeline_root"] == "gs://acme-tapeline/pipeline-root"
+    [version] = [one for one in server.versions.values() if re.fullmatch(r"[0-9a-f]{12}", one["display_name"])]
+    spec = yaml.safe_load(yaml.safe_dump(version["pipeline_spec"]))
+    spec = spec.get("pipeline_spec", spec)
+    assert {executor["container"]["image"] for executor in spec["deploymentSpec"]["executors"].values()} == {container["image"]}
+    assert container["image"] == "europe-west1-docker.pkg.dev/acme/tapeline/tapeline:4fa9311"
+    defaults = {name: one.get("defaultValue") for name, one in spec["root"]["inputDefinitions"]["parameters"].items()}
+    assert defaults["data_path"] == "gs://acme-tapeline/data/mnist"
+    assert f"{defaults['serving_base_path']}/mnist" in edited.one("ConfigMap", "tapeline-models")["data"]["models.config"]
+    assert PLACEHOLDER not in str(spec)
 
 
-def test_it_runs_the_projects_image_as_that_images_user(job, manifests):
+def test_a_cluster_without_a_bucket_has_no_recurring_run(dev):
+    assert not dev.all("CronJob")
+    assert "tapeline-submit" not in dev.names("ServiceAccount")
+
+
+def test_it_runs_the_projects_image_as_that_images_user(job, gke):
     assert container_of(job)["image"].partition(":")[0].endswith("tapeline")
     assert job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == 10001
-    assert manifests.server["image"].startswith("tensorflow/serving:2.")
+    assert gke.server["image"].startswith("tensorflow/serving:2.")
 
 
-def test_it_fits_into_the_namespaces_quota(job, manifests):
-    (quota,) = manifests.all("ResourceQuota", "tapeline-pipeline")
+def test_it_fits_into_the_namespaces_quota(job, gke):
+    (quota,) = gke.all("ResourceQuota", "tapeline-pipeline")
     hard, resources = quota["spec"]["hard"], container_of(job)["resources"]
     for name, share in hard.items():
         kind, _, resource = name.partition(".")

@@ -52,5 +52,8 @@ def test_a_way_out_of_the_root_is_seen(emulate, place, tmp_path):
 
 def test_a_folder_that_the_person_names_keeps_its_mode(emulate, place):
     status, err = emulate({}, "-p", f"serving_base_path={place}")
-    assert (status, err.splitlines()[-1]) == (2, "Expected Docker for --image. Received: no `docker` on PATH. Install it, or leave --image out.")
+    assert (status, err.splitlines()[-1]) == (
+        2,
+        "Expected Docker for --image. Received: no `docker` on PATH. Install it, or leave --image out.",
+    )
     assert place.stat().st_mode & 0o777 == 0o700
