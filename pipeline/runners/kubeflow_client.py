@@ -1,24 +1,21 @@
-"""Asks Kubeflow Pipelines through its own client, and turns what goes wrong into one line.
+"""Asks Kubeflow Pipelines through kfp_server_api, the client that is generated of its API, and turns what goes wrong into one line.
 
-kfp.Client is imported when one is made: it takes seconds, and a wrong option must be told at once.
+It is imported when a client is made, which takes a second: a wrong option must be told at once.
 """
 
-import contextlib
-import io
 import json
 import logging
 import os
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.runners.kubeflow_connection import Connection, credentials
-from pipeline.runners.quiet import output_hidden
+from pipeline.runners.kubeflow_connection import Connection, token_source
 from trainer.errors import ConfigError, TapelineError
 
-_TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and for each piece of an answer; kfp itself would wait for ever
+_TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and for each piece of an answer; the default is to wait for ever
+_UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # KFP's own
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _EQUALS = 1  # KFP's number of that operation in a filter
 _LONGEST = 600
@@ -46,92 +43,130 @@ class KubeflowClient:
     """One KFP. Every method raises ClusterError and RefusedError."""
 
     def __init__(self, connection: Connection) -> None:
+        import kfp_server_api as api
+
         self.connection = connection
-        proof = credentials(connection)
-        with output_hidden(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._kfp = _kfp_client(connection, proof)
-        self._api = self._kfp._run_api.api_client  # what kfp makes and gives no public name: timeouts, and the path of logs
-        _set_timeouts(self._api)
+        self._client = api.ApiClient(_configuration(connection))
+        self._pipelines, self._uploads = api.PipelineServiceApi(self._client), api.PipelineUploadServiceApi(self._client)
+        self._experiments, self._runs = api.ExperimentServiceApi(self._client), api.RunServiceApi(self._client)
+        self._recurring_runs = api.RecurringRunServiceApi(self._client)
         # urllib3 tells each retry on stderr; what comes of them is told here. Afterwards, since kfp_server_api sets a level too.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     def url(self, run: str) -> str:
         """The run's page, where the user interface and the API have one address, or KF_PIPELINES_UI_ENDPOINT names it."""
-        return f"{self._kfp._get_url_prefix()}/#/runs/details/{run}"
+        page = os.environ.get(_UI_VARIABLE) or self.connection.host
+        return f"{page if '://' in page else f'http://{page}'}/#/runs/details/{run}"
 
     def pipeline(self, name: str) -> str | None:
         """The ID of the namespace's pipeline of that name."""
-        found = self._ask(self._kfp.list_pipelines, filter=_named(name), namespace=self.connection.namespace).pipelines
+        list_pipelines = self._pipelines.pipeline_service_list_pipelines_with_http_info
+        found = self._ask(list_pipelines, filter=_named(name), namespace=self.connection.namespace).pipelines
         return next((one.pipeline_id for one in found or [] if one.display_name == name), None)
 
     def upload_pipeline(self, file: Path, name: str) -> str:
         """Creates a pipeline with the package as its first version, and returns its ID."""
-        return self._ask(self._kfp.upload_pipeline, str(file), pipeline_name=name, namespace=self.connection.namespace).pipeline_id
+        upload = self._uploads.upload_pipeline_with_http_info
+        return self._ask(upload, str(file), name=name, namespace=self.connection.namespace).pipeline_id
 
     def version(self, pipeline: str, name: str) -> str | None:
         """The ID of the pipeline's version of that name."""
-        found = self._ask(self._kfp.list_pipeline_versions, pipeline, filter=_named(name)).pipeline_versions
+        list_versions = self._pipelines.pipeline_service_list_pipeline_versions_with_http_info
+        found = self._ask(list_versions, pipeline, filter=_named(name)).pipeline_versions
         return next((one.pipeline_version_id for one in found or [] if one.display_name == name), None)
 
     def upload_version(self, file: Path, pipeline: str, name: str) -> str:
         """Adds a version to the pipeline, and returns its ID."""
-        upload = self._kfp.upload_pipeline_version
-        return self._ask(upload, str(file), pipeline_version_name=name, pipeline_id=pipeline).pipeline_version_id
+        upload = self._uploads.upload_pipeline_version_with_http_info
+        return self._ask(upload, str(file), name=name, pipelineid=pipeline).pipeline_version_id
 
     def spec(self, pipeline: str, version: str) -> dict[str, Any]:
         """The PipelineSpec of a version."""
-        found = self._ask(self._kfp.get_pipeline_version, pipeline, version).pipeline_spec or {}
+        get = self._pipelines.pipeline_service_get_pipeline_version_with_http_info
+        found = self._ask(get, pipeline, version).pipeline_spec or {}
         return found.get("pipeline_spec", found)
 
     def experiment(self, name: str) -> str | None:
         """The ID of the namespace's experiment of that name."""
-        found = self._ask(self._kfp.list_experiments, filter=_named(name), namespace=self.connection.namespace).experiments
+        list_experiments = self._experiments.experiment_service_list_experiments_with_http_info
+        found = self._ask(list_experiments, filter=_named(name), namespace=self.connection.namespace).experiments
         return next((one.experiment_id for one in found or [] if one.display_name == name), None)
 
     def create_experiment(self, name: str) -> str:
         """The ID of the experiment of that name, made if it is not there."""
-        return self.experiment(name) or self._ask(self._kfp.create_experiment, name, namespace=self.connection.namespace).experiment_id
+        from kfp_server_api import V2beta1Experiment
 
-    def create_run(self, **what: Any) -> Any:
-        """Starts a run: kfp.Client.run_pipeline's arguments, V2beta1Run."""
-        return self._ask(self._kfp.run_pipeline, **what)
+        create = self._experiments.experiment_service_create_experiment_with_http_info
+        new = V2beta1Experiment(display_name=name, namespace=self.connection.namespace)
+        return self.experiment(name) or self._ask(create, new).experiment_id
+
+    def create_run(self, *, experiment_id: str, job_name: str, service_account: str | None, **what: Any) -> Any:
+        """Starts a run: V2beta1Run. `what` are the arguments of `_version_and_parameters`."""
+        from kfp_server_api import V2beta1Run
+
+        version = _version_and_parameters(**what)
+        run = V2beta1Run(experiment_id=experiment_id, display_name=job_name, service_account=service_account, **version)
+        return self._ask(self._runs.run_service_create_run_with_http_info, run)
 
     def run(self, run: str) -> Any:
         """V2beta1Run."""
-        return self._ask(self._kfp.get_run, run)
+        return self._ask(self._runs.run_service_get_run_with_http_info, run)
 
     def last_run(self, experiment: str | None) -> Any:
         """The newest run of the experiment, or of the namespace; None where there is none."""
         newest = {"page_size": 1, "sort_by": "created_at desc"}
-        found = self._ask(self._kfp.list_runs, experiment_id=experiment, namespace=self.connection.namespace, **newest).runs
+        found = self._ask(self._runs.run_service_list_runs_with_http_info, **self._place(experiment), **newest).runs
         return found[0] if found else None
 
     def terminate(self, run: str) -> None:
         """Ends a run; what its steps have done stays."""
-        self._ask(self._kfp.terminate_run, run)
+        self._ask(self._runs.run_service_terminate_run_with_http_info, run)
 
     def recurring_runs(self, experiment: str | None, name: str) -> list[Any]:
         """The recurring runs of that name, of the experiment or of the namespace: V2beta1RecurringRun."""
-        place = {"experiment_id": experiment, "namespace": self.connection.namespace}
-        found = self._ask(self._kfp.list_recurring_runs, filter=_named(name), page_size=100, **place).recurring_runs
+        list_all = self._recurring_runs.recurring_run_service_list_recurring_runs_with_http_info
+        found = self._ask(list_all, filter=_named(name), page_size=100, **self._place(experiment)).recurring_runs
         return [one for one in found or [] if one.display_name == name]
 
-    def create_recurring_run(self, **what: Any) -> str:
-        """Adds a recurring run: kfp.Client.create_recurring_run's arguments; its ID."""
-        return self._ask(self._kfp.create_recurring_run, **what).recurring_run_id
+    def create_recurring_run(
+        self,
+        *,
+        experiment_id: str,
+        job_name: str,
+        service_account: str | None,
+        cron: str,
+        max_concurrency: int,
+        no_catchup: bool,
+        enabled: bool,
+        **what: Any,
+    ) -> str:
+        """Adds a recurring run and returns its ID. `what` are the arguments of `_version_and_parameters`."""
+        from kfp_server_api import RecurringRunMode, V2beta1CronSchedule, V2beta1RecurringRun, V2beta1Trigger
+
+        recurring_run = V2beta1RecurringRun(
+            experiment_id=experiment_id,
+            display_name=job_name,
+            service_account=service_account,
+            mode=RecurringRunMode.ENABLE if enabled else RecurringRunMode.DISABLE,
+            trigger=V2beta1Trigger(cron_schedule=V2beta1CronSchedule(cron=cron)),
+            max_concurrency=max_concurrency,
+            no_catchup=no_catchup,
+            **_version_and_parameters(**what),
+        )
+        create = self._recurring_runs.recurring_run_service_create_recurring_run_with_http_info
+        return self._ask(create, recurring_run).recurring_run_id
 
     def enable(self, recurring_run: str) -> None:
         """Lets a recurring run start runs."""
-        self._ask(self._kfp.enable_recurring_run, recurring_run)
+        self._ask(self._recurring_runs.recurring_run_service_enable_recurring_run_with_http_info, recurring_run)
 
     def disable(self, recurring_run: str) -> None:
         """Keeps a recurring run from starting more runs."""
-        self._ask(self._kfp.disable_recurring_run, recurring_run)
+        self._ask(self._recurring_runs.recurring_run_service_disable_recurring_run_with_http_info, recurring_run)
 
     def delete(self, recurring_run: str) -> None:
         """Removes a recurring run; the runs that it has started stay."""
-        self._ask(self._kfp.delete_recurring_run, recurring_run)
+        self._ask(self._recurring_runs.recurring_run_service_delete_recurring_run_with_http_info, recurring_run)
 
     def log(self, run: str, pods: Sequence[str]) -> str:
         """The log of the first of those pods that has one. Raises ClusterError where none has."""
@@ -150,7 +185,7 @@ class KubeflowClient:
 
     def _read_log(self, run: str, pod: str) -> str:
         """v2beta1 has no path for logs; that of v1alpha1 is still there, and no part of the generated client."""
-        answer = self._api.call_api(
+        answer = self._client.call_api(
             "/apis/v1alpha1/runs/{run}/nodes/{node}/log", "GET", {"run": run, "node": pod}, [], {}, auth_settings=["Bearer"],
             _preload_content=False, _request_timeout=_TIMEOUT_SECONDS,
         )  # fmt: skip
@@ -158,11 +193,14 @@ class KubeflowClient:
             raise ClusterError("the server has no such path")
         return answer.data.decode(errors="replace")
 
+    def _place(self, experiment: str | None) -> dict[str, str | None]:
+        """Where to look: in the experiment, else in the namespace."""
+        return {"experiment_id": experiment} if experiment is not None else {"namespace": self.connection.namespace}
+
     def _ask(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """What `function` of kfp returns, which must have come as JSON: kfp itself would make an empty object of a login page."""
-        self._api.last_response = None
-        answer = self._answer(function, *arguments, **named)
-        kind = self._api.last_response.getheader("content-type", "") if self._api.last_response is not None else "json"
+        """What a `..._with_http_info` returns, which must have come as JSON: an empty object would be made of a login page."""
+        answer, _, headers = self._answer(function, *arguments, **named, _request_timeout=_TIMEOUT_SECONDS)
+        kind = headers.get("content-type", "")
         if "json" not in kind:
             raise ClusterError(
                 f"Expected KFP's API at {self.connection.host}. Received: a page ({kind or 'of no type'}). It may be a login in front of "
@@ -175,8 +213,7 @@ class KubeflowClient:
         import urllib3
 
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # kfp prints links, and stdout may be for JSON
-                return function(*arguments, **named)
+            return function(*arguments, **named)
         except kfp_server_api.ApiException as error:
             raise self._failure(error.status, error.body, str(error.reason)) from None
         except urllib3.exceptions.HTTPError as error:
@@ -210,31 +247,31 @@ def patiently(question: Callable[[], Any], first_pause: float, patience: float) 
         pause = min(2 * pause, 60.0)
 
 
-def _kfp_client(connection: Connection, proof: Any) -> Any:
-    import kfp.client
+def _configuration(connection: Connection) -> Any:
     import kfp_server_api
-
-    class Client(kfp.client.Client):
-        """KFP's client without the question that its constructor asks, five times, 5 s apart, and that only guesses a namespace."""
-
-        def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-            return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
-
-    # The certificates that every other part of the project honours.
-    return Client(host=connection.host, credentials=proof, ssl_ca_cert=os.environ.get("SSL_CERT_FILE"))
-
-
-def _set_timeouts(api: Any) -> None:
     import urllib3
 
-    send = api.rest_client.request
-
-    def request(*arguments: Any, **named: Any) -> Any:
-        return send(*arguments, **{**named, "_request_timeout": named.get("_request_timeout") or _TIMEOUT_SECONDS})
-
-    api.rest_client.request = request
+    configuration = kfp_server_api.Configuration(host=connection.host)
+    # The certificates that every other part of the project honours.
+    configuration.ssl_ca_cert = os.environ.get("SSL_CERT_FILE")
     # An answer that breaks off is asked for again by `patiently`, or by nobody: a run must not be started twice.
-    api.rest_client.pool_manager.connection_pool_kw["retries"] = urllib3.Retry(total=5, connect=1, read=0)
+    configuration.retries = urllib3.Retry(total=5, connect=1, read=0)
+    token = token_source(connection)
+    if token:
+        configuration.api_key["authorization"] = ""  # the hook's, before each request
+        configuration.api_key_prefix["authorization"] = "Bearer"
+        configuration.refresh_api_key_hook = lambda current: current.api_key.update(authorization=token())
+    return configuration
+
+
+def _version_and_parameters(pipeline_id: str, version_id: str, params: dict[str, Any], pipeline_root: str | None) -> dict[str, Any]:
+    """What runs and recurring runs have in common."""
+    from kfp_server_api import V2beta1PipelineVersionReference, V2beta1RuntimeConfig
+
+    return {
+        "pipeline_version_reference": V2beta1PipelineVersionReference(pipeline_id=pipeline_id, pipeline_version_id=version_id),
+        "runtime_config": V2beta1RuntimeConfig(pipeline_root=pipeline_root, parameters=params),
+    }
 
 
 def _named(name: str) -> str:

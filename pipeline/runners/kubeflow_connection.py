@@ -10,7 +10,6 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from trainer.errors import ConfigError, TapelineError
@@ -89,24 +88,13 @@ def connection(
     return Connection(url, namespace or None, token_file, gke_identity)
 
 
-def credentials(given: Connection) -> Any:
-    """What kfp.Client takes as `credentials`, None where nothing is to be proved. Raises ConfigError, TapelineError."""
+def token_source(given: Connection) -> Callable[[], str] | None:
+    """What gives the token of now, asked before each request; None where nothing is to be proved. Raises ConfigError, TapelineError."""
     if given.gke_identity:
-        return _Credentials(_google_tokens())
+        return _google_tokens()
     if given.token_file:
-        return _Credentials(lambda: _read(given.token_file))
+        return lambda: _read(given.token_file)
     return None
-
-
-class _Credentials:
-    """Puts a token of now before each request."""
-
-    def __init__(self, token: Callable[[], str]) -> None:
-        self._token = token
-
-    def refresh_api_key_hook(self, configuration: Any) -> None:
-        """Called by kfp_server_api."""
-        configuration.api_key["authorization"] = self._token()
 
 
 def _url(host: str) -> str:

@@ -148,7 +148,7 @@ def schedule(
     new = client.create_recurring_run(
         experiment_id=place,
         job_name=name,
-        cron_expression=fields,
+        cron=fields,
         max_concurrency=1,
         no_catchup=True,
         enabled=not old,
