@@ -38,7 +38,7 @@ class TrainerConfig(Settings):
 
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
     model: Literal["mlp", "cnn"] = Field("mlp", description="A file of `trainer/models/`.")
-    classes: int = Field(10, ge=2, le=100_000, description="Number of classes; labels are 0 to one less than it.")
+    classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels are 0 to one less; others in the data are anomalies.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples a training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")

@@ -23,7 +23,12 @@ class DataConfig(Settings):
     format: Literal["digits", "idx"] = Field(
         description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not."
     )
-    path: str | None = Field(None, description="Folder of the raw files, absolute or relative to the config file.")
+    path: str | None = Field(
+        None,
+        description="Folder of the IDX files, absolute or relative to the config file: `train-images-idx3-ubyte`, "
+        "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
+        "each with or without `.gz`.",
+    )
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."
     )
