@@ -214,7 +214,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _serve(arguments: list[str]) -> int:
     from pipeline import pushed_models
 
-    sys.argv = ["tapeline serve", *pushed_models.with_default_model(arguments, base_path=True)]
+    sys.argv = ["tapeline serve", *pushed_models.with_default_model(arguments)]
     runpy.run_module("serving.server", run_name="__main__", alter_sys=True)
     return 0
 
@@ -223,14 +223,14 @@ def _predict(arguments: list[str]) -> int:
     from pipeline import pushed_models
     from serving import predict
 
-    return predict.main(pushed_models.with_default_model(arguments, base_path=False))
+    return predict.main(arguments, pushed_models.names())
 
 
 def _loadtest(arguments: list[str]) -> int:
     from pipeline import pushed_models
     from serving.loadtest import __main__ as loadtest
 
-    return loadtest.main(pushed_models.with_default_model(arguments, base_path=False))
+    return loadtest.main(arguments, pushed_models.names())
 
 
 def _fail(message: str, status: int, options: argparse.Namespace) -> int:
