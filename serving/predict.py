@@ -178,7 +178,7 @@ def _ask(
     first_refusal, done, answered = None, 0, 0
     with _Progress(getattr(inputs, "count", None)) as progress:
         for batch in _batches(requests.rows()):
-            for rows, answer in in_parts(batch, ask):
+            for rows, answer in in_parts(batch, ask, ServingError):
                 if isinstance(answer, ServingError):
                     first_refusal = first_refusal or answer
                     cause = _line(answer) + requests.hint(rows[0])

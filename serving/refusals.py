@@ -7,6 +7,7 @@ from serving.errors import InputFileError, ServingError
 
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
+Fault = TypeVar("Fault", bound=Exception)
 
 # These are said of the server, the model or the caller, whatever the rows are: asking again in parts would only take longer.
 _NOT_OF_A_ROW = {
@@ -21,20 +22,22 @@ _NOT_OF_A_ROW = {
 }
 
 
-def in_parts(rows: Sequence[Row], ask: Callable[[Sequence[Row]], Answer]) -> Iterator[tuple[Sequence[Row], Answer | ServingError]]:
-    """(rows, what `ask` answers to them together) in order; a row that is refused comes alone, with its error.
+def in_parts(
+    rows: Sequence[Row], ask: Callable[[Sequence[Row]], Answer], refusal: type[Fault]
+) -> Iterator[tuple[Sequence[Row], Answer | Fault]]:
+    """(rows, what `ask` answers to them together) in order; a row that is refused comes alone, with its error, a `refusal`.
 
     Raises what is not a row's own fault: the server is not there, the model is another.
     """
     try:
-        answer: Answer | ServingError = ask(rows)
-    except ServingError as error:
-        if error.code in _NOT_OF_A_ROW or isinstance(error, InputFileError):
+        answer: Answer | Fault = ask(rows)
+    except refusal as error:
+        if isinstance(error, InputFileError) or (isinstance(error, ServingError) and error.code in _NOT_OF_A_ROW):
             raise
         if len(rows) > 1:
             middle = len(rows) // 2
-            yield from in_parts(rows[:middle], ask)
-            yield from in_parts(rows[middle:], ask)
+            yield from in_parts(rows[:middle], ask, refusal)
+            yield from in_parts(rows[middle:], ask, refusal)
             return
         answer = error
     yield rows, answer
