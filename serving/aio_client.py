@@ -18,7 +18,7 @@ from serving import prediction_pb2 as pb
 from serving.channel import Retries, Tls, channel_options
 from serving.client_errors import client_error
 from serving.deadline import Deadline
-from serving.errors import UnimplementedError
+from serving.errors import InvalidArgumentError, UnimplementedError
 from serving.examples import Features
 from serving.messages import Class, Image, Prediction, VersionStatus
 from serving.signatures import Signature, find_signature, read_signatures
@@ -76,21 +76,15 @@ class AsyncClient:
 
     async def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
         """Images as bytes, paths or arrays, see `Client.predict_images`. Raises ServingError."""
-        requests = (
-            self._request({name: batch}, signature_name, version, ("classes", "probabilities"), version_label)
-            for signature_name, name, batch in messages.image_batches(images)
-        )
-        return messages.joined_predictions(await self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "", version, version_label)
+        return messages.joined_predictions(await self._in_turn(messages.image_batches(images, spec)))
 
     async def predict_examples(
         self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = ""
     ) -> Prediction:
         """tf.Examples by the signature `serving_default`, see `Client.predict_examples`. Raises ServingError."""
-        requests = (
-            self._request({"examples": messages.strings(batch)}, "serving_default", version, ("classes", "probabilities"), version_label)
-            for batch in messages.batches(map(messages.serialize_example, examples))
-        )
-        return messages.joined_predictions(await self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "serving_default", version, version_label)
+        return messages.joined_predictions(await self._in_turn(messages.example_batches(examples, spec)))
 
     async def classify(
         self,
@@ -182,21 +176,40 @@ class AsyncClient:
         if known and next(iter(known.values())).version != answered:
             self._signatures.pop((version, version_label), None)
 
-    async def _in_turn(self, requests: Iterable[pb.PredictRequest]) -> list[pb.PredictResponse]:
+    async def _in_turn(self, batches: Iterable[messages.Batch]) -> list[pb.PredictResponse]:
         """The answers in order, with a few requests under way."""
         answers: list[pb.PredictResponse] = []
         under_way: list[asyncio.Task] = []
         try:
-            for request in requests:
+            for batch in batches:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
                     answers.append(await under_way.pop(0))
-                under_way.append(asyncio.ensure_future(self._answer(request, self._until(None))))
+                under_way.append(asyncio.ensure_future(self._answered(batch)))
             while under_way:
                 answers.append(await under_way.pop(0))
         finally:
             for task in under_way:
                 task.cancel()
         return answers
+
+    async def _answered(self, batch: messages.Batch) -> pb.PredictResponse:
+        try:
+            return await self._answer(batch.request(), self._until(None))
+        except InvalidArgumentError as error:
+            search = batch.search()
+            try:
+                rows = next(search)
+                while True:
+                    rows = search.send(await self._is_refused(batch.request(rows)))
+            except StopIteration as found:
+                raise batch.refusal(found.value, error) from error
+
+    async def _is_refused(self, request: pb.PredictRequest) -> bool:
+        try:
+            await self._call(self._predict, request)
+        except InvalidArgumentError:
+            return True
+        return False
 
     async def _answer(self, request: pb.PredictRequest, until: Deadline) -> pb.PredictResponse:
         if self._hedge_after is None:

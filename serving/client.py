@@ -22,7 +22,7 @@ from serving import prediction_pb2 as pb
 from serving.channel import Retries, Tls, channel_options
 from serving.client_errors import client_error
 from serving.deadline import Deadline
-from serving.errors import UnimplementedError
+from serving.errors import InvalidArgumentError, UnimplementedError
 from serving.examples import Features
 from serving.messages import Class, Image, Prediction, State, VersionStatus
 from serving.signatures import Signature, find_signature, read_signatures
@@ -109,22 +109,15 @@ class Client:
     def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
         """PNG or JPEG images as bytes or paths (signature `predict_image`), or uint8 arrays (`predict_pixels`). Raises ServingError.
 
-        Sent in batches of 256, a few of them under way at a time.
+        Sent in batches of 256, a few of them under way at a time. A refusal names the image: by its path, or as `images[3]`.
         """
-        requests = (
-            self._request({name: batch}, signature_name, version, ("classes", "probabilities"), version_label)
-            for signature_name, name, batch in messages.image_batches(images)
-        )
-        return messages.joined_predictions(self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "", version, version_label)
+        return messages.joined_predictions(self._in_turn(messages.image_batches(images, spec)))
 
     def predict_examples(self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = "") -> Prediction:
         """tf.Examples, as dicts or serialized, by the signature `serving_default`. Sent in batches. Raises ServingError."""
-        serialized = map(messages.serialize_example, examples)
-        requests = (
-            self._request({"examples": messages.strings(batch)}, "serving_default", version, ("classes", "probabilities"), version_label)
-            for batch in messages.batches(serialized)
-        )
-        return messages.joined_predictions(self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "serving_default", version, version_label)
+        return messages.joined_predictions(self._in_turn(messages.example_batches(examples, spec)))
 
     def classify(
         self,
@@ -216,20 +209,39 @@ class Client:
         if known and next(iter(known.values())).version != answered:
             self._signatures.pop((version, version_label), None)
 
-    def _in_turn(self, requests: Iterable[pb.PredictRequest]) -> Iterator[pb.PredictResponse]:
+    def _in_turn(self, batches: Iterable[messages.Batch]) -> Iterator[pb.PredictResponse]:
         """The answers in order, with a few requests under way."""
-        under_way: collections.deque[tuple[grpc.Future, Deadline]] = collections.deque()
+        under_way: collections.deque[tuple[messages.Batch, grpc.Future, Deadline]] = collections.deque()
         try:
-            for request in requests:
+            for batch in batches:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
-                    yield self._result(*under_way.popleft())
+                    yield self._answered(*under_way.popleft())
                 until = self._until(None)
-                under_way.append((self._predict.future(request, timeout=until.left()), until))
+                under_way.append((batch, self._predict.future(batch.request(), timeout=until.left()), until))
             while under_way:
-                yield self._result(*under_way.popleft())
+                yield self._answered(*under_way.popleft())
         finally:
-            for future, _ in under_way:
+            for _, future, _ in under_way:
                 future.cancel()
+
+    def _answered(self, batch: messages.Batch, future: grpc.Future, until: Deadline) -> pb.PredictResponse:
+        try:
+            return self._result(future, until)
+        except InvalidArgumentError as error:
+            search = batch.search()
+            try:
+                rows = next(search)
+                while True:
+                    rows = search.send(self._is_refused(batch.request(rows)))
+            except StopIteration as found:
+                raise batch.refusal(found.value, error) from error
+
+    def _is_refused(self, request: pb.PredictRequest) -> bool:
+        try:
+            self._call(self._predict, request)
+        except InvalidArgumentError:
+            return True
+        return False
 
     def _hedged(self, request: pb.PredictRequest, until: Deadline) -> pb.PredictResponse:
         """The first answer of two; the second request is only sent when the first is late."""

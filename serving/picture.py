@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from serving.errors import InputFileError
 
+CMYK_HINT = " It is a JPEG of four components (CMYK): save it as RGB."
 PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # baseline, extended and progressive, by Huffman or arithmetic coding

@@ -12,7 +12,7 @@ import numpy as np
 
 from serving.errors import InputFileError, InvalidArgumentError, ServingError
 from serving.examples import serialize_example
-from serving.picture import is_cmyk
+from serving.picture import CMYK_HINT, is_cmyk
 from serving.predict_inputs import Images
 from serving.predict_table import KINDS, Record, Table, can_be_read
 from serving.signatures import Signature, TensorSpec
@@ -89,7 +89,7 @@ class ImageRequests:
 
     def hint(self, row: Row) -> str:
         """See `Requests`."""
-        return " It is a JPEG of four components (CMYK): save it as RGB." if is_cmyk(row.content) else ""
+        return CMYK_HINT if is_cmyk(row.content) else ""
 
     def said(self) -> str:
         """See `Requests`."""

@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from serving import prediction_pb2 as pb
 from serving.aio_client import AsyncClient
@@ -62,6 +63,18 @@ def test_images_come_as_bytes_paths_and_arrays(call, png, tmp_path):
 def test_examples_come_as_dicts_or_serialized(call, png):
     features = {"image/encoded": png(3)}
     assert call("predict_examples", [features, serialize_example(features)]).classes.tolist() == [6, 6]
+
+
+def test_a_refusal_names_the_image_or_the_example(call, png, tmp_path):
+    path = tmp_path / "cmyk.jpg"
+    Image.new("CMYK", (28, 28)).save(path)
+    many = [png(number % 250) for number in range(300)]
+    with pytest.raises(InvalidArgumentError, match=f"(?s)^{path}: jpeg::Uncompress failed.*It is a JPEG of four components"):
+        call("predict_images", [*many, path, *many])
+    with pytest.raises(InvalidArgumentError, match=r"^images\[270\]: Unknown image file format"):
+        call("predict_images", [*many[:270], b"no image", *many])
+    with pytest.raises(InvalidArgumentError, match=r"^examples\[1\]: .*Feature: image/encoded"):
+        call("predict_examples", [{"image/encoded": png(1)}, {"image": png(1)}, {"image/encoded": png(1)}])
 
 
 def test_a_dict_becomes_the_bytes_of_tensorflows_example():
