@@ -307,6 +307,9 @@ def test_a_row_that_is_cancelled_is_not_sent_and_the_next_ones_are_answered(batc
     assert [float(future.result(SECONDS)["sum"]) for future in futures] == [1.0, 2.0]
 
 
+FLOATS = {"a": np.array(3, np.float32), "b": np.array(1, np.float32)}
+
+
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
@@ -315,6 +318,7 @@ def test_a_row_that_is_cancelled_is_not_sent_and_the_next_ones_are_answered(batc
         ({"a": None, "b": 1.0}, Exception),
         ({"a": "one", "b": 1.0}, InvalidArgumentError),
         ({"a": np.float64(1), "b": 1.0}, InvalidArgumentError),
+        ({"a": np.array(1, np.float16), "b": np.array(1, np.float32)}, InvalidArgumentError),  # NumPy would make it float32
         ({"a": [1.0, 2.0], "b": 1.0}, InvalidArgumentError),
         ({"a": [1.0, [2.0]], "b": 1.0}, ValueError),
         ({}, InvalidArgumentError),
@@ -324,7 +328,7 @@ def test_a_row_that_is_cancelled_is_not_sent_and_the_next_ones_are_answered(batc
 )
 def test_a_row_of_another_make_fails_alone(batcher, wrong, error):
     rows = batcher("add", 4)
-    futures = [rows.submit(row) for row in ({"a": 1.0, "b": 1.0}, wrong, {"a": 2.0, "b": 1.0}, {"a": np.float32(3), "b": np.float32(1)})]
+    futures = [rows.submit(row) for row in ({"a": 1.0, "b": 1.0}, wrong, {"a": 2.0, "b": 1.0}, FLOATS)]
     with pytest.raises(error):
         futures[1].result(SECONDS)
     assert [float(futures[number].result(SECONDS)["sum"]) for number in (0, 2, 3)] == [2.0, 3.0, 4.0]
