@@ -5,7 +5,7 @@ The dependencies here are loose on purpose: the lock files (requirements-tfx-*.l
 
 from setuptools import setup
 
-CLIENT = ["grpcio>=1.60", "numpy>=1.26", "protobuf>=4.25"]
+CLIENT = ["grpcio>=1.60", "numpy>=1.26", "protobuf>=4.25", "rich"]  # the last is for what `tapeline predict` prints
 PIPELINE = [
     "apache-beam>=2.72",
     "keras>=3.15",
@@ -33,13 +33,20 @@ SERVER = [
     "tensorflow>=2.16",
     "tensorflow-serving-api>=2.16",
 ]
+KUBEFLOW = ["common-expression-language>=0.5", "kfp>=2.6", "kubernetes>=26"]
+
+
+def on_the_one_python(requirements: list[str]) -> list[str]:
+    """Only where both TFX stacks come with kfp (docs/adr/0001); elsewhere the command says so, and the client still installs."""
+    return [f'{requirement}; python_version == "3.11"' for requirement in sorted(set(requirements))]
+
 
 setup(
     name="tapeline",
     version="0.1.0",  # the one place: everything else asks importlib.metadata
     description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out.",
     license="Apache-2.0",
-    python_requires=">=3.11,<3.12",  # the one Python on which both TFX stacks come with kfp (docs/adr/0001)
+    python_requires=">=3.10",  # what the client runs on; the other extras have a bound of their own
     packages=[
         "components",
         "components.example_gen",
@@ -56,9 +63,9 @@ setup(
     install_requires=[],  # a client must not pull in TensorFlow: pick an extra
     extras_require={
         "client": CLIENT,
-        "server": SERVER,
-        "pipeline": sorted({*PIPELINE, *SERVER}),
-        "kubeflow": ["common-expression-language>=0.5", "kfp>=2.6", "kubernetes>=26"],
+        "server": on_the_one_python(SERVER),
+        "pipeline": on_the_one_python([*PIPELINE, *SERVER]),
+        "kubeflow": on_the_one_python(KUBEFLOW),
     },
     entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
 )

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.arguments import add_command, add_parameters
+from pipeline.extras import extra_of
 from pipeline.release import command as release
 from pipeline.runners import kubeflow_command
-from trainer.errors import TapelineError
+from trainer.errors import ConfigError, TapelineError
 
 DEFAULT_CONFIG = "configs/digits.yaml"
 
@@ -27,11 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["TF_USE_LEGACY_KERAS"] = "0"  # before anything imports TFT, which would set it to 1: docs/adr/0002
     forwarded = {"serve": _serve, "predict": _predict, "loadtest": _loadtest}.get(arguments[0]) if arguments else None
     if forwarded:
-        return forwarded(arguments[1:])
+        try:
+            with extra_of(arguments[0]):
+                return forwarded(arguments[1:])
+        except ConfigError as error:
+            return _fail(str(error), error.exit_status, argparse.Namespace())
     options = _parser().parse_args(arguments)
     status = 0
     try:
-        status = options.command(options)
+        with extra_of(arguments[0]):
+            status = options.command(options)
         sys.stdout.flush()
         return status
     except TapelineError as error:
@@ -214,7 +220,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _serve(arguments: list[str]) -> int:
     from pipeline import pushed_models
 
-    sys.argv = ["tapeline serve", *pushed_models.with_default_model(arguments, base_path=True)]
+    sys.argv = ["tapeline serve", *pushed_models.with_default_model(arguments)]
     runpy.run_module("serving.server", run_name="__main__", alter_sys=True)
     return 0
 
@@ -223,14 +229,14 @@ def _predict(arguments: list[str]) -> int:
     from pipeline import pushed_models
     from serving import predict
 
-    return predict.main(pushed_models.with_default_model(arguments, base_path=False))
+    return predict.main(arguments, pushed_models.names())
 
 
 def _loadtest(arguments: list[str]) -> int:
     from pipeline import pushed_models
     from serving.loadtest import __main__ as loadtest
 
-    return loadtest.main(pushed_models.with_default_model(arguments, base_path=False))
+    return loadtest.main(arguments, pushed_models.names())
 
 
 def _fail(message: str, status: int, options: argparse.Namespace) -> int:

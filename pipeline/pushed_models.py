@@ -1,12 +1,13 @@
 """Finds what was pushed below runs/, so that `tapeline serve` and `tapeline predict` need no flags after a run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.workspace import DEFAULT_PARENT
 
 
-def with_default_model(arguments: list[str], base_path: bool) -> list[str]:
-    """`arguments` with what they leave out: --model_name and, with `base_path`, --model_base_path.
+def with_default_model(arguments: list[str]) -> list[str]:
+    """`arguments` of `tapeline serve` with what they leave out: --model_name and --model_base_path.
 
     Without either it is the model that was pushed last; a name finds its folder below runs/; a folder names the model. Nothing is
     added where help is asked for, where nothing was pushed, or where a config file names the models.
@@ -18,13 +19,23 @@ def with_default_model(arguments: list[str], base_path: bool) -> list[str]:
     if newest is None:
         return arguments
     added = [] if name else [f"--model_name={newest.absolute().name}"]
-    return [*arguments, *added, *([f"--model_base_path={newest.absolute()}"] if base_path and folder is None else [])]
+    return [*arguments, *added, *([f"--model_base_path={newest.absolute()}"] if folder is None else [])]
+
+
+def names(parent: Path = Path(DEFAULT_PARENT)) -> list[str]:
+    """Of the models that were pushed below `parent`, the last one first."""
+    return list(dict.fromkeys(folder.name for folder in _pushed(parent, "*")))
 
 
 def newest_model(parent: Path, name: str = "*") -> Path | None:
     """The folder `*/serving/NAME` below `parent` with the newest version, or None."""
+    return next(_pushed(parent, name), None)
+
+
+def _pushed(parent: Path, name: str) -> Iterator[Path]:
+    """A model's folder for each of its versions, the last one first."""
     versions = [path for path in parent.glob(f"*/serving/{name}/*") if path.name.isdecimal()]
-    return max(versions, key=lambda path: path.stat().st_mtime).parent if versions else None
+    return (path.parent for path in sorted(versions, key=lambda path: path.stat().st_mtime, reverse=True))
 
 
 def is_newest(version: str) -> bool:

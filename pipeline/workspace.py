@@ -12,10 +12,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from pipeline.config import PipelineConfig
 from trainer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig  # not at run time: `tapeline predict` needs this module without pydantic
 
 DEFAULT_PARENT = "runs"
 
@@ -77,12 +79,12 @@ class Workspace:
         self.temporary.mkdir()
 
 
-def default_root(config: PipelineConfig) -> Path:
+def default_root(config: "PipelineConfig") -> Path:
     """Where a run goes without --root."""
     return Path(DEFAULT_PARENT) / config.name
 
 
-def serving_path(config: PipelineConfig, workspace: Workspace) -> str:
+def serving_path(config: "PipelineConfig", workspace: Workspace) -> str:
     """The folder that gets the model's versions."""
     base = config.pusher.base_path or str(workspace.root / "serving")
     return f"{base.rstrip('/')}/{config.name}"

@@ -3,7 +3,8 @@
 #
 #   root = debootstrap, once (.tools/roots/SUITE); Python 3.11 goes in, where Debian has none: this machine's, copied
 #   the checkout is copied in, beside an empty home; of this machine it gets uv's cache, the certificates, the index settings
-#   there: make test, make run (digits to pushed), tapeline doctor; with ARGS (pytest's) only make test
+#   there: make test, make run (digits to pushed), tapeline doctor, the light client on Debian's own Python (3.13 on Debian 13);
+#   with ARGS (pytest's) only make test
 #
 # Everything happens in namespaces of its own: mounts and processes end with this script, however it ends, and nothing outside sees the mounts.
 # Exit status 77: skipped, there is no such root to be had here. TEST_NEXT_SUITE=trixie|bookworm and DEBIAN_MIRROR choose otherwise.
@@ -82,5 +83,6 @@ timeout --foreground 20m chroot "$root" /bin/sh -euc '
     make test
     [ -z "${ARGS:-}" ] || exit 0
     make run
-    .venv/bin/tapeline doctor'
+    .venv/bin/tapeline doctor
+    PIP_CERT=/etc/ssl/certs/ca-certificates.crt scripts/test_client.sh /usr/bin/python3 runs/digits/serving/digits'
 echo "test-next: passed"

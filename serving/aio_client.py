@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 import numpy as np
@@ -17,7 +17,8 @@ from serving import messages
 from serving import prediction_pb2 as pb
 from serving.channel import Retries, Tls, channel_options
 from serving.client_errors import client_error
-from serving.errors import UnimplementedError
+from serving.deadline import Deadline
+from serving.errors import InvalidArgumentError, UnimplementedError
 from serving.examples import Features
 from serving.messages import Class, Image, Prediction, VersionStatus
 from serving.signatures import Signature, find_signature, read_signatures
@@ -63,32 +64,27 @@ class AsyncClient:
         deadline: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Outputs by name, see `Client.predict`. Raises ServingError."""
+        until = self._until(deadline)
         if self._check:
             with contextlib.suppress(UnimplementedError):  # a server without metadata answers for itself
-                signature = await self.signature(signature_name, version=version, version_label=version_label)
+                signature = find_signature(await self._known_signatures(version, version_label, until), signature_name)
                 inputs = signature.arrays(inputs)
                 signature.check_outputs(output_filter)
-        response = await self._answer(self._request(inputs, signature_name, version, output_filter, version_label), deadline)
+        response = await self._answer(self._request(inputs, signature_name, version, output_filter, version_label), until)
         self._forget_if_new(response.model_spec.version.value, version, version_label)
         return messages.read_outputs(response)
 
     async def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
         """Images as bytes, paths or arrays, see `Client.predict_images`. Raises ServingError."""
-        requests = (
-            self._request({name: batch}, signature_name, version, ("classes", "probabilities"), version_label)
-            for signature_name, name, batch in messages.image_batches(images)
-        )
-        return messages.joined_predictions(await self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "", version, version_label)
+        return messages.joined_predictions(await self._in_turn(messages.image_batches(images, spec)))
 
     async def predict_examples(
         self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = ""
     ) -> Prediction:
         """tf.Examples by the signature `serving_default`, see `Client.predict_examples`. Raises ServingError."""
-        requests = (
-            self._request({"examples": messages.strings(batch)}, "serving_default", version, ("classes", "probabilities"), version_label)
-            for batch in messages.batches(map(messages.serialize_example, examples))
-        )
-        return messages.joined_predictions(await self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "serving_default", version, version_label)
+        return messages.joined_predictions(await self._in_turn(messages.example_batches(examples, spec)))
 
     async def classify(
         self,
@@ -138,12 +134,7 @@ class AsyncClient:
 
     async def signatures(self, *, version: int | None = None, version_label: str = "") -> dict[str, Signature]:
         """All signatures by name. Raises ServingError."""
-        key = (version, version_label)
-        if key not in self._signatures:
-            spec = messages.model_spec(self.model_name, "", version, version_label)
-            request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
-            self._signatures[key] = read_signatures(await self._call(self._get_model_metadata, request))
-        return self._signatures[key]
+        return await self._known_signatures(version, version_label, self._until(None))
 
     async def status(self, version: int | None = None, *, version_label: str = "") -> list[VersionStatus]:
         """Of every version the server knows, newest first, or of one. Raises ServingError."""
@@ -154,7 +145,7 @@ class AsyncClient:
         """Ends the connection."""
         await self._channel.close()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> "AsyncClient":
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -162,6 +153,17 @@ class AsyncClient:
 
     def _method(self, name: str, response: type) -> grpc.aio.UnaryUnaryMultiCallable:
         return self._channel.unary_unary(f"/tensorflow.serving.{name}", _serialize, response.FromString)
+
+    def _until(self, seconds: float | None) -> Deadline:
+        return Deadline(self.deadline if seconds is None else seconds)
+
+    async def _known_signatures(self, version: int | None, version_label: str, until: Deadline) -> dict[str, Signature]:
+        key = (version, version_label)
+        if key not in self._signatures:
+            spec = messages.model_spec(self.model_name, "", version, version_label)
+            request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+            self._signatures[key] = read_signatures(await self._call(self._get_model_metadata, request, until))
+        return self._signatures[key]
 
     def _request(
         self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str], version_label: str
@@ -174,15 +176,15 @@ class AsyncClient:
         if known and next(iter(known.values())).version != answered:
             self._signatures.pop((version, version_label), None)
 
-    async def _in_turn(self, requests: Iterable[pb.PredictRequest]) -> list[pb.PredictResponse]:
+    async def _in_turn(self, batches: Iterable[messages.Batch]) -> list[pb.PredictResponse]:
         """The answers in order, with a few requests under way."""
         answers: list[pb.PredictResponse] = []
         under_way: list[asyncio.Task] = []
         try:
-            for request in requests:
+            for batch in batches:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
                     answers.append(await under_way.pop(0))
-                under_way.append(asyncio.ensure_future(self._answer(request, None)))
+                under_way.append(asyncio.ensure_future(self._answered(batch)))
             while under_way:
                 answers.append(await under_way.pop(0))
         finally:
@@ -190,15 +192,34 @@ class AsyncClient:
                 task.cancel()
         return answers
 
-    async def _answer(self, request: pb.PredictRequest, deadline: float | None) -> pb.PredictResponse:
+    async def _answered(self, batch: messages.Batch) -> pb.PredictResponse:
+        try:
+            return await self._answer(batch.request(), self._until(None))
+        except InvalidArgumentError as error:
+            search = batch.search()
+            try:
+                rows = next(search)
+                while True:
+                    rows = search.send(await self._is_refused(batch.request(rows)))
+            except StopIteration as found:
+                raise batch.refusal(found.value, error) from error
+
+    async def _is_refused(self, request: pb.PredictRequest) -> bool:
+        try:
+            await self._call(self._predict, request)
+        except InvalidArgumentError:
+            return True
+        return False
+
+    async def _answer(self, request: pb.PredictRequest, until: Deadline) -> pb.PredictResponse:
         if self._hedge_after is None:
-            return await self._call(self._predict, request, deadline)
-        first = asyncio.ensure_future(self._call(self._predict, request, deadline))
+            return await self._call(self._predict, request, until)
+        first = asyncio.ensure_future(self._call(self._predict, request, until))
         tasks = {first}
         try:
             done, _ = await asyncio.wait(tasks, timeout=self._hedge_after)
             if not done:
-                tasks.add(asyncio.ensure_future(self._call(self._predict, request, deadline)))
+                tasks.add(asyncio.ensure_future(self._call(self._predict, request, until)))
                 done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 if waiting and all(task.exception() for task in done):  # the other one may still make it
                     done, _ = await asyncio.wait(waiting)
@@ -207,12 +228,12 @@ class AsyncClient:
             for task in tasks:
                 task.cancel()
 
-    async def _call(self, method: Any, request: Any, deadline: float | None = None) -> Any:
-        seconds = self.deadline if deadline is None else deadline
+    async def _call(self, method: Any, request: Any, until: Deadline | None = None) -> Any:
+        until = until or self._until(None)
         try:
-            return await method(request, timeout=seconds)
+            return await method(request, timeout=until.left())
         except grpc.RpcError as error:
-            raise client_error(error, self.address, self.model_name, seconds) from error
+            raise client_error(error, self.address, self.model_name, until.seconds) from error
 
 
 def _serialize(message: Any) -> bytes:

@@ -12,7 +12,7 @@ import contextlib
 import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 import numpy as np
@@ -21,7 +21,8 @@ from serving import messages
 from serving import prediction_pb2 as pb
 from serving.channel import Retries, Tls, channel_options
 from serving.client_errors import client_error
-from serving.errors import ServingError, UnimplementedError
+from serving.deadline import Deadline
+from serving.errors import InvalidArgumentError, UnimplementedError
 from serving.examples import Features
 from serving.messages import Class, Image, Prediction, State, VersionStatus
 from serving.signatures import Signature, find_signature, read_signatures
@@ -45,7 +46,9 @@ class Client:
         hedge_after: float | None = None,
         check: bool = True,
     ) -> None:
-        """`deadline`: seconds that one request may take, retries included. Nothing is sent yet.
+        """`deadline`: seconds that one request may take, with all that it needs: connecting, retries, a hedge, the look-up of a signature.
+
+        Nothing is sent yet.
 
         `address`: HOST:PORT, or several as `ipv4:1.2.3.4:8500,5.6.7.8:8500`; a name's addresses take turns. `hedge_after`: seconds after
         which a prediction is sent a second time, and the first answer counts; None: never. `check`: inputs are compared with the
@@ -91,8 +94,14 @@ class Client:
         deadline: float | None = None,
     ) -> tuple[dict[str, np.ndarray], int]:
         """As `predict`, with the version that answered."""
-        request = self._predict_request(inputs, signature_name, version, output_filter, version_label)
-        response = self._call(self._predict, request, deadline) if self._hedge_after is None else self._hedged(request, deadline)
+        until = self._until(deadline)
+        if self._check:
+            with contextlib.suppress(UnimplementedError):  # a server without metadata answers for itself
+                signature = find_signature(self._known_signatures(version, version_label, until), signature_name)
+                inputs = signature.arrays(inputs)
+                signature.check_outputs(output_filter)
+        request = self._request(inputs, signature_name, version, output_filter, version_label)
+        response = self._call(self._predict, request, until) if self._hedge_after is None else self._hedged(request, until)
         answered = response.model_spec.version.value
         self._forget_if_new(answered, version, version_label)
         return messages.read_outputs(response), answered
@@ -100,22 +109,15 @@ class Client:
     def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
         """PNG or JPEG images as bytes or paths (signature `predict_image`), or uint8 arrays (`predict_pixels`). Raises ServingError.
 
-        Sent in batches of 256, a few of them under way at a time.
+        Sent in batches of 256, a few of them under way at a time. A refusal names the image: by its path, or as `images[3]`.
         """
-        requests = (
-            self._request({name: batch}, signature_name, version, ("classes", "probabilities"), version_label)
-            for signature_name, name, batch in messages.image_batches(images)
-        )
-        return messages.joined_predictions(self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "", version, version_label)
+        return messages.joined_predictions(self._in_turn(messages.image_batches(images, spec)))
 
     def predict_examples(self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = "") -> Prediction:
         """tf.Examples, as dicts or serialized, by the signature `serving_default`. Sent in batches. Raises ServingError."""
-        serialized = map(messages.serialize_example, examples)
-        requests = (
-            self._request({"examples": messages.strings(batch)}, "serving_default", version, ("classes", "probabilities"), version_label)
-            for batch in messages.batches(serialized)
-        )
-        return messages.joined_predictions(self._in_turn(requests))
+        spec = messages.model_spec(self.model_name, "serving_default", version, version_label)
+        return messages.joined_predictions(self._in_turn(messages.example_batches(examples, spec)))
 
     def classify(
         self,
@@ -165,12 +167,7 @@ class Client:
 
     def signatures(self, *, version: int | None = None, version_label: str = "") -> dict[str, Signature]:
         """All signatures by name. Raises ServingError."""
-        key = (version, version_label)
-        if key not in self._signatures:
-            spec = messages.model_spec(self.model_name, "", version, version_label)
-            request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
-            self._signatures[key] = read_signatures(self._call(self._get_model_metadata, request))
-        return self._signatures[key]
+        return self._known_signatures(version, version_label, self._until(None))
 
     def status(self, version: int | None = None, *, version_label: str = "") -> list[VersionStatus]:
         """Of every version the server knows, newest first, or of one. Raises ServingError."""
@@ -181,7 +178,7 @@ class Client:
         """Ends the connection."""
         self._channel.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -190,15 +187,16 @@ class Client:
     def _method(self, name: str, response: type) -> grpc.UnaryUnaryMultiCallable:
         return self._channel.unary_unary(f"/tensorflow.serving.{name}", _serialize, response.FromString)
 
-    def _predict_request(
-        self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str], version_label: str
-    ) -> pb.PredictRequest:
-        if self._check:
-            with contextlib.suppress(UnimplementedError):  # a server without metadata answers for itself
-                signature = self.signature(signature_name, version=version, version_label=version_label)
-                inputs = signature.arrays(inputs)
-                signature.check_outputs(output_filter)
-        return self._request(inputs, signature_name, version, output_filter, version_label)
+    def _until(self, seconds: float | None) -> Deadline:
+        return Deadline(self.deadline if seconds is None else seconds)
+
+    def _known_signatures(self, version: int | None, version_label: str, until: Deadline) -> dict[str, Signature]:
+        key = (version, version_label)
+        if key not in self._signatures:
+            spec = messages.model_spec(self.model_name, "", version, version_label)
+            request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+            self._signatures[key] = read_signatures(self._call(self._get_model_metadata, request, until))
+        return self._signatures[key]
 
     def _request(
         self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str], version_label: str
@@ -211,38 +209,58 @@ class Client:
         if known and next(iter(known.values())).version != answered:
             self._signatures.pop((version, version_label), None)
 
-    def _in_turn(self, requests: Iterable[pb.PredictRequest]) -> Iterator[pb.PredictResponse]:
+    def _in_turn(self, batches: Iterable[messages.Batch]) -> Iterator[pb.PredictResponse]:
         """The answers in order, with a few requests under way."""
-        under_way: collections.deque[grpc.Future] = collections.deque()
+        under_way: collections.deque[tuple[messages.Batch, grpc.Future, Deadline]] = collections.deque()
         try:
-            for request in requests:
+            for batch in batches:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
-                    yield self._result(under_way.popleft())
-                under_way.append(self._predict.future(request, timeout=self.deadline))
+                    yield self._answered(*under_way.popleft())
+                until = self._until(None)
+                under_way.append((batch, self._predict.future(batch.request(), timeout=until.left()), until))
             while under_way:
-                yield self._result(under_way.popleft())
+                yield self._answered(*under_way.popleft())
         finally:
-            for future in under_way:
+            for _, future, _ in under_way:
                 future.cancel()
 
-    def _hedged(self, request: pb.PredictRequest, deadline: float | None) -> pb.PredictResponse:
+    def _answered(self, batch: messages.Batch, future: grpc.Future, until: Deadline) -> pb.PredictResponse:
+        try:
+            return self._result(future, until)
+        except InvalidArgumentError as error:
+            search = batch.search()
+            try:
+                rows = next(search)
+                while True:
+                    rows = search.send(self._is_refused(batch.request(rows)))
+            except StopIteration as found:
+                raise batch.refusal(found.value, error) from error
+
+    def _is_refused(self, request: pb.PredictRequest) -> bool:
+        try:
+            self._call(self._predict, request)
+        except InvalidArgumentError:
+            return True
+        return False
+
+    def _hedged(self, request: pb.PredictRequest, until: Deadline) -> pb.PredictResponse:
         """The first answer of two; the second request is only sent when the first is late."""
         done: queue.SimpleQueue[grpc.Future] = queue.SimpleQueue()
-        calls = [self._sent(request, deadline, done)]
+        calls = [self._sent(request, until, done)]
         try:
             first = self._next_done(done, self._hedge_after)
             if first is None:
-                calls.append(self._sent(request, deadline, done))
+                calls.append(self._sent(request, until, done))
                 first = self._next_done(done, None)
                 if first.exception() is not None:  # the other one may still make it
                     first = self._next_done(done, None)
-            return self._result(first, deadline)
+            return self._result(first, until)
         finally:
             for call in calls:
                 call.cancel()
 
-    def _sent(self, request: pb.PredictRequest, deadline: float | None, done: queue.SimpleQueue) -> grpc.Future:
-        call = self._predict.future(request, timeout=self.deadline if deadline is None else deadline)
+    def _sent(self, request: pb.PredictRequest, until: Deadline, done: queue.SimpleQueue) -> grpc.Future:
+        call = self._predict.future(request, timeout=until.left())
         call.add_done_callback(done.put)
         return call
 
@@ -253,20 +271,18 @@ class Client:
         except queue.Empty:
             return None
 
-    def _result(self, call: grpc.Future, deadline: float | None = None) -> Any:
+    def _result(self, call: grpc.Future, until: Deadline) -> Any:
         try:
             return call.result()
         except grpc.RpcError as error:
-            raise self._error(error, deadline) from error
+            raise client_error(error, self.address, self.model_name, until.seconds) from error
 
-    def _call(self, method: Callable[..., Any], request: Any, deadline: float | None = None) -> Any:
+    def _call(self, method: Callable[..., Any], request: Any, until: Deadline | None = None) -> Any:
+        until = until or self._until(None)
         try:
-            return method(request, timeout=self.deadline if deadline is None else deadline)
+            return method(request, timeout=until.left())
         except grpc.RpcError as error:
-            raise self._error(error, deadline) from error
-
-    def _error(self, error: grpc.RpcError, deadline: float | None) -> ServingError:
-        return client_error(error, self.address, self.model_name, self.deadline if deadline is None else deadline)
+            raise client_error(error, self.address, self.model_name, until.seconds) from error
 
 
 def _serialize(message: Any) -> bytes:

@@ -61,6 +61,13 @@ class InputFileError(ServingError):
     exit_status = 2
 
 
+class NoSuchModelError(ServingError):
+    """No model was named, and the server has none of those that it could be."""
+
+    code = "NOT_FOUND"
+    exit_status = 2
+
+
 class StartError(ServingError):
     """The server cannot start as asked: a busy port, an address that is not this machine's."""
 

@@ -2,16 +2,17 @@
 
 import enum
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from serving import prediction_pb2 as pb
 from serving.errors import InputFileError, InvalidArgumentError
 from serving.examples import Features, serialize_example
+from serving.picture import CMYK_HINT, is_cmyk
 from serving.signatures import as_array
 from serving.tensors import read_tensor, strings, write_tensor
 
@@ -102,21 +103,61 @@ def multi_inference_request(
     return request
 
 
-def image_batches(images: Iterable[Image]) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Signature, input name and batch: files and bytes for `predict_image`, uint8 arrays (H, W) or (H, W, C) for `predict_pixels`.
+class Batch(NamedTuple):
+    """Rows for one request: model and signature, the input's name, the array, and what each row is called."""
+
+    spec: pb.ModelSpec
+    input_name: str
+    array: np.ndarray
+    names: list[str]
+
+    def request(self, rows: slice = slice(None)) -> pb.PredictRequest:
+        """For all of them, or some."""
+        return predict_request(self.spec, {self.input_name: self.array[rows]}, ("classes", "probabilities"))
+
+    def search(self) -> Generator[slice, bool, int]:
+        """For a row that is refused, by halves: yields rows, is sent whether they are refused, and returns a position."""
+        start, end = 0, len(self.names)
+        while end - start > 1:
+            middle = (start + end) // 2
+            start, end = (start, middle) if (yield slice(start, middle)) else (middle, end)
+        return start
+
+    def refusal(self, position: int, error: InvalidArgumentError) -> InvalidArgumentError:
+        """The error, with the name of the row that it is about."""
+        if not self.names:
+            return error
+        hint = CMYK_HINT if self.array.dtype == object and is_cmyk(self.array[position]) else ""
+        return InvalidArgumentError(f"{self.names[position]}: {error}{hint}")
+
+
+def image_batches(images: Iterable[Image], spec: pb.ModelSpec) -> Iterator[Batch]:
+    """Files and bytes for `predict_image`, uint8 arrays (H, W) or (H, W, C) for `predict_pixels`, of the model `spec`.
 
     No images are one empty batch: its answer has the right shapes.
     """
-    prepared = map(_prepared, images)
+    image, pixels = pb.ModelSpec(), pb.ModelSpec()
+    image.CopyFrom(spec)
+    pixels.CopyFrom(spec)
+    image.signature_name, pixels.signature_name = "predict_image", "predict_pixels"
+    prepared = map(_prepared, images, itertools.count())
     first = next(prepared, None)
-    if isinstance(first, np.ndarray):
-        for batch in batches(itertools.chain([first], prepared)):
-            yield "predict_pixels", "pixels", _stacked(batch)
-        return
+    takes_arrays = first is not None and isinstance(first[1], np.ndarray)
     for batch in batches(prepared if first is None else itertools.chain([first], prepared)):
-        if any(isinstance(image, np.ndarray) for image in batch):
+        names, contents = [name for name, _ in batch], [content for _, content in batch]
+        if takes_arrays:
+            yield Batch(pixels, "pixels", _stacked(contents), names)
+            continue
+        if any(isinstance(content, np.ndarray) for content in contents):
             raise InvalidArgumentError("Expected images of one kind: files and bytes, or arrays. Received both.")
-        yield "predict_image", "image", strings(batch)
+        yield Batch(image, "image", strings(contents), names)
+
+
+def example_batches(examples: Iterable[Features | bytes], spec: pb.ModelSpec) -> Iterator[Batch]:
+    """tf.Examples, as dicts or serialized, of the model and signature `spec`; at least one batch, which may be empty."""
+    count = itertools.count()
+    for batch in batches(map(serialize_example, examples)):
+        yield Batch(spec, "examples", strings(batch), [f"examples[{next(count)}]" for _ in batch])
 
 
 def batches(rows: Iterable[Any]) -> Iterator[list]:
@@ -164,13 +205,14 @@ def read_statuses(response: pb.GetModelStatusResponse) -> list[VersionStatus]:
     return [VersionStatus(entry.version, State(entry.state), entry.status.error_message) for entry in response.model_version_status]
 
 
-def _prepared(image: Image) -> bytes | np.ndarray:
+def _prepared(image: Image, position: int) -> tuple[str, bytes | np.ndarray]:
+    """What it is called, and what is sent of it."""
     if isinstance(image, np.ndarray):
-        return image[:, :, np.newaxis] if image.ndim == 2 else image
+        return f"images[{position}]", image[:, :, np.newaxis] if image.ndim == 2 else image
     if isinstance(image, bytes):
-        return image
+        return f"images[{position}]", image
     try:
-        return Path(image).read_bytes()
+        return str(image), Path(image).read_bytes()
     except OSError as error:
         raise InputFileError(f"{image}: expected an image file. {error.strerror}.") from error
 

@@ -1,13 +1,15 @@
 """`tapeline predict FILE...`: what a served model says of images or of rows, as a table or as JSON lines.
 
-    files, folders, CSV or stdin -> every image is checked -> batches, a few under way -> rows
+    files, folders, CSV or stdin -> every file is checked -> what the signature takes -> batch after batch -> rows
 
-Help and usage errors answer without gRPC; no image is sent unless all of them are images.
+Help and usage errors answer without gRPC; nothing is sent unless every file can be read. A row that the model refuses is named; the others
+are answered.
 """
 
 import argparse
 import itertools
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,22 +19,29 @@ from serving.errors import ServingError
 from serving.terminal import say
 
 if TYPE_CHECKING:
+    from serving.channel import Tls
     from serving.client import Client
-    from serving.predict_inputs import Inputs, Row
+    from serving.predict_inputs import Images
+    from serving.predict_output import Output
+    from serving.predict_requests import Row
+    from serving.predict_table import Table
 
 _BATCH_SIZE = 256
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prints a prediction for every row. Returns 0; 1: no answer, or a refusal; 2: a wrong argument or file."""
+def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> int:
+    """Prints a prediction for every row. Returns 0; 1: no answer, or a refusal; 2: a wrong argument or file.
+
+    `model_names`: without --model_name, the first of these that the server serves is asked.
+    """
     try:
-        flags = _parser().parse_args(argv)
+        flags = _parser(needs_name=not model_names).parse_args(argv)
     except SystemExit as exit_:  # argparse leaves this way: 0 after --help, 2 after a usage error
         return exit_.code if isinstance(exit_.code, int) else 2
     try:
-        return _predict(flags)
+        return _predict(flags, model_names)
     except ServingError as error:
-        say(f"tapeline predict: {str(error).partition(chr(10))[0]}", sys.stderr)  # TensorFlow adds lines about the graph's nodes
+        say(f"tapeline predict: {_line(error)}", sys.stderr)
         return error.exit_status
     except BrokenPipeError:  # whoever read the output, `head` perhaps, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -41,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapeline predict", description="Ask a served model what it says of images, or of rows of features.", allow_abbrev=False
     )
@@ -52,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="PNG or JPEG files and folders of them; CSV files, whose header names the features; - for any of it on stdin",
     )
-    parser.add_argument("--model_name", required=True, metavar="NAME", help="name that the model is served by")
+    parser.add_argument(
+        "--model_name",
+        required=needs_name,
+        metavar="NAME",
+        help="name that the model is served by (default: of what was pushed below runs/, the last that the server has)",
+    )
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address of the server (default: %(default)s)")
     parser.add_argument(
         "--signature_name", default="", metavar="NAME", help="default: predict_image for images, serving_default for rows of features"
@@ -60,37 +74,80 @@ def _parser() -> argparse.ArgumentParser:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--version", type=int, metavar="N", help="default: the newest")
     which.add_argument("--version_label", default="", metavar="LABEL", help="such as stable or canary")
-    parser.add_argument("--deadline", type=float, default=10.0, metavar="SECONDS", help="for each request (default: %(default)g)")
+    parser.add_argument("--deadline", type=_seconds, default=10.0, metavar="SECONDS", help="for each request (default: %(default)g)")
     parser.add_argument("--ca_cert", type=Path, metavar="FILE", help="PEM file of who signed the server's certificate: talk TLS")
     parser.add_argument("--client_cert", type=Path, metavar="FILE", help="PEM file of this client's certificate, with --client_key")
     parser.add_argument("--client_key", type=Path, metavar="FILE", help="PEM file of its key")
+    parser.add_argument(
+        "--column",
+        type=_column,
+        action="append",
+        default=[],
+        metavar="NAME:KIND",
+        help="send a column of a table as int64, float or string (default: what all of its cells are); repeatable",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all outputs")
     parser.add_argument("--explain-errors", action="store_true", help="when a request is refused, say what was sent and what is wanted")
     return parser
 
 
-def _predict(flags: argparse.Namespace) -> int:
-    from serving.predict_inputs import read_inputs
+def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
+    from serving.predict_inputs import Images, read_inputs
 
     inputs = read_inputs(flags.files)
+    if isinstance(inputs, Images):
+        _refuse_columns(flags)
+    else:
+        inputs.declared = dict(flags.column)
+        inputs.decide()
 
     from serving.client import Client  # here, because it brings gRPC
     from serving.predict_output import JsonOutput, TableOutput
+    from serving.served_name import served_name
 
-    output = (JsonOutput if flags.json else TableOutput)(flags.model_name, inputs.kind)
-    signature_name = flags.signature_name or inputs.signature_name
-    with Client(flags.server, model_name=flags.model_name, deadline=flags.deadline, tls=_tls(flags)) as client:
+    tls = _tls(flags)
+    model_name = flags.model_name or served_name(model_names, flags.server, flags.deadline, tls)
+    output = (JsonOutput if flags.json else TableOutput)(model_name, "file" if isinstance(inputs, Images) else "row")
+    signature_name = flags.signature_name or ("predict_image" if isinstance(inputs, Images) else "serving_default")
+    with Client(flags.server, model_name=model_name, deadline=flags.deadline, tls=tls) as client:
         try:
-            _ask(client, inputs, signature_name, flags, output)
+            refused = _ask(client, inputs, signature_name, flags, output)
         except ServingError as error:
             if flags.explain_errors:
                 _explain(client, error, signature_name, flags)
             raise
-    output.finish()
-    return 0
+        if refused and flags.explain_errors:
+            _explain(client, refused, signature_name, flags)
+    return 1 if refused else 0
 
 
-def _tls(flags: argparse.Namespace) -> "object | None":
+def _refuse_columns(flags: argparse.Namespace) -> None:
+    from serving.errors import InputFileError
+
+    if flags.column:
+        raise InputFileError("--column: expected rows of features, in CSV or JSON lines. Received images.")
+
+
+def _column(text: str) -> tuple[str, int]:
+    from serving.predict_table import KINDS
+
+    name, _, kind = text.rpartition(":")
+    if not name or kind not in KINDS:
+        raise argparse.ArgumentTypeError(f"expected NAME:KIND with a kind of {', '.join(KINDS)}, received {text!r}")
+    return name, KINDS[kind]
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1e6:
+        raise argparse.ArgumentTypeError(f"expected seconds, from above 0 to 1,000,000, received {text!r}")
+    return value
+
+
+def _tls(flags: argparse.Namespace) -> "Tls | None":
     from serving.channel import Tls
     from serving.errors import InputFileError
 
@@ -101,39 +158,43 @@ def _tls(flags: argparse.Namespace) -> "object | None":
     return Tls(flags.ca_cert, flags.client_cert, flags.client_key) if files else None
 
 
-def _ask(client: "Client", inputs: "Inputs", signature_name: str, flags: argparse.Namespace, output: object) -> None:
-    """Batches in order, with progress on stderr where somebody looks."""
-    from serving.tensors import strings
+def _ask(
+    client: "Client", inputs: "Images | Table", signature_name: str, flags: argparse.Namespace, output: "Output"
+) -> ServingError | None:
+    """Batches in order, with progress on stderr where somebody looks. The first refusal of a row, if there was one."""
+    from serving.predict_requests import requests_for
+    from serving.refusals import in_parts
 
-    name = _only_input(client, signature_name, flags)
-    done = 0
-    with _Progress(inputs.count) as progress:
-        for batch in _batches(inputs.rows):
-            outputs, version = client.predict_with_version(
-                {name: strings([row.content for row in batch])},
-                signature_name,
-                flags.version,
-                version_label=flags.version_label,
-            )
-            output.add([row.name for row in batch], outputs, version)
+    requests = requests_for(inputs, client.signature(signature_name, version=flags.version, version_label=flags.version_label))
+
+    def ask(rows: Sequence["Row"]) -> tuple[dict, int]:
+        while True:
+            try:
+                return client.predict_with_version(requests.inputs(rows), signature_name, flags.version, version_label=flags.version_label)
+            except ServingError as error:
+                if not requests.learn(error):
+                    raise
+
+    first_refusal, done, answered = None, 0, 0
+    with _Progress(getattr(inputs, "count", None)) as progress:
+        for batch in _batches(requests.rows()):
+            for rows, answer in in_parts(batch, ask, ServingError):
+                if isinstance(answer, ServingError):
+                    first_refusal = first_refusal or answer
+                    cause = _line(answer) + requests.hint(rows[0])
+                    progress.clear()
+                    say(f"tapeline predict: {rows[0].name}: {cause}", sys.stderr)
+                    output.refuse(rows[0].name, cause)
+                else:
+                    output.add([row.name for row in rows], *answer)
+                    answered += len(rows)
             done += len(batch)
             progress.update(done)
-
-
-def _only_input(client: "Client", signature_name: str, flags: argparse.Namespace) -> str:
-    """The name of the input that takes the rows. Raises ServingError for a signature that takes something else."""
-    from serving.errors import InvalidArgumentError
-    from serving.tensors import STRING
-
-    signature = client.signature(signature_name, version=flags.version, version_label=flags.version_label)
-    inputs = list(signature.inputs.values())
-    if len(inputs) != 1 or inputs[0].dtype != STRING:
-        wanted = ", ".join(f"{spec.name}: {spec}" for spec in inputs)
-        raise InvalidArgumentError(
-            f"Signature '{signature.name}': expected one input of strings, for images or tf.Examples. It has {{{wanted}}}; "
-            f"name another by --signature_name."
-        )
-    return inputs[0].name
+            if not answered and len(batch) == _BATCH_SIZE:  # it is not the rows that are wrong
+                say(f"tapeline predict: none of the first {done} rows was answered; what follows was not sent.", sys.stderr)
+                break
+    output.finish(requests.said())
+    return first_refusal
 
 
 def _batches(rows: Iterable["Row"]) -> Iterator[list["Row"]]:
@@ -142,13 +203,18 @@ def _batches(rows: Iterable["Row"]) -> Iterator[list["Row"]]:
         yield batch
 
 
+def _line(error: ServingError) -> str:
+    """The first line without TensorFlow's names of nodes, which mean nothing to a caller."""
+    return re.sub(r"\{\{[^}]*\}\}\s*", "", str(error)).partition("\n")[0].strip()
+
+
 def _explain(client: "Client", error: ServingError, signature_name: str, flags: argparse.Namespace) -> None:
     """What the server said in full, what was asked, what the signatures want, and what to try next."""
     say(f"server {client.address} says {error.code}:", sys.stderr)
     for line in str(error).splitlines():
         say(f"    {line}", sys.stderr)
     which = f"version {flags.version}" if flags.version is not None else flags.version_label or "the newest version"
-    say(f"asked: model '{flags.model_name}', {which}, signature '{signature_name}'", sys.stderr)
+    say(f"asked: model '{client.model_name}', {which}, signature '{signature_name}'", sys.stderr)
     try:
         signatures = client.signatures(version=flags.version, version_label=flags.version_label)
     except ServingError as reason:
@@ -174,6 +240,10 @@ class _Progress:
         return self
 
     def __exit__(self, *args: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Makes room for another line."""
         if self._shows:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()

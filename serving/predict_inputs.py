@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from serving.errors import InputFileError
-from serving.examples import serialize_example
+from serving.picture import JPEG_START, PNG_START, check_picture
+from serving.predict_table import Record, Table
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _CSV_SUFFIX = ".csv"
@@ -18,28 +19,14 @@ STDIN = "-"
 
 
 @dataclass(frozen=True)
-class Row:
-    """A name to show, and the bytes that the signature's one input takes."""
+class Images:
+    """Name and bytes of every image; `count` of them."""
 
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Rows of one kind, and the signature that takes them by default: `predict_image` or `serving_default`."""
-
-    kind: str
-    rows: Iterable[Row]
-    count: int | None
-
-    @property
-    def signature_name(self) -> str:
-        """The signature for rows of this kind."""
-        return "predict_image" if self.kind == "image" else "serving_default"
+    rows: Iterable[tuple[str, bytes]]
+    count: int
 
 
-def read_inputs(paths: Sequence[Path], stdin: TextIO | None = None) -> Inputs:
+def read_inputs(paths: Sequence[Path], stdin: TextIO | None = None) -> Images | Table:
     """Images and folders of them, CSV files (a header with the features' names), or `-`. Raises InputFileError."""
     if [str(path) for path in paths] == [STDIN]:
         return _from_stdin(stdin or sys.stdin)
@@ -48,11 +35,11 @@ def read_inputs(paths: Sequence[Path], stdin: TextIO | None = None) -> Inputs:
         other = next(path for path in paths if path not in tables)
         raise InputFileError(f"{other}: expected CSV files only, because {tables[0]} is one. Ask about images by themselves.")
     if tables:
-        return Inputs("example", (row for path in tables for row in _csv_rows(path)), None)
+        return Table(lambda: (record for path in tables for record in _csv_rows(path)))
     files = image_files(paths)
     for file in files:
         read_image(file)  # everything is checked before anything is sent
-    return Inputs("image", (Row(str(file), file.read_bytes()) for file in files), len(files))
+    return Images(((str(file), file.read_bytes()) for file in files), len(files))
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
@@ -70,33 +57,19 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_image(path: Path) -> bytes:
-    """The bytes of a PNG or JPEG file that can be decoded. Raises InputFileError."""
+    """The bytes of a whole PNG or JPEG file. Raises InputFileError."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputFileError(f"{path}: expected a PNG or JPEG file. Received: {(error.strerror or str(error)).lower()}.") from error
-    return check_image(str(path), content)
+    return check_picture(str(path), content)
 
 
-def check_image(name: str, content: bytes) -> bytes:
-    """The bytes, if they are a PNG or JPEG image that can be decoded. Raises InputFileError."""
-    from PIL import Image  # here, for a quick --help
-
-    try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            image.load()
-    except Image.UnidentifiedImageError as error:
-        raise InputFileError(f"{name}: expected a PNG or JPEG image. Received {len(content)} bytes of something else.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises for a damaged image
-        raise InputFileError(f"{name}: expected a whole PNG or JPEG image. Received a damaged one ({error}).") from error
-    return content
-
-
-def _from_stdin(stdin: TextIO) -> Inputs:
+def _from_stdin(stdin: TextIO) -> Images | Table:
     """An image, JSON lines (an object of features each), or CSV with a header: told apart by the first bytes."""
     content = stdin.buffer.read()
-    if content.startswith((b"\x89PNG", b"\xff\xd8")):
-        return Inputs("image", [Row("stdin", check_image("stdin", content))], 1)
+    if content.startswith((PNG_START, JPEG_START)):
+        return Images([("stdin", check_picture("stdin", content))], 1)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -104,11 +77,11 @@ def _from_stdin(stdin: TextIO) -> Inputs:
     if not text.strip():
         raise InputFileError("stdin: expected a PNG or JPEG image, JSON lines, or CSV. Received nothing.")
     if text.lstrip().startswith("{"):
-        return Inputs("example", list(_json_rows(text.splitlines())), None)
-    return Inputs("example", list(_table_rows("stdin", io.StringIO(text))), None)
+        return Table(lambda: _json_rows(text.splitlines()))
+    return Table(lambda: _table_rows("stdin", io.StringIO(text, newline="")))
 
 
-def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
+def _json_rows(lines: Sequence[str]) -> Iterator[Record]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -118,10 +91,18 @@ def _json_rows(lines: Sequence[str]) -> Iterator[Row]:
             raise InputFileError(f"stdin, line {number}: expected a JSON object of features. {error}.") from error
         if not isinstance(features, dict):
             raise InputFileError(f"stdin, line {number}: expected a JSON object of features. Received: {line[:80]}")
-        yield Row(f"stdin:{number}", serialize_example(features))
+        yield Record(
+            f"stdin:{number}", f"stdin, line {number}", {name: _json_cell(value) for name, value in features.items() if value is not None}
+        )
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
+def _json_cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_json_cell(item) for item in value]
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def _csv_rows(path: Path) -> Iterator[Record]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _table_rows(str(path), file)
@@ -130,25 +111,18 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         raise InputFileError(f"{path}: expected a CSV file. Received: {reason.lower()}.") from error
 
 
-def _table_rows(name: str, file: TextIO) -> Iterator[Row]:
+def _table_rows(place: str, file: TextIO) -> Iterator[Record]:
     reader = csv.reader(file)
     header = next(reader, None)
     if not header:
-        raise InputFileError(f"{name}: expected CSV with a header of the features' names. Received an empty file.")
+        raise InputFileError(f"{place}: expected CSV with a header of the features' names. Received an empty file.")
+    for number, name in enumerate(header):
+        if name in header[:number]:
+            raise InputFileError(f"{place}: expected every name once in the header. Received: '{name}' twice.")
     for cells in reader:
         if not cells:
             continue
+        where = f"{place}, line {reader.line_num}"
         if len(cells) != len(header):
-            raise InputFileError(f"{name}, line {reader.line_num}: expected {len(header)} cells, as in the header. Received {len(cells)}.")
-        features = {feature: _value(cell) for feature, cell in zip(header, cells, strict=True) if cell != ""}
-        yield Row(f"{name}:{reader.line_num}", serialize_example(features))
-
-
-def _value(cell: str) -> Any:
-    """An integer or a number where the cell reads as one, else text."""
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell
+            raise InputFileError(f"{where}: expected {len(header)} cells, as in the header. Received {len(cells)}.")
+        yield Record(f"{place}:{reader.line_num}", where, dict(zip(header, cells, strict=True)))

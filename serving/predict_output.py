@@ -2,24 +2,38 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from serving.terminal import say
 
 _LONGEST_TABLE = 100
-_BAR_WIDTH = 20
+_BAR, _BAR_WIDTH = "", 20  # its heading, and its cells
+
+
+class Output(Protocol):
+    """What becomes of the rows."""
+
+    def add(self, names: Sequence[str], outputs: Mapping[str, np.ndarray], version: int) -> None:
+        """The rows of one answer."""
+
+    def refuse(self, name: str, cause: str) -> None:
+        """A row that is not answered."""
+
+    def finish(self, said: str) -> None:
+        """All rows are answered or refused; `said`: how they were read, where that is worth a word."""
 
 
 class JsonOutput:
     """One object a row, as its answer comes."""
 
-    def __init__(self, model_name: str, kind: str) -> None:
-        self._model_name, self._key = model_name, "file" if kind == "image" else "row"
+    def __init__(self, model_name: str, key: str) -> None:
+        """`key`: "file" or "row", under which an object has the row's name."""
+        self._model_name, self._key = model_name, key
 
     def add(self, names: Sequence[str], outputs: Mapping[str, np.ndarray], version: int) -> None:
-        """The rows of one answer."""
+        """See `Output`."""
         for position, name in enumerate(names):
             row: dict[str, Any] = {self._key: name}
             values = {key: _plain(array[position]) for key, array in outputs.items()}
@@ -29,41 +43,60 @@ class JsonOutput:
             row |= values | {"model_name": self._model_name, "version": version}
             say(json.dumps(row, ensure_ascii=False))
 
-    def finish(self) -> None:
+    def refuse(self, name: str, cause: str) -> None:
+        """See `Output`."""
+        say(json.dumps({self._key: name, "error": cause, "model_name": self._model_name}, ensure_ascii=False))
+
+    def finish(self, said: str) -> None:
         """Nothing more is said."""
 
 
 class TableOutput:
     """A table of the first rows at the end, with how many there were in all."""
 
-    def __init__(self, model_name: str, kind: str) -> None:
-        self._model_name, self._kind = model_name, kind
+    def __init__(self, model_name: str, key: str) -> None:
+        """`key`: "file" or "row", the heading of the rows' names."""
+        self._model_name, self._key = model_name, key
         self._rows: list[tuple[str, dict[str, Any]]] = []
-        self._count, self._version = 0, 0
+        self._count, self._refused, self._version = 0, 0, 0
 
     def add(self, names: Sequence[str], outputs: Mapping[str, np.ndarray], version: int) -> None:
-        """The rows of one answer."""
+        """See `Output`."""
         for position, name in enumerate(names[: max(0, _LONGEST_TABLE - len(self._rows))]):
             self._rows.append((name, {key: array[position] for key, array in outputs.items()}))
         self._count += len(names)
         self._version = version
 
-    def finish(self) -> None:
+    def refuse(self, name: str, cause: str) -> None:
+        """See `Output`."""
+        self._refused += 1
+
+    def finish(self, said: str) -> None:
         """Prints the table."""
         from rich.console import Console
         from rich.markup import escape
 
+        if self._refused and not self._count:
+            return
         console = Console(highlight=False)
-        console.print(self._classes() if self._rows and {"classes", "probabilities"} <= set(self._rows[0][1]) else self._anything())
+        table = self._classes() if self._rows and {"classes", "probabilities"} <= set(self._rows[0][1]) else self._anything()
+        if table.columns[-1].header == _BAR and _width(console, table) > console.width:
+            table.columns.pop()
+        # A file's name that is broken in two can be neither read nor copied, so the table is as wide as it is.
+        console = Console(highlight=False, soft_wrap=True, width=max(console.width, _width(console, table)))
+        console.print(table, soft_wrap=False)
         if self._count > len(self._rows):
             console.print(f"and {self._count - len(self._rows):,} more; --json prints all")
-        noun = ("image" if self._kind == "image" else "row") + ("" if self._count == 1 else "s")
-        console.print(f"{self._count:,} {noun}, {escape(self._model_name)} version {self._version}")
+        noun = ("image" if self._key == "file" else "row") + ("" if self._count == 1 else "s")
+        refused = f"; {self._refused:,} refused" if self._refused else ""
+        console.print(f"{self._count:,} {noun}, {escape(self._model_name)} version {self._version}{refused}")
+        if said:
+            console.print(escape(f"read as {said}"))
 
     def _classes(self) -> Any:
         from rich.markup import escape
 
-        table = self._table("class", "probability", "")
+        table = self._table("class", "probability", _BAR)
         for name, values in self._rows:
             probability = float(np.max(values["probabilities"]))
             bar = "█" * round(probability * _BAR_WIDTH)
@@ -84,10 +117,16 @@ class TableOutput:
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("file" if self._kind == "image" else "row", overflow="fold")
+        table.add_column(self._key, no_wrap=True)
         for column in columns:
-            table.add_column(column, justify="right" if column else "left", no_wrap=True)
+            table.add_column(column, justify="left" if column == _BAR else "right", no_wrap=True)
         return table
+
+
+def _width(console: Any, table: Any) -> int:
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(max_width=1_000_000), table).maximum
 
 
 def _plain(value: Any) -> Any:

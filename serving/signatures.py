@@ -1,7 +1,7 @@
 """What a served model's signatures take and give, from its metadata, so that a wrong input is refused before it is sent."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,13 +48,17 @@ class Signature:
 
         Raises InvalidArgumentError for a wrong name, dtype or shape.
         """
-        for name in inputs:
+        self.check_inputs(inputs)
+        return {name: _array(spec, inputs[name]) for name, spec in self.inputs.items()}
+
+    def check_inputs(self, names: Collection[str]) -> None:
+        """Raises InvalidArgumentError unless they are the names of the inputs."""
+        for name in names:
             if name not in self.inputs:
                 raise InvalidArgumentError(f"{self._says('input', self.inputs)} Received: '{name}'.{_nearest(name, self.inputs)}")
-        missing = [name for name in self.inputs if name not in inputs]
+        missing = [name for name in self.inputs if name not in names]
         if missing:
             raise InvalidArgumentError(f"{self._says('input', self.inputs)} Missing: {', '.join(missing)}.")
-        return {name: _array(spec, inputs[name]) for name, spec in self.inputs.items()}
 
     def check_outputs(self, output_filter: Sequence[str]) -> None:
         """Raises InvalidArgumentError for an output that the signature does not have."""

@@ -5,8 +5,10 @@ import base64
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import setuptools
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
+from pipeline.extras import extra_of
 from pipeline.tfx_platform import Machine, TfxPlatform, choose
 from trainer.errors import ConfigError, TapelineError
 
@@ -112,6 +118,101 @@ def test_the_package_alone_and_its_client_extra_bring_no_tensorflow():
     client = [line for line in required if 'extra == "client"' in line]
     assert client
     assert not any("tensorflow" in line or "tfx" in line for line in client)
+
+
+def _set_up_with(monkeypatch) -> dict:
+    """The arguments that setup.py calls setup() with."""
+    received = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **arguments: received.update(arguments))
+    runpy.run_path(str(CHECKOUT / "setup.py"))
+    return received
+
+
+@pytest.mark.parametrize(("python", "extras"), [("3.10", ["client"]), ("3.11", None), ("3.12", ["client"]), ("3.13", ["client"])])
+def test_the_client_installs_on_every_python_from_3_10_on_and_the_other_extras_on_3_11(monkeypatch, python, extras):
+    arguments = _set_up_with(monkeypatch)
+    assert SpecifierSet(arguments["python_requires"]).contains(f"{python}.1")
+    assert not SpecifierSet(arguments["python_requires"]).contains("3.9.9")
+    wanted = {
+        extra: [each for each in map(Requirement, requirements) if not each.marker or each.marker.evaluate({"python_version": python})]
+        for extra, requirements in arguments["extras_require"].items()
+    }
+    assert sorted(extra for extra, requirements in wanted.items() if requirements) == (extras or sorted(wanted))
+    assert sorted(each.name for each in wanted["client"]) == ["grpcio", "numpy", "protobuf", "rich"]
+
+
+# --- what is there where only the client is installed
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """light(*arguments): `tapeline` where Python finds nothing but the checkout and what the client extra brings."""
+    site = tmp_path_factory.mktemp("light")
+    for name in ("grpcio", "numpy", "protobuf", "rich", "markdown-it-py", "mdurl", "pygments", "typing-extensions", "tapeline"):
+        for file in importlib.metadata.distribution(name).files:
+            depth = 2 if file.parts[0] == "google" else 1  # a folder that many share
+            place = site.joinpath(*file.parts[:depth])
+            if ".." not in file.parts and "__pycache__" not in file.parts[:depth] and not place.exists():
+                place.parent.mkdir(exist_ok=True)
+                place.symlink_to(
+                    Path(str(file.locate())).parents[len(file.parts) - depth - 1] if len(file.parts) > depth else file.locate()
+                )
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-S", "-m", "pipeline.cli", *arguments],
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{site}:{CHECKOUT}", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"},
+            cwd=site,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("command", "extras"),
+    [
+        ("run x.yaml", "pipeline"),
+        ("run x.yaml --json", "pipeline"),
+        ("config check x.yaml", "pipeline"),
+        ("schema accept x.yaml", "pipeline"),
+        ("compile x.yaml", "pipeline"),
+        ("doctor", "pipeline"),
+        ("release status", "pipeline"),
+        ("kubeflow emulate x.yaml", "pipeline,kubeflow"),
+        ("kubeflow status --host http://127.0.0.1:1", "pipeline,kubeflow"),
+        ("serve --model_base_path . --port 0 --rest_api_port 0", "server"),
+    ],
+)
+def test_a_command_without_its_extra_says_in_one_line_which_to_install(light, command, extras):
+    answer = light(*command.split())
+    assert answer.returncode == 2
+    line = answer.stderr.splitlines()[-1]
+    assert line.startswith(f"`tapeline {command.split()[0]}` needs tapeline[{extras}]. Missing: ")
+    assert line.endswith(f"Next: pip install 'tapeline[{extras}]'")
+    assert "Traceback" not in answer.stderr
+    assert [json.loads(answer.stdout)["reasons"]] == [[line]] if "--json" in command else answer.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["--help", "run --help", "release promote --help", "predict --help", "loadtest --help"])
+def test_help_needs_no_extra(light, command):
+    answer = light(*command.split())
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.startswith("usage: tapeline")
+
+
+def test_predict_needs_the_client_extra_alone(light, tmp_path):
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    answer = light("predict", str(tmp_path / "rows.csv"), "--model_name", "digits", "--server", "127.0.0.1:1")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("tapeline predict: No server answers at 127.0.0.1:1. ")
+
+
+def test_a_module_of_somebody_elses_is_not_taken_for_an_extras():
+    with pytest.raises(ModuleNotFoundError, match="my_own_model"), extra_of("run"):
+        importlib.import_module("my_own_model")
 
 
 # --- how .venv comes to be: the real scripts, on a small lock and wheels made here

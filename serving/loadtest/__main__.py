@@ -17,26 +17,34 @@ from serving.errors import ServingError
 from serving.terminal import say
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prints what was measured. Returns 0; 1 when the server does not answer at all; 2 when a flag or a file is wrong."""
+def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> int:
+    """Prints what was measured. Returns 0; 1 when the server does not answer at all; 2 when a flag or a file is wrong.
+
+    `model_names`: without --model_name, the first of these that the server has is asked.
+    """
     try:
-        flags = _parser().parse_args(argv)
+        flags = _parser(needs_name=not model_names).parse_args(argv)
     except SystemExit as exit_:  # argparse leaves this way: 0 after --help, 2 after a usage error
         return exit_.code if isinstance(exit_.code, int) else 2
     try:
-        return _loadtest(flags)
+        return _loadtest(flags, model_names)
     except ServingError as error:
         say(f"tapeline loadtest: {str(error).partition(chr(10))[0]}", sys.stderr)
         return error.exit_status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapeline loadtest",
         description="Send requests to a server at a rate, and measure how long each waits from the moment it was due.",
         allow_abbrev=False,
     )
-    parser.add_argument("--model_name", required=True, metavar="NAME", help="name that the model is served by")
+    parser.add_argument(
+        "--model_name",
+        required=needs_name,
+        metavar="NAME",
+        help="name that the model is served by (default: of what was pushed below runs/, the last that the server has)",
+    )
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address (default: %(default)s)")
     parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests a second")
     parser.add_argument("--duration", type=_positive, default=10.0, metavar="S", help="seconds (default: %(default)g)")
@@ -76,7 +84,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _loadtest(flags: argparse.Namespace) -> int:
+def _loadtest(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     from serving.errors import InputFileError
 
     if not flags.allow_remote and not is_loopback(flags.server):
@@ -89,7 +97,9 @@ def _loadtest(flags: argparse.Namespace) -> int:
     from serving.loadtest.html_page import write_page  # here, because these bring gRPC and NumPy
     from serving.loadtest.run import run
     from serving.loadtest.summary import Summary
+    from serving.served_name import served_name
 
+    flags.model_name = flags.model_name or served_name(model_names, flags.server, flags.deadline)
     result = run(flags, _progress if sys.stderr.isatty() and not flags.json else lambda done, total: None)
     summary = Summary.of(result)
     say(json.dumps(summary.as_dict()) if flags.json else summary.text())

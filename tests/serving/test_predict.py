@@ -2,11 +2,16 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
+import zlib
 
 import pytest
+from PIL import Image
 
+from serving.errors import InputFileError
+from serving.picture import check_picture
 from serving.predict import main
 
 
@@ -76,6 +81,19 @@ def test_an_unreachable_server_is_one_line_and_exit_1(run, folder, free_port):
     )
 
 
+def test_without_a_name_the_first_of_the_models_is_asked_that_the_server_has(served, folder, capsys, free_port):
+    arguments = [str(folder / "b.png"), "--server", served.grpc]
+    assert main(arguments, model_names=["newest", "digits", "older"]) == 0
+    assert "1 image, digits version 7" in capsys.readouterr().out
+    assert main(arguments, model_names=["newest", "older"]) == 2
+    assert capsys.readouterr().err == (
+        f"tapeline predict: Expected --model_name: the server at {served.grpc} has none of the models that were pushed here: "
+        "newest, older.\n"
+    )
+    assert main([*arguments[:2], f"127.0.0.1:{free_port}"], model_names=["newest", "older"]) == 1
+    assert capsys.readouterr().err.endswith("Start one: tapeline serve --model_name newest; or name another address.\n")
+
+
 def test_usage_errors_are_exit_2(capsys):
     assert main([]) == 2
     assert "required: FILE, --model_name" in capsys.readouterr().err
@@ -104,7 +122,10 @@ class Stdin:
 
 @pytest.fixture(scope="module")
 def table_server(serve_here, tmp_path_factory):
-    """A model of rows: the features `x` (a number), `name` (text) and `count` (an integer, 1 where it is missing)."""
+    """A model of rows: the features `x` (a number), `name` (text) and `count` (an integer, 1 where it is missing).
+
+    Its signature `columns` takes them as tensors.
+    """
     import tensorflow as tf
 
     features = {
@@ -119,9 +140,20 @@ def table_server(serve_here, tmp_path_factory):
             row = tf.io.parse_example(examples, features)
             return {"score": row["x"] * tf.cast(row["count"], tf.float32), "name": row["name"]}
 
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.string),
+                tf.TensorSpec([None, 1], tf.float32),
+                tf.TensorSpec([None], tf.int8),
+                tf.TensorSpec([None], tf.bool),
+            ]
+        )
+        def columns(self, name, x, count, old):
+            return {"name": name, "score": x[:, 0] * tf.cast(count, tf.float32), "old": old}
+
     base_path = tmp_path_factory.mktemp("table")
     model = Table()
-    tf.saved_model.save(model, str(base_path / "1"), signatures={"serving_default": model.serving_default})
+    tf.saved_model.save(model, str(base_path / "1"), signatures={"serving_default": model.serving_default, "columns": model.columns})
     return serve_here(base_path).grpc
 
 
@@ -140,6 +172,192 @@ def test_a_csv_file_is_rows_of_features(run, table_server, tmp_path):
     assert status == 0
     assert "score" in out
     assert "2 rows, digits version 1" in out
+
+
+@pytest.fixture
+def answers(run, table_server, tmp_path):
+    """Called with the text of a CSV file and arguments: [(name, score), ...], of the rows that were answered."""
+
+    def ask(text, *arguments):
+        (tmp_path / "rows.csv").write_text(text)
+        status, out, err = run(tmp_path / "rows.csv", "--json", *arguments, server=table_server)
+        assert (status, err) == (0, "")
+        return [(row["name"], row["score"]) for row in map(json.loads, out.splitlines())]
+
+    return ask
+
+
+def test_a_column_is_of_the_kind_that_all_its_cells_are(answers):
+    assert answers("x,name\n7.25,01234\n71,98765\n1e2,1_000\n") == [("01234", 7.25), ("98765", 71.0), ("1_000", 100.0)]
+
+
+def test_where_the_cells_say_another_kind_than_the_model_the_model_decides_for_the_whole_column(answers):
+    assert answers("x,name,count\n7,1,2\n71,2.50,\n") == [("1", 14.0), ("2.50", 71.0)]
+    many = "".join(f"{n},{n},1\n" for n in range(300))  # more than one request
+    assert answers("x,name,count\n" + many) == [(str(n), float(n)) for n in range(300)]
+
+
+def test_the_caller_may_say_what_a_column_is(answers, run, table_server, tmp_path):
+    assert answers("x,name\n7,1\n", "--column", "x:float", "--column=name:string") == [("1", 7.0)]
+    for column, text in {
+        "nam:string": "--column: expected one of the columns x, name. Received: 'nam'. Did you mean 'name'?",
+        "name:int64": f"{tmp_path}/rows.csv, line 3, column 'name': expected int64. Received: 'one'.",
+    }.items():
+        (tmp_path / "rows.csv").write_text("x,name\n7,1\n7,one\n")
+        status, out, err = run(tmp_path / "rows.csv", "--column", column, server=table_server)
+        assert (status, out, err) == (2, "", f"tapeline predict: {text}\n")
+    assert run(tmp_path / "rows.csv", "--column", "name:text")[0] == 2
+
+
+def test_the_table_says_what_the_columns_were_taken_for(run, table_server, tmp_path):
+    (tmp_path / "rows.csv").write_text(CSV)
+    assert run(tmp_path / "rows.csv", server=table_server)[1].endswith("\nread as x: float, name: string, count: int64\n")
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [("7.25", "int64"), ("99999999999999999999", "int64"), ("1_000", "int64"), ("x", "int64"), ("\u0663", "int64")]
+)
+def test_a_cell_that_is_not_what_the_model_reads_is_one_line_with_its_row_and_column(run, table_server, tmp_path, cell, kind):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"x,name,count\n1.5,a,3\n2.5,b,{cell}\n", encoding="utf-8")
+    status, out, err = run(path, server=table_server)
+    assert (status, out, err) == (2, "", f"tapeline predict: {path}, line 3, column 'count': expected {kind}. Received: '{cell}'.\n")
+
+
+def test_json_lines_are_columns_too(run, table_server, monkeypatch):
+    monkeypatch.setattr("sys.stdin", Stdin(b'{"x": 7.25, "name": "01234"}\n{"x": 71, "name": "5", "count": null}\n'))
+    status, out, _ = run("-", "--json", server=table_server)
+    assert (status, [(row["name"], row["score"]) for row in map(json.loads, out.splitlines())]) == (0, [("01234", 7.25), ("5", 71.0)])
+    monkeypatch.setattr("sys.stdin", Stdin(b'{"x": 1.5, "name": "a"}\n{"x": "1.5", "name": "b"}\n'))
+    status, _, err = run("-", server=table_server)
+    assert (status, err) == (2, "tapeline predict: stdin, line 1, column 'x': expected string. Received: 1.5.\n")
+
+
+def test_a_signature_of_tensors_takes_the_columns_as_its_dtypes(answers, run, table_server, tmp_path):
+    arguments = ["--signature_name", "columns"]
+    assert answers("name,x,count,old\n01234,7,3,true\n5,2.5,-1,0\n", *arguments) == [("01234", 21.0), ("5", -2.5)]
+    path = tmp_path / "rows.csv"
+    for row, text in {
+        "a,1,7.25,1": "line 3, column 'count': expected int8. Received: '7.25'.",
+        "a,1,128,1": "line 3, column 'count': expected int8. Received: '128'.",
+        "a,1e40,1,1": "line 3, column 'x': expected float. Received: '1e40'.",
+        "a,,1,1": "line 3, column 'x': expected float. Received: nothing.",
+        "a,1,1,perhaps": "line 3, column 'old': expected bool. Received: 'perhaps'.",
+    }.items():
+        path.write_text(f"name,x,count,old\na,1,1,1\n{row}\n")
+        status, out, err = run(path, *arguments, server=table_server)
+        assert (status, out, err) == (2, "", f"tapeline predict: {path}, {text}\n")
+    path.write_text("name,x,count,old\na,1,1,1\n")
+    status, _, err = run(path, *arguments, "--column", "count:float", server=table_server)
+    assert (status, err) == (2, "tapeline predict: --column: expected int8 for 'count', as signature 'columns' says. Received: float.\n")
+    path.write_text("name,x,counts,old\na,1,1,1\n")
+    status, _, err = run(path, *arguments, server=table_server)
+    assert status == 1
+    assert "Received: 'counts'. Did you mean 'count'?" in err
+
+
+def test_a_header_names_every_column_once(run, table_server, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("x,name,x\n1,a,2\n")
+    status, _, err = run(path, server=table_server)
+    assert (status, err) == (2, f"tapeline predict: {path}: expected every name once in the header. Received: 'x' twice.\n")
+
+
+def test_a_row_that_the_model_refuses_is_named_and_the_others_are_answered(run, table_server, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("x,name\n1.5,a\n,b\n2.5,c\n")
+    status, out, err = run(path, "--json", server=table_server)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert status == 1
+    assert [row.get("score") for row in rows] == [1.5, None, 2.5]
+    assert rows[1]["row"] == f"{path}:3"
+    assert rows[1]["error"].endswith("Feature: x (data type: float) is required but could not be found.")
+    assert err == f"tapeline predict: {path}:3: {rows[1]['error']}\n"
+
+
+def test_a_picture_that_the_model_cannot_decode_is_named_and_the_others_are_answered(run, folder):
+    Image.new("CMYK", (28, 28)).save(folder / "b2.jpg")
+    status, out, err = run(folder, "--json")
+    rows = {row["file"].rsplit("/", 1)[-1]: row for row in map(json.loads, out.splitlines())}
+    assert status == 1
+    assert {name: row.get("class") for name, row in rows.items()} == {"a.PNG": 3, "b.png": 4, "b2.jpg": None, "c.png": 7}
+    assert err == f"tapeline predict: {folder}/b2.jpg: {rows['b2.jpg']['error']}\n"
+    assert rows["b2.jpg"]["error"].startswith("jpeg::Uncompress failed.")
+    assert rows["b2.jpg"]["error"].endswith("It is a JPEG of four components (CMYK): save it as RGB.")
+    status, out, err = run(folder)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "3 images, digits version 7; 1 refused" in out
+    status, out, err = run(folder / "b2.jpg", "--explain-errors")
+    assert (status, out) == (1, "")
+    assert "next: send what one of them wants" in err
+
+
+def test_where_nothing_of_a_whole_batch_is_answered_the_rest_is_not_sent(run, table_server, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("name\n" + "a\n" * 600)
+    status, out, err = run(path, server=table_server)
+    assert (status, out, err.count("\n")) == (1, "", 257)
+    assert err.endswith("tapeline predict: none of the first 256 rows was answered; what follows was not sent.\n")
+
+
+def _jpeg(**options):
+    file = io.BytesIO()
+    Image.radial_gradient("L").resize((28, 28)).convert("RGB").save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def _with_chunk(png, kind, content, wrong=0):
+    """A PNG with another chunk behind its header."""
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content) ^ wrong)
+    return png[:33] + chunk + png[33:]
+
+
+PICTURES = {
+    "grey PNG": (lambda png: png, True),
+    "large text": (lambda png: _with_chunk(png, b"zTXt", b"a\0\0" + zlib.compress(b"a" * 3_000_000)), True),
+    "damaged text": (lambda png: _with_chunk(png, b"tEXt", b"a\0b", wrong=1), True),
+    "followed by more": (lambda png: png + b"more", True),
+    "no end": (lambda png: png[:-12], False),
+    "half": (lambda png: png[: len(png) // 2], False),
+    "wrong checksum": (lambda png: png[:50] + bytes([png[50] ^ 1]) + png[51:], False),
+    "baseline JPEG": (lambda png: _jpeg(), True),
+    "progressive JPEG": (lambda png: _jpeg(progressive=True), True),
+    "garbage between JPEG's parts": (lambda png: _jpeg()[:20] + b"garbage" + _jpeg()[20:], True),
+    "JPEG without an end": (lambda png: _jpeg()[:-2], False),
+    "JPEG cut behind a thumbnail": (lambda png: b"\xff\xd8\xff\xe1\0\x06\xff\xd9ab" + _jpeg()[2:-2], False),
+    "lossless JPEG": (lambda png: _jpeg().replace(b"\xff\xc0", b"\xff\xc3"), False),
+    "12 bits": (lambda png: _jpeg().replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"), False),
+    "GIF": (lambda png: b"GIF89a" + bytes(20), False),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_is_checked_before_sending_is_what_tensorflow_decodes(png, name):
+    import tensorflow as tf
+
+    make, decodes = PICTURES[name]
+    content = make(png(1))
+    try:
+        tf.io.decode_image(content, 1, expand_animations=False)
+        decoded = True
+    except tf.errors.InvalidArgumentError:
+        decoded = False
+    try:
+        passed = check_picture("it", content) == content
+    except InputFileError:
+        passed = False
+    assert (decoded, passed) == (decodes, decodes)
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "300"])
+def test_a_files_name_is_whole_however_narrow_the_terminal(run, folder, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    long = folder / ("a-long-name-of-a-folder-" * 4)
+    long.mkdir()
+    (folder / "b.png").rename(long / "b.png")
+    lines = run(folder)[1].splitlines()
+    assert [line.split()[1:3] for line in lines if line.split()[:1] == [str(long / "b.png")]] == [["4", "91.0%"]]
+    assert any("\u2588" in line for line in lines) == (columns == "300")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,184 @@
+"""What `tapeline predict` sends: rows as the inputs of the signature that is asked.
+
+one input of strings -> images, or tf.Examples of a table's rows; otherwise -> a table's columns, each as the input of its name
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from serving.errors import InputFileError, InvalidArgumentError, ServingError
+from serving.examples import serialize_example
+from serving.picture import CMYK_HINT, is_cmyk
+from serving.predict_inputs import Images
+from serving.predict_table import KINDS, Record, Table, can_be_read
+from serving.signatures import Signature, TensorSpec
+from serving.tensors import STRING, dtype_name, numpy_dtype, strings
+
+# TensorFlow's words where a feature of a tf.Example is of another kind than the model reads.
+_OTHER_KIND = re.compile(r"Key: (.*?)(?:, Index: \d+)?\.\s+Data types don't match\..*?xpected type: (\w+)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The name to show, and what is sent of it."""
+
+    name: str
+    content: Any
+
+
+class Requests(Protocol):
+    """Rows, and the inputs that carry some of them."""
+
+    def rows(self) -> Iterator[Row]:
+        """All of them, in order."""
+
+    def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """By the signature's names. Raises InputFileError."""
+
+    def learn(self, refusal: ServingError) -> bool:
+        """Whether the refusal says how the same rows are to be sent. Raises InputFileError where they cannot be."""
+
+    def hint(self, row: Row) -> str:
+        """What may be wrong with a row that was refused, or ""."""
+
+    def said(self) -> str:
+        """How the rows were read, for people, or ""."""
+
+
+def requests_for(inputs: Images | Table, signature: Signature) -> Requests:
+    """How that signature takes them. Raises InvalidArgumentError where it cannot."""
+    specs = list(signature.inputs.values())
+    takes_strings = len(specs) == 1 and specs[0].dtype == STRING
+    if isinstance(inputs, Images):
+        if not takes_strings:
+            raise InvalidArgumentError(_refusal(signature, "one input of strings, for images or tf.Examples"))
+        return ImageRequests(specs[0].name, inputs)
+    columns = set(inputs.kinds)
+    if takes_strings and specs[0].name not in columns:
+        return ExampleRequests(specs[0].name, inputs)
+    if not all(can_be_read(spec.dtype) for spec in specs):
+        raise InvalidArgumentError(
+            _refusal(signature, "one input of strings, for tf.Examples, or inputs of numbers and strings, for columns")
+        )
+    signature.check_inputs(columns)
+    return ColumnRequests(signature, inputs)
+
+
+@dataclass(frozen=True)
+class ImageRequests:
+    """Files as they are."""
+
+    name: str
+    images: Images
+
+    def rows(self) -> Iterator[Row]:
+        """See `Requests`."""
+        return (Row(name, content) for name, content in self.images.rows)
+
+    def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """See `Requests`."""
+        return {self.name: strings([row.content for row in rows])}
+
+    def learn(self, refusal: ServingError) -> bool:
+        """See `Requests`."""
+        return False
+
+    def hint(self, row: Row) -> str:
+        """See `Requests`."""
+        return CMYK_HINT if is_cmyk(row.content) else ""
+
+    def said(self) -> str:
+        """See `Requests`."""
+        return ""
+
+
+class ExampleRequests:
+    """Rows as tf.Examples. The metadata does not say which kinds a model reads; where the columns' own are wrong, its refusal does."""
+
+    def __init__(self, name: str, table: Table) -> None:
+        """Raises InputFileError for a cell that is not of its column's declared kind."""
+        self._name, self._table, self._known = name, table, set(table.declared)
+        table.check(needs_all=False)
+
+    def rows(self) -> Iterator[Row]:
+        """See `Requests`."""
+        return (Row(record.name, record) for record in self._table.read())
+
+    def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """See `Requests`."""
+        return {self._name: strings([self._example(row.content) for row in rows])}
+
+    def learn(self, refusal: ServingError) -> bool:
+        """See `Requests`."""
+        match = _OTHER_KIND.search(str(refusal))
+        if match is None or match[1] in self._known or match[1] not in self._table.kinds or match[2] not in KINDS:
+            return False
+        self._known.add(match[1])
+        self._table.kinds[match[1]] = KINDS[match[2]]
+        self._table.check(needs_all=False)
+        return True
+
+    def hint(self, row: Row) -> str:
+        """See `Requests`."""
+        return ""
+
+    def said(self) -> str:
+        """See `Requests`."""
+        return self._table.said()
+
+    def _example(self, record: Record) -> bytes:
+        return serialize_example({name: self._table.value(record, name) for name in record.filled()})
+
+
+class ColumnRequests:
+    """Every column as the signature's input of its name, of that input's dtype."""
+
+    def __init__(self, signature: Signature, table: Table) -> None:
+        """Raises InputFileError for a cell that is not of that dtype."""
+        self._signature, self._table = signature, table
+        for name, spec in signature.inputs.items():
+            declared = table.declared.get(name, spec.dtype)
+            if declared != spec.dtype:
+                raise InputFileError(
+                    f"--column: expected {dtype_name(spec.dtype)} for '{name}', as signature '{signature.name}' says. "
+                    f"Received: {dtype_name(declared)}."
+                )
+            table.kinds[name] = spec.dtype
+        table.check(needs_all=True)
+
+    def rows(self) -> Iterator[Row]:
+        """See `Requests`."""
+        return (Row(record.name, record) for record in self._table.read())
+
+    def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """See `Requests`."""
+        return {name: self._column(spec, rows) for name, spec in self._signature.inputs.items()}
+
+    def learn(self, refusal: ServingError) -> bool:
+        """See `Requests`."""
+        return False
+
+    def hint(self, row: Row) -> str:
+        """See `Requests`."""
+        return ""
+
+    def said(self) -> str:
+        """See `Requests`."""
+        return self._table.said()
+
+    def _column(self, spec: TensorSpec, rows: Sequence[Row]) -> np.ndarray:
+        values = [self._table.value(row.content, spec.name) for row in rows]
+        try:
+            column = strings(values) if all(isinstance(value, bytes) for value in values) else np.array(values, numpy_dtype(spec.dtype))
+        except ValueError as error:
+            raise InvalidArgumentError(f"Input '{spec.name}': expected {spec}. Received lists of different lengths.") from error
+        return column[:, np.newaxis] if spec.shape is not None and column.ndim == 1 and len(spec.shape) == 2 else column
+
+
+def _refusal(signature: Signature, expected: str) -> str:
+    wanted = ", ".join(f"{spec.name}: {spec}" for spec in signature.inputs.values())
+    return f"Signature '{signature.name}': expected {expected}. It has {{{wanted}}}; name another by --signature_name."
