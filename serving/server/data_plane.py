@@ -137,6 +137,6 @@ class DataPlane:
 
     async def _run(self, model: str, api: str, step: Step) -> dict[str, np.ndarray]:
         started = time.monotonic()
-        values = await self._batching.run(step.call, step.arrays, model, has_rows=step.has_rows)
+        values = await self._batching.run(step.call, step.arrays, model, shares_rows=step.shares_rows, is_marked=step.is_marked)
         self._watch.runtime(model, api, time.monotonic() - started)
         return step.outputs(values)

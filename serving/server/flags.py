@@ -110,7 +110,13 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
-    _add_switch(group, "--enable_batching", default=True, help="run requests that wait for a model together")
+    _add_switch(
+        group,
+        "--enable_batching",
+        default=None,
+        help="run requests that wait for a model together; true: of every model, as tensorflow_model_server does",
+        otherwise="of the models that say that their rows are independent, as Tapeline's exports do",
+    )
     group.add_argument("--batching_parameters_file", type=Path, metavar="FILE", help="BatchingParameters as text")
     group.add_argument(
         "--tensorflow_intra_op_parallelism",
@@ -146,9 +152,9 @@ def _add_watching_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--verbose", action="store_true", help="show what TensorFlow logs, and tracebacks")
 
 
-def _add_switch(group: argparse._ArgumentGroup, flag: str, *, default: bool, help: str) -> None:
-    """A flag that stands alone or has `true` or `false`, after `=` or as the next word."""
-    text = f"{help} (default: {str(default).lower()})"
+def _add_switch(group: argparse._ArgumentGroup, flag: str, *, default: bool | None, help: str, otherwise: str = "") -> None:
+    """A flag that stands alone or has `true` or `false`, after `=` or as the next word. `otherwise`: what None means."""
+    text = f"{help} (default: {otherwise or str(default).lower()})"
     group.add_argument(flag, type=_boolean, nargs="?", const=True, default=default, metavar="true|false", help=text)
 
 

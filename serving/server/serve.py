@@ -90,8 +90,9 @@ def _load(flags: argparse.Namespace, door: Door, grpc_address: str, rest_address
 
     narrator = Narrator(grpc_address, rest_address, "base_path:" if flags.model_config_file else "--model_base_path")
     metrics = Metrics(lambda: models.served(), lambda: door.inside)
+    load = functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism, batching=flags.enable_batching)
     models = Models(
-        load=metrics.loading(functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism)),
+        load=metrics.loading(load),
         warm_up=metrics.warming_up(warm_up if flags.enable_model_warmup else no_warm_up),
         report=narrator.tell,
         retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
@@ -140,14 +141,9 @@ async def _answer(
     """Both ports answer from now on. Returns what ends what must not be cut off."""
     from serving.server.answering import answer_on
 
-    parameters = flags.batching_parameters or _batching_parameters(enabled=flags.enable_batching)
+    parameters = flags.batching_parameters or BatchingParameters()
     pages = {flags.monitoring.path: lambda: (CONTENT_TYPE, metrics.page())} if flags.monitoring.enable else {}
     return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages)
-
-
-def _batching_parameters(*, enabled: bool) -> BatchingParameters:
-    """Without batching every request runs by itself, in as many threads as there are cores."""
-    return BatchingParameters() if enabled else BatchingParameters(max_batch_size=1, gather_micros=0)
 
 
 def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", log: "RequestLog | None", shutdown: Shutdown) -> None:

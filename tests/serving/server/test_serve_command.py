@@ -40,6 +40,7 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
         (["--enable_model_warmup=maybe"], "argument --enable_model_warmup: expected true or false, received 'maybe'"),
         (["--request_log_sampling_rate", "2"], "expected a share from 0 to 1, received '2'"),
         (["--enable_batching=false", "--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
+        (["--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
     ],
 )
 def test_a_wrong_flag_says_what_was_expected(arguments, text):
