@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ServingError as error:
         say(f"tapeline loadtest: {str(error).partition(chr(10))[0]}", sys.stderr)
         return error.exit_status
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,7 +94,8 @@ def _loadtest(flags: argparse.Namespace) -> int:
 
     result = run(flags, _progress if sys.stderr.isatty() and not flags.json else lambda done, total: None)
     summary = Summary.of(result)
-    say(json.dumps(summary.as_dict()) if flags.json else summary.text())
+    for line in [json.dumps(summary.as_dict())] if flags.json else summary.text().splitlines():
+        say(line)
     if flags.output:
         write_page(flags.output, summary, result)
         say(f"Latency curve: {flags.output}", sys.stderr)
