@@ -24,7 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_model_flags(parser.add_argument_group("what is served"))
     _add_version_flags(parser.add_argument_group("new versions"))
-    _add_port_flags(parser.add_argument_group("ports"))
+    ports = parser.add_argument_group("ports")
+    _add_port_flags(ports)
+    _add_reload_flag(ports)
     _add_batching_flags(parser.add_argument_group("batching"))
     _add_watching_flags(parser.add_argument_group("watching"))
     return parser
@@ -55,6 +57,16 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         "--allow_version_labels_for_unavailable_models",
         default=False,
         help="let a new label point at a version that is not available yet",
+    )
+
+
+def _add_reload_flag(group: argparse._ArgumentGroup) -> None:
+    _add_switch(
+        group,
+        "--allow_reload_requests",
+        default=None,
+        help="let whoever reaches the gRPC port replace the models, by HandleReloadConfigRequest",
+        otherwise="where --bind_address is loopback",
     )
 
 

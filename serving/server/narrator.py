@@ -15,12 +15,12 @@ from serving.terminal import say
 class Narrator:
     """Tells of all models. Until `opened` is called nothing is said to serve, because no port answers yet.
 
-    `option` is where the operator writes a base path.
+    `option` is where the operator writes a base path; `takes_reloads`: whether callers may list models.
     """
 
-    def __init__(self, grpc_address: str, rest_address: str, option: str = "--model_base_path") -> None:
+    def __init__(self, grpc_address: str, rest_address: str, option: str = "--model_base_path", *, takes_reloads: bool = True) -> None:
         self._grpc_address, self._rest_address = grpc_address, rest_address
-        self._option = option
+        self._option, self._takes_reloads = option, takes_reloads
         self._open = False
         self._serving: dict[str, set[int]] = {}
         self._waiting_for: dict[str, str] = {}
@@ -63,7 +63,8 @@ class Narrator:
         """Says what an empty base path lacks; once, until the reason is another."""
         if not models and not self._waiting_for:
             self._waiting_for[""] = "no model"
-            _say(f"No model is listed yet; gRPC {self._grpc_address} waits for a HandleReloadConfigRequest", sys.stderr)
+            awaited = f"gRPC {self._grpc_address} waits for a HandleReloadConfigRequest" if self._takes_reloads else "list one in the file"
+            _say(f"No model is listed yet; {awaited}", sys.stderr)
         for model in models:
             reason = hint(model.base_path, self._option) if not self._serving.get(model.name) and not _has_versions(model) else ""
             if reason and reason != self._waiting_for.get(model.name):

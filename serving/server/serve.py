@@ -24,6 +24,7 @@ from serving.server.event_loop import EventLoop
 from serving.server.ports import address, bind_grpc, bind_rest
 from serving.server.prometheus import CONTENT_TYPE
 from serving.server.quiet import silence_tensorflow
+from serving.server.reload_requests import refusal
 from serving.server.shutdown import Shutdown
 from serving.terminal import say
 
@@ -89,7 +90,8 @@ def _load(flags: argparse.Namespace, metrics: "Metrics", grpc_address: str, rest
     from serving.server.served_model import Retries
     from serving.server.warmup import no_warm_up, warm_up
 
-    narrator = Narrator(grpc_address, rest_address, "base_path:" if flags.model_config_file else "--model_base_path")
+    option = "base_path:" if flags.model_config_file else "--model_base_path"
+    narrator = Narrator(grpc_address, rest_address, option, takes_reloads=not _reload_refusal(flags))
     load = functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism, batching=flags.enable_batching)
     models = Models(
         load=metrics.loading(load),
@@ -141,7 +143,11 @@ async def _answer(
 
     parameters = flags.batching_parameters or BatchingParameters()
     pages = {flags.monitoring.path: lambda: (CONTENT_TYPE, metrics.page())} if flags.monitoring.enable else {}
-    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages)
+    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages, _reload_refusal(flags))
+
+
+def _reload_refusal(flags: argparse.Namespace) -> str:
+    return refusal(allowed=flags.allow_reload_requests, bind_address=flags.bind_address)
 
 
 def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", log: "RequestLog", shutdown: Shutdown) -> None:

@@ -65,6 +65,8 @@ def test_a_list_without_models_is_said_once(capsys):
     for _ in range(2):
         narrator.waits([])
     assert capsys.readouterr().err == "No model is listed yet; gRPC 127.0.0.1:1 waits for a HandleReloadConfigRequest\n"
+    Narrator("0.0.0.0:1", "0.0.0.0:2", takes_reloads=False).waits([])
+    assert capsys.readouterr().err == "No model is listed yet; list one in the file\n"
 
 
 def test_names_and_reasons_that_a_caller_chose_are_one_line_and_command_no_terminal(capsys, tmp_path):
