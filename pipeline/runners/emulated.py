@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from components.bound import Bound
+from pipeline import places
 from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.runners.local import EPOCHS_VARIABLE
@@ -44,6 +45,7 @@ def run(
     started = time.monotonic()
     compiled = load_package.load(path)
     workspace = Workspace(root or Path("runs") / f"{compiled.name}-kubeflow")
+    places.check_root(workspace)
     parameters = run_parameters.root_parameters(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
@@ -72,6 +74,8 @@ def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Worksp
                 parameters[name] = place
         else:
             parameters[name] = str(Path(value).expanduser().absolute())
+    places.check_name(str(parameters.get("pipeline_root", "")), "pipeline_root")
+    places.check_base_path(str(parameters.get("serving_base_path", "")), "serving_base_path")
     return notes
 
 

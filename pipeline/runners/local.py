@@ -14,12 +14,13 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files
+from pipeline import places
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
 from pipeline.runners.quiet import output_to_log
 from pipeline.runners.summary import Summary, print_summary
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, serving_path
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 EPOCHS_VARIABLE = "TAPELINE_PROGRESS"
@@ -33,9 +34,11 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
       ConfigError: before anything is run: the data is not there, or the root cannot be written.
     """
     started = time.monotonic()
+    workspace = Workspace(root)
+    places.check_root(workspace)
+    places.check_base_path(serving_path(config, workspace), "pusher.base_path")
     config = _with_data(config)
     fingerprint = raw_files.fingerprint(config.data)
-    workspace = Workspace(root)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
         key = last_run.key(config, workspace, fingerprint)

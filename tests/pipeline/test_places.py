@@ -1,0 +1,61 @@
+"""A root that the libraries would misread, or in which something of another kind lies, is refused before anything is written."""
+
+import pytest
+
+from pipeline import cli, places
+from pipeline.workspace import Workspace
+from trainer.errors import ConfigError
+
+CONFIG = "name: digits\ndata: {format: digits}\n"
+
+
+@pytest.mark.parametrize("sign", places.PATTERN_SIGNS)
+def test_a_run_below_a_folder_with_a_sign_of_patterns_is_refused_with_sign_path_and_setting(tmp_path, capsys, sign):
+    (tmp_path / "use.yaml").write_text(CONFIG)
+    root = tmp_path / f"a{sign}b" / "root"
+    assert cli.main(["run", str(tmp_path / "use.yaml"), "--root", str(root)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "Expected --root to name a folder without * ? [ { } \\, which TFX, Beam, Keras and TensorFlow take for patterns. Received: "
+    )
+    assert f"'{root}', with '{sign}'." in line
+    assert not root.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["a]b", "a#b", "a b", "a%20b", "a'b", 'a"b', "日本é", "$HOME", "~", "a@3", "a:b", "a,b"])
+def test_other_signs_are_names_like_any_other(tmp_path, name):
+    places.check_root(Workspace(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["metadata.sqlite", "last_run.json", ".lock", "metadata.json"])
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match=rf"Expected '{tmp_path}/{name}' to be a file. Received: a folder. Move it away"):
+        places.check_root(Workspace(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["artifacts", "schemas", "logs", "tmp", "serving", "pods"])
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=rf"Expected '{tmp_path}/{name}' to be a folder. Received: a file. Move it away"):
+        places.check_root(Workspace(tmp_path))
+
+
+@pytest.mark.parametrize(("sign", "refused"), [("[", True), ("\\", True), ("*", False), ("?", False), ("{", False), ("]", False)])
+def test_versions_go_only_where_tensorflow_can_load_them(tmp_path, sign, refused):
+    base = str(tmp_path / f"a{sign}b")
+    if not refused:
+        places.check_base_path(base, "pusher.base_path")
+        return
+    with pytest.raises(ConfigError) as caught:
+        places.check_base_path(base, "pusher.base_path")
+    assert "Expected pusher.base_path to name a folder without [ \\, " in str(caught.value)
+    assert f"Received: '{base}', with '{sign}'." in str(caught.value)
+
+
+def test_a_run_says_before_the_training_that_versions_would_go_below_a_file(tmp_path, capsys):
+    (tmp_path / "use.yaml").write_text(CONFIG + "pusher: {base_path: taken/models}\n")
+    (tmp_path / "taken").touch()
+    assert cli.main(["run", str(tmp_path / "use.yaml"), "--root", str(tmp_path / "root")]) == 2
+    assert f"Expected pusher.base_path to name a folder. Received: '{tmp_path}/taken', which is a file." in capsys.readouterr().err
+    assert not (tmp_path / "root").exists()
