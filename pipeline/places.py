@@ -3,7 +3,10 @@
 root -> signs that the libraries take for patterns? -> files where folders belong, or folders where files belong? -> ConfigError
 """
 
+import contextlib
+import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from pipeline.workspace import Workspace
 from trainer.errors import ConfigError
@@ -12,6 +15,8 @@ from trainer.errors import ConfigError
 PATTERN_SIGNS = "*?[{}\\"
 # TensorFlow looks for a SavedModel's variables by a pattern: neither `tapeline serve` nor TensorFlow Serving could load what lies there.
 UNLOADABLE_SIGNS = "[\\"
+_LOCK_SECONDS = 5.0  # how long another process may hold the metadata
+_TABLE_OF_METADATA = "MLMDEnv"  # ML Metadata's own version is in it
 
 
 def check_name(place: str, setting: str, signs: str = PATTERN_SIGNS) -> None:
@@ -34,6 +39,30 @@ def check_root(workspace: Workspace) -> None:
     for path in (workspace.artifacts, workspace.schemas, workspace.logs, workspace.temporary, root / "serving", root / "pods"):
         if path.exists() and not path.is_dir():
             raise _wrong_kind(path, "folder", "file")
+
+
+def check_metadata(file: Path) -> None:
+    """Raises ConfigError where `file`, if it is there, is not TFX's metadata store, is damaged, or is held by another process."""
+    if not file.exists():
+        return
+    anew = f"Remove the folder '{file.parent}' to start anew (move its `serving` away first if it is served), or give another --root DIR."
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(file))}?mode=rw", uri=True, timeout=_LOCK_SECONDS, isolation_level=None)
+        ) as database:
+            database.execute("BEGIN IMMEDIATE")  # as the run itself will: a reader would be let in where a writer has to wait
+            [(verdict, *_), *_] = database.execute("PRAGMA quick_check(1)")
+            names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise ConfigError(
+                f"Expected '{file}' to be free. Received: another process holds it ({error}). End that process, or give another --root DIR."
+            ) from None
+        verdict, names = str(error), set()
+    if verdict != "ok":
+        raise ConfigError(f"Expected '{file}' to be a run's metadata. Received: a file that cannot be read ({verdict}). {anew}")
+    if names and _TABLE_OF_METADATA not in names:  # without any table it is new
+        raise ConfigError(f"Expected '{file}' to be a run's metadata. Received: another program's database. {anew}")
 
 
 def check_base_path(folder: str, setting: str) -> None:

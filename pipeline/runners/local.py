@@ -76,6 +76,7 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
     with Progress(terminal, epochs) as progress:
         try:
             progress.start(START)
+            places.check_metadata(workspace.metadata)
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")

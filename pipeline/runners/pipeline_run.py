@@ -13,7 +13,7 @@ from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runners.progress import Progress
-from pipeline.runners.store import forget_superseded_versions
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 
@@ -33,6 +33,7 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     logging.basicConfig()  # stderr, which is the log file
     logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
+    forget_removed_artifacts(connection)
     forget_superseded_versions(connection)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,

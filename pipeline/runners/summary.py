@@ -9,11 +9,21 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from typing_extensions import TypedDict  # typing's own is not enough for pydantic below Python 3.12
 
 from components.bound import Bound
 from trainer.errors import ConfigError
 
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
+
+
+class Component(TypedDict):
+    """One component of a run as `--json` gives it: seconds it took, and the rows it worked on where they are a measure of it."""
+
+    name: str
+    seconds: float
+    cached: bool
+    rows: int | None
 
 
 @dataclasses.dataclass
@@ -25,7 +35,7 @@ class Summary:
     model_dir: str | None = None
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     reasons: list[str] = dataclasses.field(default_factory=list)
-    components: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    components: list[Component] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None

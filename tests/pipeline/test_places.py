@@ -1,5 +1,8 @@
 """A root that the libraries would misread, or in which something of another kind lies, is refused before anything is written."""
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from pipeline import cli, places
@@ -59,3 +62,60 @@ def test_a_run_says_before_the_training_that_versions_would_go_below_a_file(tmp_
     assert cli.main(["run", str(tmp_path / "use.yaml"), "--root", str(tmp_path / "root")]) == 2
     assert f"Expected pusher.base_path to name a folder. Received: '{tmp_path}/taken', which is a file." in capsys.readouterr().err
     assert not (tmp_path / "root").exists()
+
+
+def _metadata(folder):
+    """A database as ML Metadata makes it, as far as the check looks."""
+    file = folder / "metadata.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE MLMDEnv (schema_version INTEGER)")
+        database.commit()
+    return file
+
+
+def test_metadata_that_is_not_there_yet_or_is_whole_may_be_used(tmp_path):
+    places.check_metadata(tmp_path / "metadata.sqlite")
+    assert not (tmp_path / "metadata.sqlite").exists()
+    places.check_metadata(_metadata(tmp_path))
+    empty = tmp_path / "killed" / "metadata.sqlite"
+    empty.parent.mkdir()
+    empty.touch()
+    places.check_metadata(empty)
+
+
+def test_metadata_that_is_garbage_is_refused_with_the_folder_to_remove(tmp_path):
+    file = tmp_path / "metadata.sqlite"
+    file.write_bytes(b"garbage" * 1000)
+    with pytest.raises(ConfigError) as caught:
+        places.check_metadata(file)
+    assert str(caught.value).startswith(
+        f"Expected '{file}' to be a run's metadata. Received: a file that cannot be read (file is not a database). "
+        f"Remove the folder '{tmp_path}' to start anew"
+    )
+
+
+def test_metadata_whose_pages_are_damaged_is_refused(tmp_path):
+    file = _metadata(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[4096:4200] = b"\xff" * 104
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="a file that cannot be read"):
+        places.check_metadata(file)
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    file = tmp_path / "metadata.sqlite"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+        database.commit()
+    with pytest.raises(ConfigError, match="Received: another program's database"):
+        places.check_metadata(file)
+
+
+def test_metadata_that_another_process_holds_is_refused_instead_of_waited_for(tmp_path, monkeypatch):
+    file = _metadata(tmp_path)
+    monkeypatch.setattr(places, "_LOCK_SECONDS", 0.01)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConfigError, match="another process holds it"):
+            places.check_metadata(file)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from pipeline.kubeflow import load_package, run_parameters
+from pipeline.kubeflow.artifact_store import ArtifactStore
 from pipeline.kubeflow.emulator import Emulator
 from pipeline.kubeflow.launcher import StepError
 from pipeline.kubeflow.package import PackageError
@@ -237,3 +238,23 @@ def test_a_command_that_is_not_there_is_said(run):
     step = _step("true")
     step["container"]["command"] = ["no-such-command"]
     run(_package(a=step), fails=(PackageError, 'exec: "no-such-command": executable file not found'))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[" * 10_000,
+        '{"artifacts": {}}',
+        '{"artifacts": {"1": {"uri": 3, "is_there": true, "metadata": {}}}, "executions": {}}',
+        '{"artifacts": {}, "executions": {"FINGERPRINT": {"artifacts": {"out": "1"}, "parameters": {}}}}',
+    ],
+    ids=lambda content: content[:60],
+)
+def test_a_store_that_cannot_be_read_answers_nothing_and_is_written_anew(tmp_path, content):
+    file = tmp_path / "metadata.json"
+    file.write_text(content)
+    store = ArtifactStore(file)
+    assert store.cached("FINGERPRINT") is None
+    store.remember("other", {"artifacts": {}, "parameters": {"a": 1}})
+    assert ArtifactStore(file).cached("other") == {"artifacts": {}, "parameters": {"a": 1}}
