@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.arguments import add_command, add_parameters
+from pipeline.cause import one_line
 from pipeline.release import command as release
 from pipeline.runners import kubeflow_command
 from trainer.errors import TapelineError
@@ -44,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # what nobody foresaw is one line too, unless a traceback is asked for
         if getattr(options, "verbose", False):
             raise
-        return _fail(f"{type(error).__name__}: {error}. --verbose shows the traceback.", 1, options)
+        more = ". --verbose shows the traceback." if hasattr(options, "verbose") else ""
+        return _fail(f"{one_line(error)}{more}", 1, options)
 
 
 def _parser() -> argparse.ArgumentParser:

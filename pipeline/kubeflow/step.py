@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.cause import one_line, origin
 from pipeline.kubeflow import executor_input
 from trainer.errors import TapelineError
 
@@ -33,13 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _settle_in(Path(temporary))
         try:
             _run(options, rest, Path(temporary))
-        except TapelineError as error:
-            print(error, file=sys.stderr)
-            return error.exit_status
         except Exception as error:  # noqa: BLE001 - whatever a component raises ends as one line below its traceback, which KFP's log keeps
-            traceback.print_exc()
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            return 1
+            first = origin(error)
+            if not isinstance(error, TapelineError):
+                traceback.print_exc()
+            print(one_line(error), file=sys.stderr)
+            return first.exit_status if isinstance(first, TapelineError) else 1
     return 0
 
 

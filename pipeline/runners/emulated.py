@@ -75,7 +75,8 @@ def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Worksp
         else:
             parameters[name] = str(Path(value).expanduser().absolute())
     places.check_name(str(parameters.get("pipeline_root", "")), "pipeline_root")
-    places.check_base_path(str(parameters.get("serving_base_path", "")), "serving_base_path")
+    if "serving_base_path" in given:
+        places.check_base_path(str(parameters["serving_base_path"]), "serving_base_path")
     return notes
 
 
