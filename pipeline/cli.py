@@ -177,10 +177,19 @@ def _emulate(options: argparse.Namespace) -> int:
 
 
 def _config_check(options: argparse.Namespace) -> int:
-    from pipeline import config
+    from components.example_gen import raw_files, remote_files
+    from pipeline import config, places
 
     settings = config.load(options.config, options.overrides)
-    print(f"{options.config} is right: {settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}.")
+    places.check_base_path(settings.pusher.base_path or "", "pusher.base_path")
+    places.check_name(settings.kubeflow.pipeline_root, "kubeflow.pipeline_root")
+    places.check_name(settings.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
+    is_remote = remote_files.is_remote(settings.data.path)
+    if settings.data.path and not is_remote:
+        raw_files.files(settings.data)  # raises where they are not there
+    unseen = f" Whether {settings.data.path} is there was not looked at." if is_remote else ""
+    what = f"{settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}"
+    print(f"{options.config} is right: {what}.{unseen}")
     return 0
 
 

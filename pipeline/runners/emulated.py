@@ -143,7 +143,8 @@ class _Observer:
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
         for artifact in outputs.values():
             self._read(artifact["metadata"])
-        self._progress.finish(state, sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None)
+        rows = sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None
+        self._progress.finish(state, rows, refused=task == "Pusher" and self._summary.outcome == "refused")
 
     def _read(self, metadata: dict[str, Any]) -> None:
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}

@@ -79,8 +79,8 @@ def follow(client: KubeflowClient, run: str, package: Package, out: TextIO, poll
                 found = patiently(lambda: client.run(run), poll, PATIENCE_SECONDS)
                 states = task_states.of(_details(found), package)
                 ended = found.state in task_states.ENDED
-                lines.show(states, ended, found.state == "SUCCEEDED")
                 _keep_logs(client, run, states, logs)
+                lines.show(states, ended, found.state == "SUCCEEDED", logs)
                 if ended:
                     break
                 time.sleep(pause)
@@ -97,13 +97,13 @@ def look(client: KubeflowClient, found: Any, package: Package, out: TextIO) -> S
     """Shows once how far a run is; of one that has ended also what came of it. Its summary's outcome may be `running`."""
     states = task_states.of(_details(found), package)
     if found.state in task_states.ENDED:
-        with Progress(out, _NO_EPOCHS) as progress:
-            _Lines(progress, package).show(states, True, found.state == "SUCCEEDED")
         logs: dict[str, str] = {}
         _keep_logs(client, found.run_id, states, logs)
+        with Progress(out, _NO_EPOCHS) as progress:
+            _Lines(progress, package).show(states, True, found.state == "SUCCEEDED", logs)
         return _summarize(client, found, package, states, logs, progress, out)
     with Progress(out, _NO_EPOCHS) as progress:
-        _Lines(progress, package).show({name: state for name, state in states.items() if state.state != "running"}, True, True)
+        _Lines(progress, package).show({name: state for name, state in states.items() if state.state != "running"}, True, True, {})
     for name, state in states.items():
         if state.state == "running":
             _console(out).print(f"{name} is running, for {_seconds(state.began, None):.0f} s so far.")
@@ -145,7 +145,7 @@ class _Lines:
         self._left = package.order()
         self._under_way: str | None = None
 
-    def show(self, states: dict[str, TaskState], run_ended: bool, run_succeeded: bool) -> None:
+    def show(self, states: dict[str, TaskState], run_ended: bool, run_succeeded: bool, logs: dict[str, str]) -> None:
         """Shows what is new; when the run has ended, tasks that still run were cut off, and others will not begin."""
         while self._left:
             name = self._left[0]
@@ -162,7 +162,9 @@ class _Lines:
             self._progress.lines[-1].started = time.monotonic() - _seconds(state.began, state.ended)
             if state.state == "running" and not run_ended:
                 return
-            self._progress.finish("failed" if state.state == "running" else state.state)
+            push = step_log.pushed(logs.get(_PUSHER, "")) if name == _PUSHER else None
+            refused = push is not None and not push.get("version")
+            self._progress.finish("failed" if state.state == "running" else state.state, refused=refused)
             self._left.pop(0)
 
 

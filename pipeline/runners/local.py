@@ -42,7 +42,10 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
         key = last_run.key(config, workspace, fingerprint)
-        summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, key, terminal)
+        summary = _recalled(workspace, key, terminal)
+        if summary is None:
+            places.check_metadata(workspace.metadata)
+            summary = _run(config, workspace, fingerprint, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
         print_summary(Console(file=terminal, highlight=False), summary, config.name)
@@ -65,7 +68,8 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
         with Progress(terminal, workspace.temporary) as progress:
             for component in summary.components:
                 progress.start(component["name"])
-                progress.finish("cached", component["rows"])
+                refused = component["name"] == "Pusher" and summary.outcome == "refused"
+                progress.finish("cached", component["rows"], refused=refused)
     return summary
 
 
@@ -76,7 +80,6 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
     with Progress(terminal, epochs) as progress:
         try:
             progress.start(START)
-            places.check_metadata(workspace.metadata)
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")

@@ -68,7 +68,8 @@ class _Observer:
             self._read_push(result.outputs["pushed_model"])
         cached = result.cached or (result.node == "BaselineModel" and self._nothing_ran)  # a look-up: TFX never caches it
         self._nothing_ran = self._nothing_ran and cached
-        self._progress.finish("cached" if cached else "run", self._rows_for(result.node))
+        refused = result.node == "Pusher" and self._summary.outcome == "refused"
+        self._progress.finish("cached" if cached else "run", self._rows_for(result.node), refused=refused)
 
     def _rows_for(self, node: str) -> int | None:
         splits = {
