@@ -140,6 +140,7 @@ def _run(options: argparse.Namespace) -> int:
 def _compile(options: argparse.Namespace) -> int:
     from pipeline import config
     from pipeline.kubeflow.config import PLACEHOLDER
+    from pipeline.plain import command
     from pipeline.runners.quiet import output_hidden
 
     settings = config.load(options.config, options.overrides)
@@ -154,7 +155,7 @@ def _compile(options: argparse.Namespace) -> int:
                 f"Note: kubeflow.{key} is still the placeholder {value}. Set it in the config, or the parameter {key} of each run.",
                 file=sys.stderr,
             )
-    print(f"Wrote {options.output}. Run it here: tapeline kubeflow emulate {options.output}")
+    print(f"Wrote {options.output}. Run it here: {command('kubeflow', 'emulate', options.output)}")
     return 0
 
 

@@ -81,12 +81,13 @@ class TableOutput:
 
     def _table(self, *columns: str) -> Any:
         from rich import box
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("file" if self._kind == "image" else "row", overflow="fold")
         for column in columns:
-            table.add_column(column, justify="right" if column else "left", no_wrap=True)
+            table.add_column(escape(column), justify="right" if column else "left", no_wrap=True)
         return table
 
 

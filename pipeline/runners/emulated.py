@@ -16,6 +16,7 @@ from components.bound import Bound
 from pipeline import places
 from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
+from pipeline.plain import print_line
 from pipeline.runners.local import EPOCHS_VARIABLE
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -50,7 +51,7 @@ def run(
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
-        err.print(f"[yellow]Note:[/] {note}", markup=True)
+        print_line(err, f" {note}", "Note:", "yellow")
     out = sys.stderr if as_json else sys.stdout
     summary = Summary()
     with workspace.use():

@@ -5,6 +5,7 @@ run and its nodes -> states of the package's tasks -> a line a task; logs of Eva
 
 import functools
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from components.bound import Bound
 from pipeline.kubeflow import step_log, task_states
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.task_states import TaskState
+from pipeline.plain import command, print_line
 from pipeline.runners.kubeflow_client import ClusterError, KubeflowClient, RefusedError, patiently
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -106,9 +108,9 @@ def look(client: KubeflowClient, found: Any, package: Package, out: TextIO) -> S
         _Lines(progress, package).show({name: state for name, state in states.items() if state.state != "running"}, True, True, {})
     for name, state in states.items():
         if state.state == "running":
-            _console(out).print(f"{name} is running, for {_seconds(state.began, None):.0f} s so far.")
-    command = client.connection.command("status", found.run_id, "--follow")
-    _console(out).print(f"The run is {(found.state or 'PENDING').lower()}. Follow it: {command}", markup=False, soft_wrap=True)
+            print_line(_console(out), f"{name} is running, for {_seconds(state.began, None):.0f} s so far.")
+    again = client.connection.command("status", found.run_id, "--follow")
+    print_line(_console(out), f"The run is {(found.state or 'PENDING').lower()}. Follow it: {again}")
     return Summary(outcome="running", seconds=_duration(found), components=progress.components())
 
 
@@ -184,7 +186,7 @@ def _summarize(
         summary.bounds = [Bound(**bound) for bound in said["bounds"]]
     finish: Callable[..., None] = _finish_succeeded if found.state == "SUCCEEDED" else _finish_failed
     finish(client, found, package, states, logs, summary)
-    following = [f"Next:   tapeline release promote {summary.version}"] if summary.version else []
+    following = [f"Next:   {command('release', 'promote', summary.version)}"] if summary.version else []
     print_summary(_console(out), summary, package.name, following)
     return summary
 
@@ -276,15 +278,16 @@ def _run_error(found: Any) -> str:
 
 
 def _kubectl(client: KubeflowClient, pods: Sequence[str]) -> str:
-    return f"kubectl logs -n {client.connection.namespace or 'kubeflow'} {pods[0]} -c main" if pods else "the run's page"
+    if not pods:
+        return "the run's page"
+    return shlex.join(["kubectl", "logs", "-n", client.connection.namespace or "kubeflow", pods[0], "-c", "main"])
 
 
 def _tell_how_to_go_on(client: KubeflowClient, run: str) -> None:
     err = _console(sys.stderr)
-    command = client.connection.command
-    err.print("The run goes on; only the following of it has ended.", markup=False)
-    err.print(f"Look again: {command('status', run, '--follow')}", markup=False, soft_wrap=True)
-    err.print(f"End it:     {command('terminate', run)}", markup=False, soft_wrap=True)
+    print_line(err, "The run goes on; only the following of it has ended.")
+    print_line(err, f"Look again: {client.connection.command('status', run, '--follow')}")
+    print_line(err, f"End it:     {client.connection.command('terminate', run)}")
 
 
 def _console(out: TextIO) -> Console:
