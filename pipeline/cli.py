@@ -1,6 +1,7 @@
 """The `tapeline` command: arguments -> config -> runner. Help and configuration errors answer without importing TensorFlow."""
 
 import argparse
+import importlib.metadata
 import json
 import os
 import runpy
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
@@ -78,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("tapeline")
+    except importlib.metadata.PackageNotFoundError:  # run out of a checkout by another environment's Python
+        return "(not installed)"
 
 
 def _compile_command(commands: Any) -> None:
