@@ -1,6 +1,7 @@
 """The `tapeline` command: arguments -> config -> runner. Help and configuration errors answer without importing TensorFlow."""
 
 import argparse
+import importlib.metadata
 import json
 import os
 import runpy
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.arguments import add_command, add_parameters
+from pipeline.cause import one_line
 from pipeline.extras import extra_of
 from pipeline.release import command as release
 from pipeline.runners import kubeflow_command
@@ -50,13 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # what nobody foresaw is one line too, unless a traceback is asked for
         if getattr(options, "verbose", False):
             raise
-        return _fail(f"{type(error).__name__}: {error}. --verbose shows the traceback.", 1, options)
+        more = ". --verbose shows the traceback." if hasattr(options, "verbose") else ""
+        return _fail(f"{one_line(error)}{more}", 1, options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
@@ -82,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("tapeline")
+    except importlib.metadata.PackageNotFoundError:  # run out of a checkout by another environment's Python
+        return "(not installed)"
 
 
 def _compile_command(commands: Any) -> None:
@@ -144,6 +155,7 @@ def _run(options: argparse.Namespace) -> int:
 def _compile(options: argparse.Namespace) -> int:
     from pipeline import config
     from pipeline.kubeflow.config import PLACEHOLDER
+    from pipeline.plain import command
     from pipeline.runners.quiet import output_hidden
 
     settings = config.load(options.config, options.overrides)
@@ -158,7 +170,7 @@ def _compile(options: argparse.Namespace) -> int:
                 f"Note: kubeflow.{key} is still the placeholder {value}. Set it in the config, or the parameter {key} of each run.",
                 file=sys.stderr,
             )
-    print(f"Wrote {options.output}. Run it here: tapeline kubeflow emulate {options.output}")
+    print(f"Wrote {options.output}. Run it here: {command('kubeflow', 'emulate', options.output)}")
     return 0
 
 
@@ -181,10 +193,19 @@ def _emulate(options: argparse.Namespace) -> int:
 
 
 def _config_check(options: argparse.Namespace) -> int:
-    from pipeline import config
+    from components.example_gen import raw_files, remote_files
+    from pipeline import config, places
 
     settings = config.load(options.config, options.overrides)
-    print(f"{options.config} is right: {settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}.")
+    places.check_base_path(settings.pusher.base_path or "", "pusher.base_path")
+    places.check_name(settings.kubeflow.pipeline_root, "kubeflow.pipeline_root")
+    places.check_name(settings.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
+    is_remote = remote_files.is_remote(settings.data.path)
+    if settings.data.path and not is_remote:
+        raw_files.files(settings.data)  # raises where they are not there
+    unseen = f" Whether {settings.data.path} is there was not looked at." if is_remote else ""
+    what = f"{settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}"
+    print(f"{options.config} is right: {what}.{unseen}")
     return 0
 
 

@@ -206,9 +206,8 @@ def _override(values: dict[str, Any], override: str) -> None:
             table[section] = {}
         table = table[section]
         if not isinstance(table, dict):
-            raise ConfigError(
-                f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{did_you_mean(key, field_paths())}"
-            )
+            near = _elsewhere(name, key.rpartition(".")[0])
+            raise ConfigError(f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{near}")
     try:
         value = _from_yaml(text, f"--set {override}")
     except yaml.YAMLError:
@@ -226,7 +225,7 @@ def _sentence(origin: str, details: Mapping[str, Any]) -> str:
         return f"{origin}: {context['error']}"
     if kind == "extra_forbidden":
         known = _keys_at(location[:-1])
-        near = did_you_mean(location[-1], known) or _elsewhere(location[-1])
+        near = _elsewhere(location[-1], ".".join(location[:-1])) or did_you_mean(location[-1], known)
         return f"{origin}: {key}: Expected one of the keys {', '.join(known)}. Received: '{location[-1]}'.{near}"
     if kind == "missing":
         return f"{origin}: {key}: Expected a value. Received: none. Add the key `{key}`."
@@ -242,10 +241,14 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _elsewhere(name: str) -> str:
-    """Where the key `name` does belong, for one that stands in the wrong section."""
+def _elsewhere(name: str, section: str) -> str:
+    """Where the key `name` does belong, for one that stands in `section` (empty: at the top) and should not."""
     paths = [path for path in field_paths() if path.rpartition(".")[2] == name]
-    return f" Did you mean '{paths[0]}'?" if paths else did_you_mean(name, [path.rpartition(".")[2] for path in field_paths()])
+    below = [path for path in paths if not section or path.startswith(f"{section}.")]
+    if below:
+        return f" Did you mean '{below[0]}'?"
+    owners = " or ".join(f"`{owner}`" if owner else "the top level" for owner in (path.rpartition(".")[0] for path in paths))
+    return f" `{name}` belongs to {owners}." if paths else ""
 
 
 def _keys(model: type[Settings]) -> list[str]:

@@ -44,7 +44,7 @@ def is_newest(version: str) -> bool:
         return True
     folder = Path(version)
     siblings = [int(path.name) for path in folder.parent.glob("*") if path.name.isdecimal()]
-    return folder.is_dir() and int(folder.name) == max(siblings)
+    return folder.is_dir() and folder.name.isdecimal() and int(folder.name) == max(siblings)
 
 
 def _value(arguments: list[str], flag: str) -> str | None:

@@ -38,12 +38,13 @@ def accept(config: PipelineConfig, workspace: Workspace) -> Path:
 
 def _inferred(workspace: Workspace) -> Path | None:
     """The schema of the last finished run; without a record of one, or where it inferred none, the newest that a run has inferred."""
-    every = sorted(workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt"), key=lambda path: int(path.parent.name))
+    found = [path for path in workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt") if path.parent.name.isdecimal()]
+    every = sorted(found, key=lambda path: int(path.parent.name))
     try:
         outputs = json.loads(workspace.last_run.read_text())["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        outputs = []
-    of_last_run = [path for path in every if str(path.parent) in outputs]
+        of_last_run = [path for path in every if str(path.parent) in outputs]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # no record, or a broken one
+        of_last_run = []
     return next(iter([*of_last_run, *reversed(every)]), None)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.cause import one_line, origin
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
 from trainer.errors import ConfigError, TapelineError
@@ -36,13 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             _check_code(dict(part.split("=", 1) for part in options.code))
             _run(options, rest, Path(temporary))
-        except TapelineError as error:
-            print(error, file=sys.stderr)
-            return error.exit_status
         except Exception as error:  # noqa: BLE001 - whatever a component raises ends as one line below its traceback, which KFP's log keeps
-            traceback.print_exc()
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            return 1
+            first = origin(error)
+            if not isinstance(error, TapelineError):
+                traceback.print_exc()
+            print(one_line(error), file=sys.stderr)
+            return first.exit_status if isinstance(first, TapelineError) else 1
     return 0
 
 

@@ -3,19 +3,23 @@
 package -> parameters that this machine can serve -> the emulator, observed -> summary, exit status
 """
 
+import contextlib
 import json
 import os
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from components.bound import Bound
+from pipeline import places
 from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
+from pipeline.plain import print_line
 from pipeline.runners.local import EPOCHS_VARIABLE
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -45,6 +49,7 @@ def run(
     started = time.monotonic()
     compiled = load_package.load(path)
     workspace = Workspace(root or Path("runs") / f"{compiled.name}-kubeflow")
+    places.check_root(workspace)
     given = given_parameters.typed(compiled, texts)
     parameters = run_parameters.root_parameters(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
@@ -52,7 +57,7 @@ def run(
         _check_writable_places(parameters, given, workspace)
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
-        err.print(f"[yellow]Note:[/] {note}", markup=True)
+        print_line(err, f" {note}", "Note:", "yellow")
     out = sys.stderr if as_json else sys.stdout
     summary = Summary()
     with workspace.use():
@@ -76,6 +81,9 @@ def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Worksp
                 parameters[name] = place
         else:
             parameters[name] = str(Path(value).expanduser().absolute())
+    places.check_name(str(parameters.get("pipeline_root", "")), "pipeline_root")
+    if "serving_base_path" in given:
+        places.check_base_path(str(parameters["serving_base_path"]), "serving_base_path")
     return notes
 
 
@@ -108,7 +116,8 @@ def _run(
     with Progress(out, epochs) as progress:
         observer = _Observer(progress, summary)
         try:
-            summary.log = str(machine.run(parameters, pipeline_root, observer))
+            with _open_to_everybody() if mounts and not os.getuid() else contextlib.nullcontext():
+                summary.log = str(machine.run(parameters, pipeline_root, observer))
         except (launcher.StepError, PackageError, KeyboardInterrupt) as error:
             progress.fail()
             name = progress.lines[-1].name if progress.lines else "the run"
@@ -125,8 +134,6 @@ def _run(
 
 def _mounts(parameters: dict[str, Any], pipeline_root: str, workspace: Workspace) -> dict[str, bool]:
     """What a container may see: its artifacts and the served versions to write, the raw data to read."""
-    if not os.getuid():
-        os.umask(0)  # the image's user is another one, and must write into what root makes for it
     mounts = {}
     for folder in (pipeline_root, parameters.get("serving_base_path", ""), str(workspace.temporary)):
         if folder:
@@ -136,6 +143,16 @@ def _mounts(parameters: dict[str, Any], pipeline_root: str, workspace: Workspace
     if data and Path(data).exists():
         mounts[data] = False
     return mounts
+
+
+@contextlib.contextmanager
+def _open_to_everybody() -> Iterator[None]:
+    """What root makes meanwhile the image's user, who is another one, may write into."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _open_to_image(folder: Path, workspace: Workspace) -> None:
@@ -159,7 +176,8 @@ class _Observer:
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
         for artifact in outputs.values():
             self._read(artifact["metadata"])
-        self._progress.finish(state, sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None)
+        rows = sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None
+        self._progress.finish(state, rows, refused=task == "Pusher" and self._summary.outcome == "refused")
 
     def _read(self, metadata: dict[str, Any]) -> None:
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}

@@ -17,7 +17,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
-from pipeline import dag
+from pipeline import dag, places
 from pipeline.accelerator import placement
 from pipeline.code_digest import code_digests, step_digests
 from pipeline.config import PipelineConfig
@@ -41,6 +41,8 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
     Raises:
       ConfigError: the config cannot run there.
     """
+    places.check_name(config.kubeflow.pipeline_root, "kubeflow.pipeline_root")
+    places.check_name(config.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
     fingerprint = data_fingerprint(config)
     config = _with_strategy(config)
     code = code_digests()

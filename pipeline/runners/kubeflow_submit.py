@@ -16,6 +16,7 @@ from pipeline.kubeflow import cron
 from pipeline.kubeflow.config import PLACEHOLDER
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.parameters import UNRESOLVED
+from pipeline.places import UNLOADABLE_SIGNS, check_name
 from pipeline.runners.kubeflow_client import ClusterError, KubeflowClient
 from pipeline.runners.quiet import output_hidden
 from trainer.errors import ConfigError, TapelineError
@@ -236,6 +237,8 @@ def _check_places(places: dict[str, str | None]) -> None:
     root = places["pipeline_root"]
     if root and not _ROOT.fullmatch(root):
         raise ConfigError(f"Expected pipeline_root to be what KFP can write to: gs://, s3:// or minio://BUCKET/FOLDER. Received: '{root}'.")
+    check_name(root or "", "pipeline_root")
+    check_name(places["serving_base_path"] or "", "serving_base_path", UNLOADABLE_SIGNS)
 
 
 def _version(client: KubeflowClient, prepared: Prepared) -> tuple[str, str, bool]:

@@ -4,7 +4,6 @@ hold the root -> silence the libraries -> launch node by node -> read the gate's
 """
 
 import os
-import re
 import sys
 import time
 import traceback
@@ -14,16 +13,17 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files
+from pipeline import places
+from pipeline.cause import one_line, origin
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
 from pipeline.runners.quiet import output_to_log
 from pipeline.runners.summary import Summary, print_summary
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, serving_path
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 EPOCHS_VARIABLE = "TAPELINE_PROGRESS"
-_EXCEPTION = re.compile(r"^[\w.]*(Error|Exception)\b.*: ")
 
 
 def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False) -> Summary:
@@ -33,13 +33,19 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
       ConfigError: before anything is run: the data is not there, or the root cannot be written.
     """
     started = time.monotonic()
+    workspace = Workspace(root)
+    places.check_root(workspace)
+    if config.pusher.base_path:
+        places.check_base_path(serving_path(config, workspace), "pusher.base_path")
     config = _with_data(config)
     fingerprint = raw_files.fingerprint(config.data)
-    workspace = Workspace(root)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
         key = last_run.key(config, workspace, fingerprint)
-        summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, key, terminal)
+        summary = _recalled(workspace, key, terminal)
+        if summary is None:
+            places.check_metadata(workspace.metadata)
+            summary = _run(config, workspace, fingerprint, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
         print_summary(Console(file=terminal, highlight=False), summary, config.name)
@@ -62,7 +68,8 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
         with Progress(terminal, workspace.temporary) as progress:
             for component in summary.components:
                 progress.start(component["name"])
-                progress.finish("cached", component["rows"])
+                refused = component["name"] == "Pusher" and summary.outcome == "refused"
+                progress.finish("cached", component["rows"], refused=refused)
     return summary
 
 
@@ -82,19 +89,16 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             progress.fail()
-            summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
-            summary.usage_error = isinstance(error, ConfigError)
-            summary.reasons = [_one_line(error, progress.lines[-1].name)]
+            first = origin(error)
+            summary.outcome = "anomalies" if isinstance(first, AnomaliesError) else "failed"
+            summary.usage_error = isinstance(first, ConfigError)
+            summary.reasons = [_reason(error, progress.lines[-1].name)]
             summary.components = progress.components()
     return summary
 
 
-def _one_line(error: BaseException, component: str) -> str:
+def _reason(error: BaseException, component: str) -> str:
     """The failure in one line; errors of the project's own say everything themselves."""
-    if isinstance(error, TapelineError):
-        return str(error)
     if isinstance(error, KeyboardInterrupt):
         return f"{component} was interrupted. Run the same command again: finished components are taken from the cache."
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    inner = [line for line in lines if _EXCEPTION.match(line)]  # Beam's errors are whole tracebacks, the cause last
-    return f"{component}: {inner[-1] if inner else f'{type(error).__name__}: {lines[0]}'}"
+    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error)}"

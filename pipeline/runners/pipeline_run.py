@@ -13,7 +13,7 @@ from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runners.progress import Progress
-from pipeline.runners.store import forget_superseded_versions
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 
@@ -33,6 +33,7 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     logging.basicConfig()  # stderr, which is the log file
     logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
+    forget_removed_artifacts(connection)
     forget_superseded_versions(connection)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
@@ -67,7 +68,8 @@ class _Observer:
             self._read_push(result.outputs["pushed_model"])
         cached = result.cached or (result.node == "BaselineModel" and self._nothing_ran)  # a look-up: TFX never caches it
         self._nothing_ran = self._nothing_ran and cached
-        self._progress.finish("cached" if cached else "run", self._rows_for(result.node))
+        refused = result.node == "Pusher" and self._summary.outcome == "refused"
+        self._progress.finish("cached" if cached else "run", self._rows_for(result.node), refused=refused)
 
     def _rows_for(self, node: str) -> int | None:
         splits = {

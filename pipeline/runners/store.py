@@ -1,5 +1,7 @@
 """What the runner tells TFX's metadata store before a run, so that its cache holds only what is really there."""
 
+from pathlib import Path
+
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
@@ -17,6 +19,20 @@ def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> Non
         gone = [push for push in pushes if _destination(push) and not is_newest(_destination(push))]
         for push in gone:
             push.state = metadata_store_pb2.Artifact.DELETED
+        if gone:
+            handle.store.put_artifacts(gone)
+
+
+def forget_removed_artifacts(connection: metadata.ConnectionConfigType) -> None:
+    """Marks artifacts whose files somebody has removed as deleted.
+
+    TFX then neither takes them from the cache nor resolves the baseline to one of them; what they were the output of runs again.
+    """
+    with metadata.Metadata(connection) as handle:
+        live = [artifact for artifact in handle.store.get_artifacts() if artifact.state == metadata_store_pb2.Artifact.LIVE]
+        gone = [artifact for artifact in live if artifact.uri and "://" not in artifact.uri and not Path(artifact.uri).exists()]
+        for artifact in gone:
+            artifact.state = metadata_store_pb2.Artifact.DELETED
         if gone:
             handle.store.put_artifacts(gone)
 

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _read_files(flags: argparse.Namespace) -> None:
     """Puts what the files say beside the flags that name them. Raises ServingError."""
     from serving.server.batching_parameters import read_batching_parameters  # here, because these bring protobuf
-    from serving.server.model_config import read_first_config, single_model
+    from serving.server.model_config import check_served_here, read_first_config, read_models, single_model
     from serving.server.monitoring import Monitoring, read_monitoring_config
     from serving.server.tls import read_ssl_config
 
@@ -38,6 +38,7 @@ def _read_files(flags: argparse.Namespace) -> None:
         flags.config = read_first_config(flags.model_config_file, labels_allowed=flags.allow_version_labels_for_unavailable_models)
     else:
         flags.config = single_model(flags.model_name, flags.model_base_path.expanduser().absolute())
+        check_served_here(read_models(flags.config).values())
     flags.batching_parameters = read_batching_parameters(flags.batching_parameters_file) if flags.batching_parameters_file else None
     flags.monitoring = read_monitoring_config(flags.monitoring_config_file) if flags.monitoring_config_file else Monitoring()
     flags.tls = read_ssl_config(flags.ssl_config_file) if flags.ssl_config_file else None

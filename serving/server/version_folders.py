@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 _INTEGER = re.compile(r"[0-9]+")
@@ -37,13 +38,13 @@ def hint(base_path: Path, option: str = "--model_base_path") -> str:
     if not base_path.is_dir():
         return "the folder does not exist yet"
     if any((base_path / name).is_file() for name in SAVED_MODEL_FILES):
-        return f"it is a version itself; did you mean {option} {base_path.parent}?"
+        return f"it is a version itself; did you mean {option} {shlex.quote(str(base_path.parent))}?"
     try:
         models = [entry for entry in sorted(base_path.iterdir()) if entry.is_dir() and _has_versions(entry)]
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     if len(models) == 1:
-        return f"did you mean {option} {models[0]}?"
+        return f"did you mean {option} {shlex.quote(str(models[0]))}?"
     if models:
         return f"it holds models: {', '.join(entry.name for entry in models)}; name one of them in {option}"
     return "it has no folder named by a number yet"

@@ -55,6 +55,19 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "label_smoothing, metrics, dropout, early_stopping, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
+        (
+            "data: {format: digits, epochs: 3}",
+            "data.epochs: Expected one of the keys format, path, download, splits. Received: 'epochs'. `epochs` belongs to `trainer`.",
+        ),
+        (
+            "trainer: {path: x}",
+            "trainer.path: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, loss, "
+            "label_smoothing, metrics, dropout, early_stopping, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
+        ),
+        (
+            "pusher: {epoch: 3}",
+            "pusher.epoch: Expected one of the keys base_path. Received: 'epoch'.",
+        ),
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",

@@ -68,3 +68,12 @@ def test_a_run_reads_a_copy_whose_name_changes_with_the_content(workspace, setti
         names.append(reviewed_schema.for_run(settings(schema={"path": str(target)}), workspace))
         assert Path(names[-1]).read_text() == text
     assert names[0] == names[2] != names[1]
+
+
+@pytest.mark.parametrize("record", ["[" * 10_000, '{"outputs": 3}', '{"outputs": null}', "{"])
+def test_a_broken_record_of_the_last_run_and_a_folder_of_ones_own_do_not_matter(workspace, settings, target, record):
+    inferred(workspace, 3, "newest")
+    inferred(workspace, "copy-of-3", "a copy")
+    workspace.last_run.write_text(record)
+    reviewed_schema.accept(settings(schema={"path": str(target)}), workspace)
+    assert target.read_text() == "newest"

@@ -232,3 +232,8 @@ def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="-o to name a file that can be written"):
         kubeflow.write_package(config.load("configs/digits.yaml"), tmp_path / "file" / "pipeline.yaml")
+
+
+def test_a_pipeline_root_that_the_libraries_would_take_for_a_pattern_is_refused(compile_config):
+    with pytest.raises(ConfigError, match=r"Expected kubeflow.pipeline_root .* Received: 'gs://bucket/\[old\]/root', with '\['"):
+        compile_config("configs/digits.yaml", "kubeflow.pipeline_root='gs://bucket/[old]/root'")

@@ -1,4 +1,4 @@
-"""The entry point of a step: what it refuses before a component runs."""
+"""The entry point of every step: what it refuses before a component runs, and how a failure ends its log."""
 
 import json
 import subprocess
@@ -45,3 +45,22 @@ def test_the_packages_own_code_goes_on_to_the_component(step):
     ended = step(*arguments)
     assert ended.returncode == 1
     assert "Expected the code" not in ended.stderr
+
+
+def test_the_last_line_of_a_failed_step_has_the_cause_below_its_traceback(tmp_path):
+    folder = tmp_path / "outputs"
+    call = {
+        "inputs": {"parameterValues": {}, "artifacts": {}},
+        "outputs": {"outputFile": str(folder / "output.json"), "artifacts": {}, "parameters": {}},
+    }
+    code = (
+        "import sys\nfrom pipeline.kubeflow import step\n"
+        "def fails(*_):\n"
+        "    try: {}['x']\n"
+        "    except KeyError as error: raise RuntimeError('add_input failed on \"y\" with inputs:\\n[1 2]') from error\n"
+        "step._run = fails\nsys.exit(step.main(sys.argv[1:]))"
+    )
+    arguments = ["--executor_class_path", "none", "--json_serialized_invocation_args", json.dumps(call)]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "KeyError: 'x'")
+    assert "Traceback" in done.stderr

@@ -5,7 +5,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.runners.store import forget_superseded_versions
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions
 
 
 @pytest.fixture
@@ -46,3 +46,22 @@ def test_only_pushes_that_are_gone_or_superseded_are_marked_as_deleted(connectio
 
 def test_in_a_new_store_there_is_nothing_to_forget(connection):
     forget_superseded_versions(connection)
+
+
+def test_artifacts_whose_files_somebody_has_removed_are_marked_as_deleted(connection, tmp_path):
+    model = standard_artifacts.Model()
+    (tmp_path / "there").mkdir()
+    with metadata.Metadata(connection) as handle:
+        kind = handle.store.put_artifact_type(model.artifact_type)
+        live, pending = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.PENDING
+        rows = [
+            (str(tmp_path / "there"), live),
+            (str(tmp_path / "gone"), live),
+            ("gs://bucket/model", live),
+            (str(tmp_path / "new"), pending),
+        ]
+        identifiers = handle.store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=uri, state=state) for uri, state in rows])
+    forget_removed_artifacts(connection)
+    with metadata.Metadata(connection) as handle:
+        states = [handle.store.get_artifacts_by_id([identifier])[0].state for identifier in identifiers]
+    assert states == [live, metadata_store_pb2.Artifact.DELETED, live, pending]
