@@ -3,6 +3,7 @@
 open and check every file -> for each part: for each chunk: encode PNG, assign splits -> one shard a chunk and split
 """
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from apache_beam.metrics import Metrics, MetricsFilter
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
@@ -22,7 +22,6 @@ from trainer import features
 from trainer.errors import DataError
 
 ROWS_PER_SHARD = 10_000
-_METRICS = "tapeline.example_gen"
 _COMPRESSION = 3  # zlib's; on MNIST smaller and a third faster than the default of 6
 
 
@@ -49,7 +48,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.split_names = artifact_utils.encode_split_names(list(split.SPLITS))
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in split.SPLITS}
         with source.open_parts(config) as parts:
-            rows = self._write(parts, folders, config.splits)
+            rows = self._write(parts, folders, config.splits, os.path.join(examples.uri, "rows.json"))
         for name in split.SPLITS:
             if not rows.get(name):
                 raise DataError(
@@ -57,9 +56,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
             examples.set_int_custom_property(f"rows_{name}", rows[name])
 
-    def _write(self, parts: list[Part], folders: dict[str, str], weights: SplitsConfig) -> dict[str, int]:
-        """Rows by split."""
+    def _write(self, parts: list[Part], folders: dict[str, str], weights: SplitsConfig, note: str) -> dict[str, int]:
+        """Rows by split, counted from the shards that were written; a metric counts a retried bundle twice on some runners.
+
+        `note` is a file that is gone afterwards, where the workers and this process can reach it.
+        """
         for folder in folders.values():
+            if tf.io.gfile.isdir(folder):
+                tf.io.gfile.rmtree(folder)  # another try's shards would be read as this one's
             tf.io.gfile.makedirs(folder)
         has_official_test = any(part.split == split.TEST for part in parts)
         with self._make_beam_pipeline() as pipeline:
@@ -68,8 +72,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "Parts" >> beam.Create(list(enumerate(parts)))
                 | "Chunks" >> beam.FlatMapTuple(_numbered_chunks)
                 | "WriteShards" >> beam.ParDo(_WriteShards(folders, weights, has_official_test))
+                | "CountRows" >> beam.CombinePerKey(sum)
+                | "AllSplits" >> beam.combiners.ToDict()
+                | "NoteRows" >> beam.Map(_write_json, note)
             )
-        return _counted(pipeline.result)
+        with tf.io.gfile.GFile(note) as file:
+            rows: dict[str, int] = json.load(file)
+        tf.io.gfile.remove(note)
+        return rows
 
 
 def _numbered_chunks(index: int, part: Part) -> Iterator[tuple[str, str | None, np.ndarray, np.ndarray]]:
@@ -78,12 +88,12 @@ def _numbered_chunks(index: int, part: Part) -> Iterator[tuple[str, str | None, 
 
 
 class _WriteShards(beam.DoFn):
-    """A chunk -> a file for each split it has rows of."""
+    """A chunk -> a file for each split it has rows of; gives (split, rows written)."""
 
     def __init__(self, folders: dict[str, str], weights: SplitsConfig, has_official_test: bool) -> None:
         self._folders, self._weights, self._has_official_test = folders, weights, has_official_test
 
-    def process(self, chunk: tuple[str, str | None, np.ndarray, np.ndarray]) -> None:
+    def process(self, chunk: tuple[str, str | None, np.ndarray, np.ndarray]) -> Iterator[tuple[str, int]]:
         name, official, images, labels = chunk
         names = np.full(len(images), official) if official else split.assign(images, self._weights, self._has_official_test)
         pngs = encode_png(images)
@@ -94,7 +104,7 @@ class _WriteShards(beam.DoFn):
             with tf.io.TFRecordWriter(os.path.join(folder, f"data_tfrecord-{name}.gz"), "GZIP") as file:
                 for row in rows:
                     file.write(to_example(pngs[row], images.shape[1:3], int(labels[row])).SerializeToString(deterministic=True))
-            Metrics.counter(_METRICS, split_name).inc(len(rows))
+            yield split_name, len(rows)
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, None, None, None), tf.uint8)])
@@ -119,6 +129,6 @@ def to_example(png: bytes, size: tuple[int, ...], label: int) -> tf.train.Exampl
     return tf.train.Example(features=tf.train.Features(feature=values))
 
 
-def _counted(result: Any) -> dict[str, int]:
-    counters = result.metrics().query(MetricsFilter().with_namespace(_METRICS))["counters"]
-    return {counter.key.metric.name: counter.committed for counter in counters}
+def _write_json(value: dict[str, int], path: str) -> None:
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(json.dumps(value))

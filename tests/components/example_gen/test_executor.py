@@ -141,6 +141,34 @@ def test_under_tfx_a_second_run_takes_the_rows_from_the_cache_until_the_fingerpr
     assert [_run(tmp_path, fingerprint).cached for fingerprint in ("1", "1", "2")] == [False, True, False]
 
 
+def test_files_that_lie_in_a_splits_folder_are_not_among_the_rows_that_were_counted(ingest, folder, tmp_path):
+    """What a try that was killed has left would be read downstream: every shard in the folder is."""
+    old = tmp_path / "examples" / "Split-test" / "data_tfrecord-09-00000.gz"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"an older try's")
+    artifact = ingest(DataConfig(format="idx", path=str(folder)), tmp_path)
+    assert artifact.get_int_custom_property("rows_test") == len(rows_of(artifact, "test")) == TEST_ROWS
+    assert sorted(path.name for path in Path(artifact.uri).iterdir()) == ["Split-eval", "Split-test", "Split-train"]
+
+
+def test_under_tfx_a_lost_metadata_store_brings_no_old_rows_back(tmp_path, write_idx, images, labels):
+    """A new store counts executions from 1 again, so the old folder is the new execution's."""
+    write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    write_idx(tmp_path / "raw", images(TEST_ROWS, seed=1), labels(TEST_ROWS), "t10k")
+    old = _run(tmp_path).outputs["examples"]
+    (Path(old.uri) / "left-by-any-component").touch()
+    (tmp_path / "metadata.sqlite").unlink()
+    for path in (tmp_path / "raw").glob("t10k-*"):
+        path.unlink()
+    write_idx(tmp_path / "raw", images(ROWS, seed=2), labels(ROWS))
+    new = _run(tmp_path, "2").outputs["examples"]
+    assert new.uri == old.uri
+    assert not (Path(new.uri) / "left-by-any-component").exists()
+    counts = {name: new.custom_properties[f"rows_{name}"].int_value for name in split.SPLITS}
+    assert counts == {name: len(rows_of(new, name)) for name in split.SPLITS}
+    assert sum(counts.values()) == ROWS
+
+
 def _run(folder, fingerprint="1"):
     data = DataConfig(format="idx", path=str(folder / "raw"), splits=SplitsConfig(train=1, eval=1, test=1))
     connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
