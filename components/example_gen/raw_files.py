@@ -1,6 +1,7 @@
 """Which raw files a config names, and a digest of them; found without reading a row, so that a wrong path is told at once."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.example_gen import remote_files
@@ -15,12 +16,20 @@ def fingerprint(config: DataConfig) -> str:
     """A digest of the data's content, so that changed data at the same path is never answered from a cache."""
     if remote_files.is_remote(config.path):
         return remote_files.fingerprint(config.path or "")
-    digest = hashlib.sha256(config.format.encode())
-    for path in files(config):
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return combined(config.format, {path.name: _sha256(path) for path in files(config)})
+
+
+def combined(kind: str, digests: Mapping[str, str]) -> str:
+    """The fingerprint of local data of the format `kind`, from the sha256 (hexadecimal) of each file by its name, in order."""
+    digest = hashlib.sha256(kind.encode())
+    for name, sha256 in digests.items():
+        digest.update(name.encode() + bytes.fromhex(sha256))
     return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files(config: DataConfig) -> list[Path]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from components.bound import Bound
 from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
+from pipeline.runners.kubeflow_submit import fingerprint_of
 from pipeline.runners.local import EPOCHS_VARIABLE
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -46,6 +47,9 @@ def run(
     workspace = Workspace(root or Path("runs") / f"{compiled.name}-kubeflow")
     parameters = run_parameters.root_parameters(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
+    if given.get("data_path") and "data_fingerprint" in parameters and "data_fingerprint" not in given:
+        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(given["data_path"]))  # as `submit` does
+        notes += more
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
         err.print(f"[yellow]Note:[/] {note}", markup=True)

@@ -14,6 +14,7 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files
+from pipeline import reviewed_schema
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
@@ -38,8 +39,9 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     workspace = Workspace(root)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
-        key = last_run.key(config, workspace, fingerprint)
-        summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, key, terminal)
+        schema = reviewed_schema.for_run(config, workspace)
+        key = last_run.key(config, workspace, fingerprint, schema)
+        summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, schema, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
         print_summary(Console(file=terminal, highlight=False), summary, config.name)
@@ -66,7 +68,7 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
     return summary
 
 
-def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: str, terminal: TextIO) -> Summary:
+def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema: str | None, key: str, terminal: TextIO) -> Summary:
     epochs = workspace.temporary / "epochs.jsonl"
     os.environ[EPOCHS_VARIABLE] = str(epochs)
     summary = Summary()
@@ -76,9 +78,10 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
-            outputs = pipeline_run.run(config, workspace, fingerprint, progress, summary)
+            outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
             summary.components = progress.components()
-            last_run.remember(workspace, key, summary, outputs)
+            if last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
+                last_run.remember(workspace, key, summary, outputs)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             progress.fail()

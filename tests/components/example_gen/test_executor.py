@@ -10,7 +10,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.example_gen import executor, split
+from components.example_gen import executor, idx, raw_files, split
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
 from pipeline.runners.observed_dag_runner import ObservedDagRunner
@@ -30,12 +30,12 @@ def folder(tmp_path_factory, write_idx, images, labels):
 
 @pytest.fixture(scope="module")
 def ingest(beam_context):
-    """ingest(data, folder): runs the executor, and returns its Examples artifact."""
+    """ingest(data, folder, fingerprint): runs the executor, and returns its Examples artifact."""
 
-    def run(data, folder):
+    def run(data, folder, fingerprint=""):
         artifact = standard_artifacts.Examples()
         artifact.uri = str(folder / "examples")
-        executor.Executor(beam_context(folder)).Do({}, {"examples": [artifact]}, {"data": data.to_json()})
+        executor.Executor(beam_context(folder)).Do({}, {"examples": [artifact]}, {"data": data.to_json(), "fingerprint": fingerprint})
         return artifact
 
     return run
@@ -113,6 +113,40 @@ def test_a_broken_file_is_refused_before_anything_is_written(ingest, tmp_path, w
     with pytest.raises(DataError, match=r"^Expected as many labels as images\. Received: 9 images"):
         ingest(DataConfig(format="idx", path=str(tmp_path / "raw")), tmp_path)
     assert not (tmp_path / "examples").exists()
+
+
+def test_data_of_another_fingerprint_than_the_caches_key_is_refused_before_anything_is_written(ingest, tmp_path, write_idx, images, labels):
+    write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    data = DataConfig(format="idx", path=str(tmp_path / "raw"))
+    before = raw_files.fingerprint(data)
+    write_idx(tmp_path / "raw", images(ROWS, seed=1), labels(ROWS))
+    after = raw_files.fingerprint(data)
+    with pytest.raises(DataError) as caught:
+        ingest(data, tmp_path, before)
+    assert str(caught.value) == (
+        f"Expected the data whose fingerprint was taken when the run began, {before[:12]}. Received: {after[:12]} in "
+        f"'{tmp_path / 'raw'}', which has changed since. Run again; submit a compiled package again."
+    )
+    assert not (tmp_path / "examples").exists()
+    ingest(data, tmp_path, after)
+
+
+def test_data_that_changes_while_it_is_read_is_refused_in_its_own_words(ingest, tmp_path, write_idx, images, labels, monkeypatch):
+    """And not in Beam's, which makes a RuntimeError with a whole traceback of what a worker raises."""
+    folder = write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    data = DataConfig(format="idx", path=str(folder))
+    check = idx._open_part
+
+    def check_then_change(*arguments):
+        part = check(*arguments)
+        write_idx(folder, images(ROWS, seed=1), labels(ROWS))
+        return part
+
+    monkeypatch.setattr(idx, "_open_part", check_then_change)
+    with pytest.raises(
+        DataError, match=rf"^Expected '{folder}/train-images-idx3-ubyte' to stay as it is while it is read\..* Run again\.$"
+    ):
+        ingest(data, tmp_path, raw_files.fingerprint(data))
 
 
 class _Recorder:

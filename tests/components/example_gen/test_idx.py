@@ -1,6 +1,7 @@
 """Reading IDX: what is read, and what is said of a file that cannot be."""
 
 import gzip
+import hashlib
 import struct
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_trailing_bytes_are_refused_with_their_number_and_offset(folder):
     assert error_of(folder) == f"Expected 136 bytes in '{IMAGES}' (10 rows of 12). 5 bytes follow offset 136. Copy or download it again."
 
 
+def test_a_gzip_file_that_goes_on_after_its_last_row_is_refused_at_once(folder, labels, idx):
+    """It is not read to its end, which may be far away: what follows is broken here, and nobody gets there."""
+    more = bytearray(gzip.compress(np.random.default_rng(0).bytes(1 << 20)))
+    more[-1000:] = bytes(1000)
+    (folder / LABELS).write_bytes(gzip.compress(idx(labels(10))) + more)
+    assert error_of(folder) == f"Expected 18 bytes in '{LABELS}' (10 rows of 1). More bytes follow offset 18. Copy or download it again."
+
+
 def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, images, labels):
     write_idx(tmp_path, images(1000), labels(1000), zipped=True)
     path = tmp_path / f"{IMAGES}.gz"
@@ -95,6 +104,36 @@ def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, ima
     message = error_of(tmp_path)
     assert message.startswith(f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset ")
     assert message.endswith("Compressed file ended before the end-of-stream marker was reached. Copy or download it again.")
+
+
+@pytest.mark.parametrize("file", [IMAGES, LABELS])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzipped"])
+def test_a_file_that_changes_between_the_check_and_the_reading_is_refused(tmp_path, write_idx, images, labels, file, zipped):
+    """Also one that is as long as before: what is read must be what the cache's key was made of."""
+    write_idx(tmp_path, images(10), labels(10), zipped=zipped)
+    [part] = idx_reader.open_parts(str(tmp_path))
+    write_idx(tmp_path, images(10, seed=1), labels(10), zipped=zipped) if file == IMAGES else write_idx(
+        tmp_path, images(10), labels(10) + 1, zipped=zipped
+    )
+    name = f"{file}.gz" if zipped else file
+    with pytest.raises(DataError) as caught:
+        list(part.chunks(4))
+    assert str(caught.value) == (
+        f"Expected '{tmp_path / name}' to stay as it is while it is read. Received: another content than a moment ago. Run again."
+    )
+
+
+@pytest.mark.parametrize("rows", [9, 11])
+def test_a_file_that_grows_or_shrinks_between_the_check_and_the_reading_is_refused(folder, write_idx, images, labels, rows):
+    [part] = idx_reader.open_parts(str(folder))
+    write_idx(folder, images(rows), labels(rows))
+    with pytest.raises(DataError, match=r"to stay as it is while it is read"):
+        list(part.chunks(4))
+
+
+def test_a_part_names_its_files_with_their_sha256(folder):
+    [part] = idx_reader.open_parts(str(folder))
+    assert part.files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (IMAGES, LABELS)}
 
 
 @pytest.mark.parametrize("where", [-5, 40], ids=["checksum", "data"])
