@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.workspace import DEFAULT_PARENT
+from serving import versions
 
 
 def with_default_model(arguments: list[str], base_path: bool) -> list[str]:
@@ -23,8 +24,8 @@ def with_default_model(arguments: list[str], base_path: bool) -> list[str]:
 
 def newest_model(parent: Path, name: str = "*") -> Path | None:
     """The folder `*/serving/NAME` below `parent` with the newest version, or None."""
-    versions = [path for path in parent.glob(f"*/serving/{name}/*") if path.name.isdecimal()]
-    return max(versions, key=lambda path: path.stat().st_mtime).parent if versions else None
+    pushed = [path for path in parent.glob(f"*/serving/{name}/*") if versions.parse(path.name) is not None and path.is_dir()]
+    return max(pushed, key=lambda path: path.stat().st_mtime).parent if pushed else None
 
 
 def is_newest(version: str) -> bool:
@@ -32,8 +33,10 @@ def is_newest(version: str) -> bool:
     if "://" in version:
         return True
     folder = Path(version)
-    siblings = [int(path.name) for path in folder.parent.glob("*") if path.name.isdecimal()]
-    return folder.is_dir() and int(folder.name) == max(siblings)
+    number = versions.parse(folder.name)
+    if number is None or not folder.is_dir():
+        return False
+    return number == max(versions.by_number(path.name for path in folder.parent.iterdir() if path.is_dir()))
 
 
 def _value(arguments: list[str], flag: str) -> str | None:
