@@ -24,6 +24,7 @@ from trainer import features
 from trainer.errors import DataError
 
 ROWS_PER_SHARD = 10_000
+BYTES_PER_SHARD = 1 << 26  # of pixels; what is in memory at a time, however large images are
 _DIGEST = re.compile("[0-9a-f]{64}")
 _COMPRESSION = 3  # zlib's; on MNIST smaller and a third faster than the default of 6
 
@@ -112,8 +113,9 @@ class _WriteShards(beam.DoFn):
     def process(self, numbered: tuple[int, Part]) -> Iterator[tuple[str, int, str]]:
         index, part = numbered
         try:
-            for number, chunk in enumerate(part.chunks(ROWS_PER_SHARD)):
+            for number, chunk in enumerate(part.chunks(rows_per_shard(part))):
                 yield from self._write(f"data_tfrecord-{index:02d}-{number:05d}.gz", part.split, chunk)
+                del chunk  # before the next one is read
         except DataError as error:
             yield "", 0, str(error)
 
@@ -129,6 +131,11 @@ class _WriteShards(beam.DoFn):
                 for row in rows:
                     file.write(to_example(pngs[row], images.shape[1:3], int(chunk.labels[row])).SerializeToString(deterministic=True))
             yield split_name, len(rows), ""
+
+
+def rows_per_shard(part: Part) -> int:
+    """At most ROWS_PER_SHARD rows, at most BYTES_PER_SHARD of pixels, and at least one row."""
+    return max(1, min(ROWS_PER_SHARD, BYTES_PER_SHARD // part.row_bytes))
 
 
 @tf.function(input_signature=[tf.TensorSpec((None, None, None, None), tf.uint8)])

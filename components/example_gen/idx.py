@@ -18,6 +18,7 @@ from typing import IO, Self
 import numpy as np
 
 from components.example_gen import raw_files
+from components.example_gen.config import MAX_IMAGE_PIXELS
 from components.example_gen.labelled_images import Chunk, Part
 from trainer.errors import DataError
 
@@ -39,20 +40,21 @@ class Header:
         return math.prod(self.shape[1:])  # not NumPy's: a broken header's sizes overflow int64
 
 
-def open_parts(folder: str) -> list[Part]:
+def open_parts(folder: str, max_image_pixels: int = MAX_IMAGE_PIXELS) -> list[Part]:
     """The train files as one part and, where they are there, the official test files as another.
 
     Every file is read through once here, so that a broken one stops the run before anything is written.
 
     Raises:
       ConfigError: the folder or a file is missing.
-      DataError: a wrong magic number, a truncated or overlong file, or counts that differ; names file and offset.
+      DataError: a wrong magic number, images of more than `max_image_pixels`, a truncated or overlong file, or counts that differ; names
+        file and offset.
     """
     pairs = raw_files.find_idx(folder)
-    return [_open_part(images, labels, split) for split, images, labels in pairs]
+    return [_open_part(images, labels, split, max_image_pixels) for split, images, labels in pairs]
 
 
-def _open_part(images: Path, labels: Path, split: str | None) -> Part:
+def _open_part(images: Path, labels: Path, split: str | None, max_image_pixels: int) -> Part:
     with _File(images) as image_file, _File(labels) as label_file:
         image_header, label_header = read_header(image_file, IMAGES_MAGIC), read_header(label_file, LABELS_MAGIC)
         if image_header.shape[0] != label_header.shape[0]:
@@ -60,12 +62,19 @@ def _open_part(images: Path, labels: Path, split: str | None) -> Part:
                 f"Expected as many labels as images. Received: {image_header.shape[0]:,} images (offset 4 of '{images}') and "
                 f"{label_header.shape[0]:,} labels (offset 4 of '{labels}'). Check that the two files belong together."
             )
+        if image_header.item_bytes > max_image_pixels:
+            height, width = image_header.shape[1:]
+            raise DataError(
+                f"Expected images of at most {max_image_pixels:,} pixels (`data.max_image_pixels`) in '{images}'. "
+                f"Received: {height:,} x {width:,} at offset 8. Copy or download it again; if that is right, raise `data.max_image_pixels`."
+            )
         for file, header in ((image_file, image_header), (label_file, label_header)):
             check_length(file, header)
         checked = [_Checked(image_file.path, image_header, image_file.digest), _Checked(label_file.path, label_header, label_file.digest)]
     return Part(
         split=split,
         rows=image_header.shape[0],
+        row_bytes=image_header.item_bytes,
         files={file.path.name: file.digest for file in checked},
         chunks=functools.partial(_chunks, *checked),
     )
@@ -190,6 +199,7 @@ def _chunks(images: _Checked, labels: _Checked, rows_per_chunk: int) -> Iterator
             if len(pixels) != rows * images.header.item_bytes or len(numbers) != rows:
                 raise _changed(images if len(numbers) == rows else labels)
             yield Chunk(pixels.reshape(rows, *shape[1:]), numbers.astype(np.int64))
+            del pixels  # before the next ones are read
         for checked, file in ((images, image_file), (labels, label_file)):
             if file.read(1) or file.digest != checked.digest:
                 raise _changed(checked)

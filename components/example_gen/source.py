@@ -23,12 +23,12 @@ def open_data(config: DataConfig) -> Iterator[tuple[list[Part], str]]:
         yield digits.open_parts(), raw_files.fingerprint(config)
     elif remote_files.is_remote(config.path):
         with remote_files.local_copy(config.path or "") as (folder, fingerprint):
-            yield idx.open_parts(str(folder)), fingerprint
+            yield idx.open_parts(str(folder), config.max_image_pixels), fingerprint
     elif config.download and not config.path:
-        parts = idx.open_parts(str(download.fetch(config.download)))
+        parts = idx.open_parts(str(download.fetch(config.download)), config.max_image_pixels)
         yield parts, download.combined(_files(parts))
     else:
-        parts = idx.open_parts(config.path or "")
+        parts = idx.open_parts(config.path or "", config.max_image_pixels)
         yield parts, raw_files.combined(config.format, _files(parts))
 
 

@@ -1,6 +1,10 @@
 """The ingestion component, through Beam for real: TFRecords of tf.Examples in three splits."""
 
+import gzip
 import hashlib
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.example_gen import executor, idx, raw_files, split
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
+from components.example_gen.labelled_images import Part
 from pipeline.runners.observed_dag_runner import ObservedDagRunner
 from pipeline.runners.pipeline_run import BEAM_ARGS
 from trainer import features
@@ -92,14 +97,52 @@ def test_without_official_test_files_the_test_split_is_a_share_of_the_rows(inges
     assert min(counts) > 10
 
 
-def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(executor, "ROWS_PER_SHARD", 25)
+@pytest.mark.parametrize(("limit", "value"), [("ROWS_PER_SHARD", 25), ("BYTES_PER_SHARD", 25 * 12 + 11)])
+def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_path, monkeypatch, limit, value):
+    monkeypatch.setattr(executor, limit, value)
     data = DataConfig(format="idx", path=str(folder), splits=SplitsConfig(train=2, eval=1))
     first, second = ingest(data, tmp_path / "first"), ingest(data, tmp_path / "second")
     assert digests(first.uri) == digests(second.uri)
     assert sorted(name for name in digests(first.uri) if "train" in name) == [
         f"Split-train/data_tfrecord-00-{number:05d}.gz" for number in range(3)
     ]
+
+
+@pytest.mark.parametrize(("row_bytes", "rows"), [(784, 10_000), (6_710, 10_000), (6_711, 9_999), (1 << 20, 64), (1 << 26, 1), (1 << 28, 1)])
+def test_a_shard_is_bounded_by_rows_and_by_bytes_and_has_a_row(row_bytes, rows):
+    assert executor.rows_per_shard(Part(None, 100_000, row_bytes, {}, iter)) == rows
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_large_pictures(tmp_path):
+    """Eight of 8,192 x 8,192, half a gigabyte, in a process of their own: all at once they took 1.5 GiB more than before."""
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb", 1) as file:
+        file.write(struct.pack(">4I", 0x803, 8, 8192, 8192))
+        for row in range(8):
+            file.write(bytes([row]) * 64 + bytes(8192 * 8192 - 64))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 8) + bytes(range(8)))
+    run = subprocess.run([sys.executable, "-c", INGEST_AND_MEASURE, tmp_path], capture_output=True, text=True, check=True)
+    assert int(run.stdout.split()[-1]) < 500 * 1024, run.stdout
+
+
+INGEST_AND_MEASURE = """
+import resource, sys
+import numpy as np
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from components.example_gen import executor
+from components.example_gen.config import DataConfig, SplitsConfig
+from pipeline.runners.pipeline_run import BEAM_ARGS
+
+executor.encode_png(np.zeros((1, 8, 8), np.uint8))
+artifact = standard_artifacts.Examples()
+artifact.uri = sys.argv[1] + "/examples"
+context = base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=sys.argv[1], unique_id="1")
+data = DataConfig(format="idx", path=sys.argv[1], splits=SplitsConfig(train=1, eval=1, test=1))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+executor.Executor(context).Do({}, {"examples": [artifact]}, {"data": data.to_json()})
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
 
 def test_colour_images_keep_their_three_channels(images):

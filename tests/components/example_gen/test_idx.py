@@ -1,5 +1,6 @@
 """Reading IDX: what is read, and what is said of a file that cannot be."""
 
+import contextlib
 import gzip
 import hashlib
 import struct
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from components.example_gen import idx as idx_reader
+from components.example_gen import source
+from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError, DataError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -188,9 +191,26 @@ def test_no_rows_are_refused(folder, idx, images):
     assert error_of(folder) == f"Expected at least one row and pixel in '{IMAGES}'. Received the shape (0, 4, 3) at offset 4."
 
 
-def test_sizes_too_large_for_64_bits_are_a_wrong_length_like_any_other(folder):
+def test_sizes_too_large_for_64_bits_are_too_many_pixels_like_any_other(folder):
     (folder / IMAGES).write_bytes(struct.pack(">4I", 0x803, 10, 0xFFFFFFFF, 0xFFFFFFFF) + bytes(120))
-    assert "The file ends at offset 136, in row 0. Copy or download it again." in error_of(folder)
+    message = error_of(folder)
+    assert "Received: 4,294,967,295 x 4,294,967,295 at offset 8." in message
+
+
+def test_images_of_more_pixels_than_the_limit_are_refused_before_a_pixel_is_read(folder, idx, labels):
+    (folder / IMAGES).write_bytes(struct.pack(">4I", 0x803, 8, 16384, 16384))
+    (folder / LABELS).write_bytes(idx(labels(8)))
+    assert error_of(folder) == (
+        f"Expected images of at most 67,108,864 pixels (`data.max_image_pixels`) in '{IMAGES}'. Received: 16,384 x 16,384 at offset 8. "
+        "Copy or download it again; if that is right, raise `data.max_image_pixels`."
+    )
+
+
+@pytest.mark.parametrize(("limit", "is_refused"), [(12, False), (11, True)])
+def test_the_limit_of_pixels_is_the_configs(folder, limit, is_refused):
+    data = DataConfig(format="idx", path=str(folder), max_image_pixels=limit)
+    with pytest.raises(DataError, match=rf"at most {limit} pixels") if is_refused else contextlib.nullcontext(), source.open_data(data):
+        pass
 
 
 def test_a_broken_official_test_file_is_found_before_any_row_is_given(folder, write_idx, images, labels):
