@@ -24,6 +24,15 @@ from trainer.errors import DataError
 
 IMAGES_MAGIC = 0x00000803  # 0x08 is uint8, 0x03 the number of dimensions
 LABELS_MAGIC = 0x00000801
+_KINDS = {IMAGES_MAGIC: "grey images, uint8 (rows, height, width),", LABELS_MAGIC: "labels, uint8 (rows,),"}
+_DTYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+_BEGINNINGS = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8": "a JPEG picture",
+    b"PK": "a ZIP archive",
+    b"\x93NUM": "a NumPy array",
+    b"<": "a web page",
+}
 _COPY_BYTES = 1 << 20
 
 
@@ -145,23 +154,36 @@ def read_header(file: _File, magic: int) -> Header:
     """The header that an IDX file begins with.
 
     Raises:
-      DataError: the magic number is not `magic`, or the file ends inside its header.
+      DataError: the file holds something else than `magic` says, or ends inside its header.
     """
     path, dims = file.path, magic & 0xFF
     raw = file.read(4 * (1 + dims))
     if len(raw) < 4:
         raise DataError(f"Expected an IDX header of {4 * (1 + dims)} bytes in '{path}'. Received: {len(raw)} bytes.")
-    received = struct.unpack(">I", raw[:4])[0]
-    if received != magic:
-        other = {IMAGES_MAGIC: " That is an image file.", LABELS_MAGIC: " That is a label file."}.get(received, "")
-        kind = "images" if magic == IMAGES_MAGIC else "labels"
-        raise DataError(f"Expected magic number 0x{magic:08x} ({kind}) at offset 0 of '{path}'. Received: 0x{received:08x}.{other}")
+    if struct.unpack(">I", raw[:4])[0] != magic:
+        raise DataError(f"Expected {_KINDS[magic]} in '{path}'. Received: {_other(raw[:4], magic)}")
     if len(raw) < 4 * (1 + dims):
         raise DataError(f"Expected an IDX header of {4 * (1 + dims)} bytes in '{path}'. The file ends at offset {len(raw)}.")
     shape = struct.unpack(f">{dims}I", raw[4:])
     if 0 in shape:
         raise DataError(f"Expected at least one row and pixel in '{path}'. Received the shape {shape} at offset 4.")
     return Header(shape, len(raw))
+
+
+def _other(start: bytes, magic: int) -> str:
+    """What a file that begins with `start` holds, and what to do about it, in sentences."""
+    known = next((name for beginning, name in _BEGINNINGS.items() if start.startswith(beginning)), "")
+    dtype, dims = _DTYPES.get(start[2]), start[3]
+    if known or start[:2] != b"\0\0" or dtype is None or not dims:
+        return f"{known or f'a file that begins with the bytes {start.hex(chr(32))}'}, which is not IDX. Copy or download it again."
+    what = {1: "labels", 3: "images", 4: "colour images"}.get(dims, f"rows of {dims} dimensions")
+    if (dims != 1 and magic == LABELS_MAGIC) or (dims == 1 and magic == IMAGES_MAGIC):
+        todo = "Check the names of the two files." if dims in (1, 3) else "Save one label a row, as uint8 (rows,)."
+    elif dims == 4:
+        todo = "Convert them to grey, uint8 (rows, height, width)."
+    else:
+        todo = "Save them as uint8, 0 to 255." if dims in (1, 3) else "Save them as uint8 (rows, height, width)."
+    return f"{dtype} {what}. {todo}"
 
 
 def check_length(file: _File, header: Header) -> None:

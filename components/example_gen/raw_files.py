@@ -57,7 +57,7 @@ def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:
             if found is None:
                 raise ConfigError(
                     f"Expected `data.path` to hold {prefixes[0]}-{kind}-idx{dims}-ubyte, gzipped or not. "
-                    f"Received: '{root}' with {_listing(root)}."
+                    f"Received: '{root}' {_folder(root, prefixes, kind, dims) or f'with {_listing(root)}.'}"
                 )
         if images and labels:  # always: the loop above has refused the rest
             pairs.append((split, images, labels))
@@ -65,13 +65,25 @@ def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:
 
 
 def _find(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> Path | None:
-    for prefix in prefixes:
-        for separator in "-.":  # unpacked files keep the dot of the name inside the gzip header
-            for suffix in ("", ".gz"):
-                path = root / f"{prefix}-{kind}{separator}idx{dims}-ubyte{suffix}"
-                if path.is_file():
-                    return path
-    return None
+    return next((path for path in _candidates(root, prefixes, kind, dims) if path.is_file()), None)
+
+
+def _candidates(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> list[Path]:
+    """Unpacked files keep the dot of the name inside the gzip header."""
+    return [
+        root / f"{prefix}-{kind}{separator}idx{dims}-ubyte{suffix}" for prefix in prefixes for separator in "-." for suffix in ("", ".gz")
+    ]
+
+
+def _folder(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> str:
+    """What to say where a folder has the file's name, as in archives that were unpacked each into a folder; empty where none has."""
+    folder = next((path for path in _candidates(root, prefixes, kind, dims) if path.is_dir()), None)
+    if folder is None:
+        return ""
+    inside = next((path for path in sorted(folder.iterdir()) if path.is_file()), None)
+    if inside is None:
+        return f"where {folder.name} is a folder without a file. Put the file itself there."
+    return f"where {folder.name} is a folder, the file is inside it. Put the files of such folders beside each other: {inside} and so on."
 
 
 def _listing(root: Path) -> str:

@@ -149,24 +149,25 @@ def test_a_corrupt_gzip_file_is_named(tmp_path, write_idx, labels, where):
     assert f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset " in error_of(tmp_path)
 
 
-def test_a_wrong_magic_number_is_named_with_offset_0(folder):
-    (folder / IMAGES).write_bytes(b"\x89PNG" + bytes(132))
-    assert error_of(folder) == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x89504e47."
-
-
-def test_swapped_files_are_recognised(folder):
-    content = (folder / IMAGES).read_bytes()
-    (folder / IMAGES).write_bytes((folder / LABELS).read_bytes())
-    assert (
-        error_of(folder)
-        == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x00000801. That is a label file."
-    )
-    (folder / LABELS).write_bytes(content)
-    (folder / IMAGES).write_bytes(content)
-    assert (
-        error_of(folder)
-        == f"Expected magic number 0x00000801 (labels) at offset 0 of '{LABELS}'. Received: 0x00000803. That is an image file."
-    )
+@pytest.mark.parametrize(
+    ("file", "start", "received"),
+    [
+        (IMAGES, b"\0\0\x08\x01", "uint8 labels. Check the names of the two files."),
+        (IMAGES, b"\0\0\x08\x04", "uint8 colour images. Convert them to grey, uint8 (rows, height, width)."),
+        (IMAGES, b"\0\0\x0d\x03", "float32 images. Save them as uint8, 0 to 255."),
+        (IMAGES, b"\0\0\x08\x02", "uint8 rows of 2 dimensions. Save them as uint8 (rows, height, width)."),
+        (IMAGES, b"\x89PNG", "a PNG picture, which is not IDX. Copy or download it again."),
+        (IMAGES, b"\0\0\x07\x03", "a file that begins with the bytes 00 00 07 03, which is not IDX. Copy or download it again."),
+        (LABELS, b"\0\0\x08\x03", "uint8 images. Check the names of the two files."),
+        (LABELS, b"\0\0\x0c\x01", "int32 labels. Save them as uint8, 0 to 255."),
+        (LABELS, b"\0\0\x08\x02", "uint8 rows of 2 dimensions. Save one label a row, as uint8 (rows,)."),
+        (LABELS, b"<!do", "a web page, which is not IDX. Copy or download it again."),
+    ],
+)
+def test_a_file_that_holds_something_else_is_told_by_what_it_holds_with_what_to_do(folder, file, start, received):
+    (folder / file).write_bytes(start + bytes(132))
+    expected = "grey images, uint8 (rows, height, width)," if file == IMAGES else "labels, uint8 (rows,),"
+    assert error_of(folder) == f"Expected {expected} in '{file}'. Received: {received}"
 
 
 def test_images_and_labels_of_different_counts_are_refused_with_both_counts_and_where_they_stand(folder, idx, labels):
