@@ -13,6 +13,8 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
+from serving import versions
+
 FOUND = "found"  # custom property: 1 where there is a model, 0 where nothing has been pushed yet
 _NOTE = "served_version.txt"  # an empty folder does not exist on object storage
 _SAVED_MODELS = ("saved_model.pb", "saved_model.pbtxt")
@@ -35,13 +37,14 @@ def ServedModel(model: OutputArtifact[standard_artifacts.Model], serving_path: P
 def newest_version(serving_path: str) -> str | None:
     """The folder's name of the highest version below `serving_path` that is complete, None where there is none.
 
-    Names are numbers as TensorFlow Serving reads them: `0000007` is 7.
+    Names are numbers as TensorFlow Serving reads them, see `serving.versions`.
     """
     if not fileio.exists(serving_path) or not fileio.isdir(serving_path):
         return None
     names = [name.rstrip("/") for name in fileio.listdir(serving_path)]
-    complete = [name for name in names if name.isdecimal() and _is_complete(os.path.join(serving_path, name))]
-    return max(complete, key=int, default=None)
+    numbers = [name for name in names if versions.parse(name) is not None]
+    complete = versions.by_number(name for name in numbers if _is_complete(os.path.join(serving_path, name)))
+    return complete[max(complete)] if complete else None
 
 
 def _is_complete(folder: str) -> bool:

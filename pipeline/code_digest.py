@@ -38,7 +38,7 @@ def step_digests(node: str, digests: Mapping[str, str]) -> dict[str, str]:
 
 def project_digest() -> str:
     """A digest of all code that a run executes."""
-    return _digest(_PROJECT / folder for folder in ("pipeline", "components", "trainer"))
+    return _digest(_PROJECT / place for place in ("pipeline", "components", "trainer", "serving/versions.py"))
 
 
 def _digest(places: Iterable[Path]) -> str:

@@ -51,12 +51,13 @@ def _inferred(workspace: Workspace) -> Path | None:
 def for_run(config: PipelineConfig, workspace: Workspace) -> str | None:
     """The reviewed schema for a run, None to infer one.
 
-    It is a copy under a name made of its content, because TFX's cache compares the name only.
+    It is a copy under a name made of its content, because TFX's cache compares the name only. Whoever asks what the schema of this run
+    is looks at the copy: the file itself may be edited meanwhile.
     """
     if not config.schema_.path or not Path(config.schema_.path).is_file():
         return None
-    reviewed = Path(config.schema_.path)
-    copy = workspace.schemas / hashlib.sha256(reviewed.read_bytes()).hexdigest()[:16] / "schema.pbtxt"
+    content = Path(config.schema_.path).read_bytes()
+    copy = workspace.schemas / hashlib.sha256(content).hexdigest()[:16] / "schema.pbtxt"
     copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(reviewed, copy)
+    copy.write_bytes(content)
     return str(copy)

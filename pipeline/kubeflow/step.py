@@ -2,7 +2,7 @@
 
 python -m pipeline.kubeflow.step --executor_class_path ... --json_serialized_invocation_args EXECUTOR_INPUT ...
 
-same code as the package's? -> restore types -> drop what is not the component's -> put parameters in place
+same code as the package's? -> restore types -> drop what is not the component's -> put parameters in place -> empty its outputs
 -> TFX's kubeflow_v2_run_executor -> mend its output
 """
 
@@ -84,6 +84,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> 
     if not any(argument.split("=")[0] in _STAGING for argument in beam_args):
         beam_args = [*beam_args, "--setup_file=./setup.py"]
     logging.basicConfig(level=logging.INFO)
+    _clear_outputs(call)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor as tfx_step
 
     try:
@@ -100,6 +101,16 @@ def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> 
     finally:
         shutil.rmtree(Path(given["outputs"]["outputFile"]).parent / ".temp", ignore_errors=True)
     _finish(options.executor_class_path, given)
+
+
+def _clear_outputs(call: dict[str, Any]) -> None:
+    """Removes what an earlier try of this step has written: a component writes into an empty folder or not at all."""
+    from tfx.dsl.io import fileio
+
+    for entry in call["outputs"]["artifacts"].values():
+        for artifact in entry["artifacts"]:
+            if fileio.isdir(artifact["uri"]):
+                fileio.rmtree(artifact["uri"])
 
 
 def _finish(executor: str, given: dict[str, Any]) -> None:

@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving import versions
 from trainer.errors import ConfigError
 
 LATEST = "latest"
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _REMOTE = re.compile(r"(?!file://)[A-Za-z][A-Za-z0-9+.-]*://")
-_LARGEST = 2**63 - 1  # versions are int64 on the wire
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,16 @@ def find(base_path: str) -> Pushed:
         names = _remote_names(base_path) if _REMOTE.match(base_path) else _local_names(base_path)
     except OSError as error:
         return Pushed(base_path, unknown=error.strerror or str(error))
-    numbers = [name for name in sorted(names) if name.isascii() and name.isdecimal() and int(name) <= _LARGEST]
-    return Pushed(base_path, {int(name): f"{base_path.rstrip('/')}/{name}" for name in numbers})
+    return Pushed(base_path, {number: f"{base_path.rstrip('/')}/{name}" for number, name in versions.by_number(names).items()})
 
 
 def chosen(asked: str, pushed: Pushed) -> int:
     """The version that `asked` (a number or `latest`) means. Raises ConfigError for one that is not there or not whole."""
     if asked == LATEST:
         return _whole(_newest(pushed), pushed)
-    if not (asked.isascii() and asked.isdecimal()) or int(asked) > _LARGEST:
+    version = versions.parse(asked)
+    if version is None:
         raise ConfigError(f"Expected VERSION to be a number or '{LATEST}'. Received: '{asked}'.{_near(None, pushed)}")
-    version = int(asked)
     if pushed.unknown:
         return version  # the server will say whether it is there
     if version not in pushed.folders:

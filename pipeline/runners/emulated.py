@@ -20,6 +20,7 @@ from pipeline import places
 from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.plain import print_line
+from pipeline.runners.kubeflow_submit import fingerprint_of
 from pipeline.runners.local import EPOCHS_VARIABLE
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -55,6 +56,9 @@ def run(
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     if image:
         _check_writable_places(parameters, given, workspace)
+    if given.get("data_path") and "data_fingerprint" in parameters and "data_fingerprint" not in given:
+        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(given["data_path"]))  # as `submit` does
+        notes += more
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
         print_line(err, f" {note}", "Note:", "yellow")

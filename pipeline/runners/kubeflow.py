@@ -185,6 +185,8 @@ def _set_caching(spec: dict[str, Any], config: PipelineConfig) -> None:
     never = _NEVER_CACHED if fixed or config.kubeflow.cache_ingestion else _NEVER_CACHED | {"ImageExampleGen"}
     for name, task in spec["root"]["dag"]["tasks"].items():
         task["cachingOptions"] = {} if name in never else {"enableCache": True}
+    if "ImageExampleGen" in never:  # a recurring run sends the fingerprint of the day it was made, which its data need not have
+        spec["root"]["dag"]["tasks"]["ImageExampleGen"]["inputs"]["parameters"]["fingerprint"] = {"runtimeValue": {"constant": ""}}
 
 
 def _describe_inputs(spec: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ def prepare(source: str, overrides: list[str], texts: dict[str, str]) -> Prepare
     compiled = package.parameters.get("data_fingerprint", {}).get("defaultValue")
     is_fresh = not _is_package(source) and "data_path" not in given and compiled != UNRESOLVED  # it has just been compiled in
     if "data_fingerprint" in package.parameters and "data_fingerprint" not in given and values.get("data_path") and not is_fresh:
-        sent["data_fingerprint"], more = _fingerprint(package, str(values["data_path"]))
+        sent["data_fingerprint"], more = fingerprint_of(package, str(values["data_path"]))
         notes += more
     root = values.get("pipeline_root") or package.spec.get("defaultPipelineRoot") or None
     if root and "pipeline_root" in package.parameters:
@@ -214,7 +214,7 @@ def _package_text(source: Path, overrides: list[str]) -> str:
         return file.read_text()
 
 
-def _fingerprint(package: Package, path: str) -> tuple[str, list[str]]:
+def fingerprint_of(package: Package, path: str) -> tuple[str, list[str]]:
     """The fingerprint of the data in `path`, or one that has never been, which KFP's cache cannot know."""
     from components.example_gen import raw_files
     from components.example_gen.config import DataConfig

@@ -34,14 +34,16 @@ class _Record:
 _RECORD = pydantic.TypeAdapter(_Record)
 
 
-def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str) -> str:
-    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, the libraries' versions."""
-    schema = Path(config.schema_.path) if config.schema_.path else None
+def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None) -> str:
+    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, the libraries' versions.
+
+    `schema_file` is this run's copy of the reviewed schema, which nobody edits.
+    """
     parts = [
         config.to_json(),
         serving_path(config, workspace),
         data_fingerprint,
-        schema.read_bytes().hex() if schema and schema.is_file() else "",
+        Path(schema_file).read_bytes().hex() if schema_file else "",
         project_digest(),
         *(importlib.metadata.version(package) for package in _PACKAGES),
     ]

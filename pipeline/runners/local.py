@@ -13,7 +13,7 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files
-from pipeline import places
+from pipeline import places, reviewed_schema
 from pipeline.cause import one_line, origin
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
@@ -41,11 +41,12 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     fingerprint = raw_files.fingerprint(config.data)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
-        key = last_run.key(config, workspace, fingerprint)
+        schema = reviewed_schema.for_run(config, workspace)
+        key = last_run.key(config, workspace, fingerprint, schema)
         summary = _recalled(workspace, key, terminal)
         if summary is None:
             places.check_metadata(workspace.metadata)
-            summary = _run(config, workspace, fingerprint, key, terminal)
+            summary = _run(config, workspace, fingerprint, schema, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
         print_summary(Console(file=terminal, highlight=False), summary, config.name)
@@ -73,7 +74,7 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
     return summary
 
 
-def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: str, terminal: TextIO) -> Summary:
+def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema: str | None, key: str, terminal: TextIO) -> Summary:
     epochs = workspace.temporary / "epochs.jsonl"
     os.environ[EPOCHS_VARIABLE] = str(epochs)
     summary = Summary()
@@ -83,9 +84,10 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
-            outputs = pipeline_run.run(config, workspace, fingerprint, progress, summary)
+            outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
             summary.components = progress.components()
-            last_run.remember(workspace, key, summary, outputs)
+            if last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
+                last_run.remember(workspace, key, summary, outputs)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             progress.fail()

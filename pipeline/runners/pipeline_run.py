@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components import verdict
-from pipeline import dag, reviewed_schema
+from pipeline import dag
 from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
@@ -23,7 +23,9 @@ SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
 
 
-def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, progress: Progress, summary: Summary) -> list[str]:
+def run(
+    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Progress, summary: Summary
+) -> list[str]:
     """Runs every component of `config`, telling `progress`, fills in `summary`'s outcome, and returns where the outputs are.
 
     Raises:
@@ -37,7 +39,7 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     forget_superseded_versions(connection)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
-        schema_file=reviewed_schema.for_run(config, workspace),
+        schema_file=schema_file,
         serving_path=serving_path(config, workspace),
         code=code_digests(),
     )

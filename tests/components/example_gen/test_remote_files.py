@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from components.example_gen import raw_files, remote_files, source
 from components.example_gen.config import DataConfig
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -38,14 +38,29 @@ def test_remote_images_are_ingested_as_local_ones_are(remote, write_idx, images,
     local = write_idx(tmp_path, images(30), labels(30))
     for path in local.iterdir():
         _write(remote, path.name, path.read_bytes())
-    with source.open_parts(DataConfig(format="idx", path=str(local))) as parts:
+    with source.open_data(DataConfig(format="idx", path=str(local))) as (parts, _):
         expected = [chunk.labels.tolist() for part in parts for chunk in part.chunks(1000)]
-    with source.open_parts(DataConfig(format="idx", path=remote)) as parts:
+    with source.open_data(DataConfig(format="idx", path=remote)) as (parts, fingerprint):
+        assert fingerprint == remote_files.fingerprint(remote)
         assert [chunk.labels.tolist() for part in parts for chunk in part.chunks(1000)] == expected
 
 
 def test_the_local_copy_is_gone_afterwards(remote):
     _write(remote, "file", b"content")
-    with remote_files.local_copy(remote) as folder:
+    with remote_files.local_copy(remote) as (folder, _):
         assert (folder / "file").read_bytes() == b"content"
     assert not folder.exists()
+
+
+def test_files_that_change_while_they_are_copied_are_refused(remote, monkeypatch):
+    _write(remote, "file", b"content")
+    copy = tf.io.gfile.copy
+
+    def copy_and_change(source, target):
+        copy(source, target)
+        _write(remote, "file", b"another content")
+
+    monkeypatch.setattr(tf.io.gfile, "copy", copy_and_change)
+    with pytest.raises(DataError, match=r"to stay as they are while they are copied\. Received: changed ones\. Run again\.$"):  # noqa: SIM117
+        with remote_files.local_copy(remote):
+            pass

@@ -106,17 +106,17 @@ def test_a_record_that_is_cut_off_is_no_record(workspace, finished):
 
 def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path, monkeypatch):
     path = tmp_path / "use.yaml"
-    path.write_text("name: d\ndata: {format: digits}\nschema: {path: s.pbtxt}\n")
-    base = last_run.key(config.load(path), workspace, "data")
+    path.write_text("name: d\ndata: {format: digits}\n")
+    base = last_run.key(config.load(path), workspace, "data", None)
+    schema = tmp_path / "s.pbtxt"
+    schema.write_text("feature {}")
     keys = {
         base,
-        last_run.key(config.load(path, ["trainer.epochs=3"]), workspace, "data"),
-        last_run.key(config.load(path), workspace, "new data"),
+        last_run.key(config.load(path, ["trainer.epochs=3"]), workspace, "data", None),
+        last_run.key(config.load(path), workspace, "new data", None),
+        last_run.key(config.load(path), workspace, "data", str(schema)),
     }
-    (tmp_path / "s.pbtxt").write_text("feature {}")
-    keys.add(last_run.key(config.load(path), workspace, "data"))
-    (tmp_path / "s.pbtxt").unlink()
-    assert last_run.key(config.load(path), workspace, "data") == base
+    assert last_run.key(config.load(path), workspace, "data", None) == base
     monkeypatch.setattr(last_run, "project_digest", lambda: "edited")
-    keys.add(last_run.key(config.load(path), workspace, "data"))
+    keys.add(last_run.key(config.load(path), workspace, "data", None))
     assert len(keys) == 5
