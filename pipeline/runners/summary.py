@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.bound import Bound
+from components.gate_verdict import Verdict
 from trainer.errors import ConfigError
 
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
@@ -25,11 +26,17 @@ class Summary:
     model_dir: str | None = None
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     reasons: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
     components: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None
     usage_error: bool = False
+
+    def take(self, verdict: Verdict) -> None:
+        """What the gate has said."""
+        self.metrics, self.bounds, self.reasons = verdict.metrics, verdict.bounds, verdict.reasons
+        self.notes = [*self.notes, *verdict.notes]
 
     @property
     def exit_status(self) -> int:
@@ -47,6 +54,9 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
     """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
     if summary.bounds:
         console.print(_gate_table(summary.bounds))
+    for note in summary.notes:
+        console.print("[yellow]Note:[/]   ", end="")
+        console.print(note, markup=False, soft_wrap=True)
     if summary.outcome == "pushed":
         console.print(f"[green]Pushed[/] {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", soft_wrap=True)
         for line in _how_to_serve(summary, name) if following is None else following:

@@ -1,0 +1,53 @@
+"""TFX's Evaluator, except that it takes a baseline only where a bound needs one and the baseline can be compared with.
+
+a bound on the change? -> the baseline answers as the candidate does? -> TFX's Evaluator with it, else without it -> note which
+"""
+
+from typing import Any
+
+from tensorflow_model_analysis.proto import config_pb2
+from tfx import types
+from tfx.components.evaluator import component as tfx_component
+from tfx.components.evaluator import executor as tfx_executor
+from tfx.dsl.components.base import executor_spec
+from tfx.types import artifact_utils
+from tfx.utils import json_utils, path_utils, proto_utils
+
+from components import baseline_check
+
+
+class Executor(tfx_executor.Executor):
+    """A baseline that is gone, damaged or of other classes would end TFX's Evaluator, in every run from then on."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """See TFX's Evaluator, whose interface this is."""
+        inputs = {name: artifacts for name, artifacts in input_dict.items() if name != "baseline_model"}
+        baseline = next(iter(input_dict.get("baseline_model") or []), None)
+        if baseline is None or not _compares(exec_properties["eval_config"]):
+            super().Do(inputs, output_dict, exec_properties)
+            return
+        why_not = baseline_check.fault(
+            path_utils.serving_model_path(baseline.uri),
+            path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])),
+            artifact_utils.get_split_uri(input_dict["examples"], json_utils.loads(exec_properties["example_splits"])[0]),
+        )
+        super().Do(inputs if why_not else input_dict, output_dict, exec_properties)
+        baseline_check.write_note(artifact_utils.get_single_uri(output_dict["evaluation"]), baseline, why_not)
+
+
+class Evaluator(tfx_component.Evaluator):
+    """TFX's component with the executor above."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+
+def _compares(eval_config: str) -> bool:
+    """Whether one of the bounds is on the change from the baseline."""
+    config = proto_utils.json_to_proto(eval_config, config_pb2.EvalConfig())
+    metrics = [metric for spec in config.metrics_specs for metric in spec.metrics]
+    return any(bound.threshold.HasField("change_threshold") for metric in metrics for bound in metric.per_slice_thresholds)
