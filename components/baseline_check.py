@@ -1,21 +1,18 @@
-"""Whether the Evaluator can compare a new model with a baseline, and the note of which one it was.
+"""Whether the Evaluator can compare a new model with a baseline, and the line that says which one it was.
 
 baseline's files -> loaded -> asked for one test row -> answered as the candidate answers? -> None, or what is wrong with it
 """
 
-import json
 import os
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tfx import types
 from tfx.dsl.io import fileio
-from tfx.utils import io_utils
 
 from components.evaluation import PREDICTIONS, SIGNATURE
 from components.served_model import VERSION
 
-_NOTE = "baseline.json"
 _LONGEST = 200  # characters of TensorFlow's own words
 
 
@@ -40,22 +37,13 @@ def fault(baseline: str, candidate: str, examples: str) -> str | None:
     return None
 
 
-def write_note(evaluation: str, baseline: Any, why_not: str | None) -> None:
-    """Keeps in the evaluation's folder which Model artifact was compared with, or why it was left out."""
+def line(baseline: types.Artifact, why_not: str | None) -> str:
+    """One line that says which Model artifact was compared with, or why it was left out."""
     version = baseline.get_string_custom_property(VERSION)
     name = f"served version {version}" if version else baseline.uri
-    io_utils.write_string_file(os.path.join(evaluation, _NOTE), json.dumps({"baseline": name, "left_out": why_not}))
-
-
-def note(evaluation: str) -> str | None:
-    """One line on the baseline; None where there was none, or no bound that needs one."""
-    path = os.path.join(evaluation, _NOTE)
-    if not fileio.exists(path):
-        return None
-    found = json.loads(io_utils.read_string_file(path))
-    if found["left_out"] is None:
-        return f"the new model was compared with {found['baseline']}"
-    return f"the baseline {found['baseline']} was left out: {found['left_out']}. The absolute bounds alone decided."
+    if why_not is None:
+        return f"the new model was compared with {name}"
+    return f"the baseline {name} was left out: {why_not}. The absolute bounds alone decided."
 
 
 def _first_row(examples: str) -> tf.Tensor:

@@ -5,7 +5,6 @@ Kubeflow Pipelines refuses TFX's resolvers, and its own metadata is no place to 
 the version that a release made stable, else the newest -> its files as a Model artifact; none -> an artifact that says so
 """
 
-import json
 import os
 
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
@@ -14,9 +13,10 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
+from components import released
+
 VERSION = "served_version"  # custom property: its folder's name
 FOUND = "found"  # custom property: 1 where there is a model, 0 where nothing has been pushed yet, or no bound needs it
-RELEASED = "released.json"  # beside the versions: {"stable": 7}, written by `tapeline release`; TensorFlow Serving ignores it
 _NO_COMPARISON = 1.0  # of accuracy: a drop that no model exceeds
 _NOTE = "served_version.txt"  # an empty folder does not exist on object storage
 _SAVED_MODELS = ("saved_model.pb", "saved_model.pbtxt")
@@ -47,15 +47,8 @@ def served_version(serving_path: str) -> str | None:
         return None
     names = [name.rstrip("/") for name in fileio.listdir(serving_path)]
     complete = [name for name in names if name.isdecimal() and _is_complete(os.path.join(serving_path, name))]
-    stable = _stable(serving_path) if RELEASED in names else None
+    stable = released.stable(io_utils.read_string_file(os.path.join(serving_path, released.FILE))) if released.FILE in names else None
     return next((name for name in complete if int(name) == stable), max(complete, key=int, default=None))
-
-
-def _stable(serving_path: str) -> int | None:
-    try:
-        return json.loads(io_utils.read_string_file(os.path.join(serving_path, RELEASED)))["stable"]
-    except (ValueError, KeyError, TypeError):  # not what a release writes: as if nobody had released
-        return None
 
 
 def _is_complete(folder: str) -> bool:

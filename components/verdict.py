@@ -10,10 +10,10 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from components import baseline_check
 from components.bound import Bound
 from components.config import EvaluatorConfig
 from components.evaluation import ACCURACY, class_bounds
+from components.evaluation_notes import read_notes
 from components.gate_verdict import Verdict
 
 _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
@@ -50,7 +50,8 @@ def _notes(evaluation: str) -> list[str]:
     """What a number alone does not tell: which baseline it was, a model that has learned nothing, a split too small to say."""
     pairs = _confusions(evaluation)
     rows = sum(pairs.values())
-    notes = [line for line in (baseline_check.note(evaluation), _one_answer(pairs)) if line]
+    one_answer = _one_answer(pairs)
+    notes = [*read_notes(evaluation), *([one_answer] if one_answer else [])]
     if rows < _FEW_ROWS:
         notes.append(
             f"the test split has {rows} row{'' if rows == 1 else 's'}: one answer more or less moves the accuracy by {1 / rows:.2f}. "

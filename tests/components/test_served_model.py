@@ -38,6 +38,30 @@ def test_what_is_no_version_is_passed_over(served, tmp_path):
     assert served_version(path) == "3"
 
 
+@pytest.mark.parametrize(
+    ("note", "version"),
+    [
+        ('{"stable": 7}', "0000007"),
+        ('{"stable": 9}', "0000010"),  # removed since
+        ('{"stable": 8}', "0000010"),  # not whole
+        ('{"stable": "7"}', "0000010"),
+        ("[]", "0000010"),
+        ("", "0000010"),
+    ],
+)
+def test_what_a_release_made_stable_is_what_is_served_while_it_is_there(served, tmp_path, note, version):
+    path = served("0000007", "0000010")
+    (tmp_path / "served" / "8").mkdir()
+    (tmp_path / "served" / "released.json").write_text(note)
+    assert served_version(path) == version
+
+
+def test_a_drop_of_1_needs_no_baseline_and_so_none_is_copied(served, tmp_path):
+    model = _look_up(served("1"), tmp_path, drop=1.0)
+    assert model.get_int_custom_property(FOUND) == 0
+    assert not (tmp_path / "model" / "Format-Serving").exists()
+
+
 @pytest.mark.parametrize("path", ["nowhere", "a-file"])
 def test_a_folder_that_is_not_there_has_no_version(tmp_path, path):
     (tmp_path / "a-file").write_text("")

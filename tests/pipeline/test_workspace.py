@@ -129,8 +129,8 @@ def test_a_run_works_in_the_root_and_goes_back_even_to_a_folder_that_is_gone(wor
     gone = tmp_path / "gone"
     gone.mkdir()
     os.chdir(gone)
-    before = os.stat(".").st_ino
+    before = Path().stat().st_ino
     gone.rmdir()
     with workspace.entered():
         assert Path.cwd().samefile(workspace.root)
-    assert os.stat(".").st_ino == before
+    assert Path().stat().st_ino == before
