@@ -10,7 +10,12 @@ _SOURCES = {
     "preprocessing": ["trainer/preprocessing.py", "trainer/features.py"],
     "training": ["trainer"],
     "gate": ["components/data_gate.py"],
-    "evaluation": ["components/macro_metrics.py"],
+    "evaluation": [
+        "components/macro_metrics.py",
+        "components/evaluator.py",
+        "components/baseline_check.py",
+        "components/absent_classes.py",
+    ],
     "push": ["components/pusher.py", "components/served_model.py"],
     "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
 }

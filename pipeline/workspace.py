@@ -61,6 +61,25 @@ class Workspace:
             finally:
                 shutil.rmtree(self.temporary, ignore_errors=True)
 
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """The root as the working directory, so that the paths in the metadata, relative to it, hold wherever it is moved or copied."""
+        before = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))  # no name: the folder may have lost its own
+        try:
+            os.chdir(self.root)
+            yield
+        finally:
+            os.fchdir(before)
+            os.close(before)
+
+    def stored(self, path: str) -> str:
+        """`path` as the metadata keep it: from the root on where it is below it, else as it is."""
+        return str(Path(path).relative_to(self.root)) if Path(path).is_relative_to(self.root) else path
+
+    def place(self, stored: str) -> str:
+        """The path that the metadata keep as `stored`, in full."""
+        return stored if "://" in stored else str(self.root / stored)
+
     def _acquire(self, lock: TextIO) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when the process dies, however it dies

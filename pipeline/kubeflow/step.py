@@ -7,7 +7,6 @@ same code as the package's? -> restore types -> drop what is not the component's
 """
 
 import argparse
-import dataclasses
 import json
 import logging
 import os
@@ -24,7 +23,7 @@ from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
 from trainer.errors import ConfigError, TapelineError
 
-_EVALUATOR = "tfx.components.evaluator.executor.Executor"
+_EVALUATOR = "components.evaluator.Executor"
 # Without one of these every Beam step builds a source package of the whole of TFX. Nothing reads it: Beam runs in this process.
 _STAGING = ("--setup_file", "--extra_package", "--requirements_file", "--sdk_container_image")
 
@@ -128,20 +127,16 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
 
 
 def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
-    """Metrics, bounds and reasons go into the log, and into the blessing's metadata for whoever asks KFP."""
+    """Metrics, bounds, reasons and notes go into the log, and into the blessing's metadata for whoever asks KFP."""
     from components import verdict
     from pipeline.kubeflow import parameters
 
     config, classes, _ = parameters.gate_config(given["inputs"]["parameterValues"])
     [evaluation] = output["artifacts"]["evaluation"]["artifacts"]
-    bounds = verdict.bounds(evaluation["uri"], config, classes)
-    metrics = verdict.metrics(evaluation["uri"], classes)
-    found = json.dumps({"metrics": metrics, "bounds": [dataclasses.asdict(bound) for bound in bounds]})
+    found = verdict.read(evaluation["uri"], config, classes).to_json()
     print(f"verdict: {found}", file=sys.stderr)
     [blessing] = output["artifacts"]["blessing"]["artifacts"]
-    blessing.setdefault("metadata", {})["verdict"] = json.dumps(
-        {"metrics": metrics, "bounds": [dataclasses.asdict(bound) for bound in bounds]}
-    )
+    blessing.setdefault("metadata", {})["verdict"] = found
 
 
 if __name__ == "__main__":

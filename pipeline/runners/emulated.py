@@ -4,7 +4,6 @@ package -> parameters that this machine can serve -> the emulator, observed -> s
 """
 
 import contextlib
-import json
 import os
 import shlex
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from components.bound import Bound
+from components.gate_verdict import Verdict
 from pipeline import places
 from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
@@ -186,10 +185,7 @@ class _Observer:
     def _read(self, metadata: dict[str, Any]) -> None:
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}
         if "verdict" in metadata:
-            verdict = json.loads(metadata["verdict"])
-            self._summary.metrics = verdict["metrics"]
-            self._summary.bounds = [Bound(**bound) for bound in verdict["bounds"]]
-            self._summary.reasons = [bound.reason for bound in self._summary.bounds if not bound.passed]
+            self._summary.take(Verdict.from_json(metadata["verdict"]))
         if "pushed" in metadata:
             self._summary.outcome = "pushed" if metadata["pushed"] else "refused"
             self._summary.version = metadata.get("pushed_version")

@@ -101,7 +101,12 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
     inputs = dag.Inputs(data_fingerprint=fingerprint, schema_file=_schema(config), serving_path=serving_path, code=code)
     on_cluster = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path(config) or None})})
     pipeline = dag.create_pipeline(
-        on_cluster, inputs, unused_root, None, BEAM_ARGS, find_baseline=lambda: ServedModel(serving_path=serving_path)
+        on_cluster,
+        inputs,
+        unused_root,
+        None,
+        BEAM_ARGS,
+        find_baseline=lambda: ServedModel(serving_path=serving_path, max_accuracy_drop=0.0),
     )
     for node in pipeline.components:
         if isinstance(node, base_component.BaseComponent):

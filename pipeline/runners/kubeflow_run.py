@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from components.bound import Bound
+from components.gate_verdict import Verdict
 from pipeline.kubeflow import step_log, task_states
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.task_states import TaskState
@@ -182,8 +182,7 @@ def _summarize(
     summary = Summary(seconds=_duration(found), components=progress.components())
     said = step_log.verdict(logs.get(_EVALUATOR, ""))
     if said:
-        summary.metrics = said["metrics"]
-        summary.bounds = [Bound(**bound) for bound in said["bounds"]]
+        summary.take(Verdict.from_values(said))
     finish: Callable[..., None] = _finish_succeeded if found.state == "SUCCEEDED" else _finish_failed
     finish(client, found, package, states, logs, summary)
     following = [f"Next:   {command('release', 'promote', summary.version)}"] if summary.version else []
@@ -196,7 +195,7 @@ def _finish_succeeded(
 ) -> None:
     """Pushed or refused, as the Pusher says; without its log as the Evaluator's bounds say; else unknown."""
     push = step_log.pushed(logs.get(_PUSHER, ""))
-    refused = [bound.reason for bound in summary.bounds if not bound.passed]
+    refused = summary.reasons
     if push and push.get("version"):
         summary.outcome, summary.version, summary.model_dir = "pushed", str(push["version"]), push.get("destination")
     elif push or refused:

@@ -35,24 +35,26 @@ def run(
     logging.basicConfig()  # stderr, which is the log file
     logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
-    forget_removed_artifacts(connection)
-    forget_superseded_versions(connection)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
-        schema_file=schema_file,
-        serving_path=serving_path(config, workspace),
+        schema_file=schema_file and workspace.stored(schema_file),
+        serving_path=workspace.stored(serving_path(config, workspace)),
         code=code_digests(),
     )
-    observer = _Observer(config, progress, summary)
-    ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, str(workspace.artifacts), connection, BEAM_ARGS))
+    observer = _Observer(config, workspace, progress, summary)
+    artifacts = workspace.stored(str(workspace.artifacts))
+    with workspace.entered():
+        forget_removed_artifacts(connection)
+        forget_superseded_versions(connection)
+        ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
     return observer.outputs
 
 
 class _Observer:
     """Turns the nodes' outputs into progress lines and the summary."""
 
-    def __init__(self, config: PipelineConfig, progress: Progress, summary: Summary) -> None:
-        self._config, self._progress, self._summary = config, progress, summary
+    def __init__(self, config: PipelineConfig, workspace: Workspace, progress: Progress, summary: Summary) -> None:
+        self._config, self._workspace, self._progress, self._summary = config, workspace, progress, summary
         self._rows: dict[str, int] = {}
         self._nothing_ran = True
         self.outputs: list[str] = []
@@ -61,7 +63,7 @@ class _Observer:
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
-        self.outputs += [artifact.uri for artifact in result.outputs.values()]
+        self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
         if result.node == "ImageExampleGen":
             self._rows = _rows_of_splits(result.outputs["examples"])
         elif result.node == "Evaluator":
@@ -84,9 +86,7 @@ class _Observer:
         return sum(self._rows[name] for name in splits) if splits else None
 
     def _read_verdict(self, evaluation: str) -> None:
-        self._summary.metrics = verdict.metrics(evaluation, self._config.trainer.classes)
-        self._summary.bounds = verdict.bounds(evaluation, self._config.evaluator, self._config.trainer.classes)
-        self._summary.reasons = [bound.reason for bound in self._summary.bounds if not bound.passed]
+        self._summary.take(verdict.read(evaluation, self._config.evaluator, self._config.trainer.classes))
 
     def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
         properties = pushed.custom_properties
@@ -95,7 +95,7 @@ class _Observer:
             return
         self._summary.outcome = "pushed"
         self._summary.version = properties["pushed_version"].string_value
-        self._summary.model_dir = properties["pushed_destination"].string_value
+        self._summary.model_dir = self._workspace.place(properties["pushed_destination"].string_value)
 
 
 def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:

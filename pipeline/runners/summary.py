@@ -9,6 +9,7 @@ from rich.table import Table
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic below Python 3.12
 
 from components.bound import Bound
+from components.gate_verdict import Verdict
 from pipeline.plain import command, print_line
 from trainer.errors import ConfigError
 
@@ -33,11 +34,17 @@ class Summary:
     model_dir: str | None = None
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     reasons: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
     components: list[Component] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None
     usage_error: bool = False
+
+    def take(self, verdict: Verdict) -> None:
+        """What the gate has said."""
+        self.metrics, self.bounds, self.reasons = verdict.metrics, verdict.bounds, verdict.reasons
+        self.notes = [*self.notes, *verdict.notes]
 
     @property
     def exit_status(self) -> int:
@@ -55,6 +62,8 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
     """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
     if summary.bounds:
         console.print(_gate_table(summary.bounds))
+    for note in summary.notes:
+        print_line(console, f"   {note}", "Note:", "yellow")
     if summary.outcome == "pushed":
         print_line(console, f" {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", "Pushed", "green")
         for line in _how_to_serve(summary, name) if following is None else following:
