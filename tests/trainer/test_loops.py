@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,8 +20,8 @@ from trainer.strategy import make_strategy
 LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 
-def trained(loop, artifacts, folder, **settings):
-    """(model after the last epoch, history) of what `trainer.run.run` does up to there."""
+def trained(loop, artifacts, folder, optimizer=None, **settings):
+    """(model after the last epoch, history) of what `trainer.run.run` does up to there; `optimizer` makes another than the config's."""
     config = TrainerConfig(**{"epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches = [
@@ -30,6 +31,9 @@ def trained(loop, artifacts, folder, **settings):
     strategy = make_strategy(config.strategy)
     with strategy.scope():
         model = build_model(config, tuple(spec[features.PIXELS].shape))
+        if optimizer:
+            model.compile(optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
+            model.optimizer.build(model.trainable_variables)
     history = LOOPS[loop].train(model, *batches, strategy, config, make_callbacks(config, str(folder / loop), batches[0].examples))
     return model, history.history
 
@@ -79,6 +83,21 @@ def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path):
 )
 def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_path, settings):
     assert_same(*(trained(loop, scaled, tmp_path, **settings) for loop in LOOPS))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=1024.0, dynamic_growth_steps=3),
+        lambda: keras.optimizers.SGD(0.1, loss_scale_factor=512.0),
+    ],
+    ids=["dynamic", "fixed"],
+)
+@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+def test_the_loops_agree_where_the_optimizer_scales_the_loss(scaled, tmp_path, strategy, optimizer):
+    fitted, taped = (trained(loop, scaled, tmp_path, optimizer, strategy=strategy, batch_size=64) for loop in LOOPS)
+    assert_same(fitted, taped)
+    assert fitted[1]["loss"][-1] < 0.95 * fitted[1]["loss"][0]  # gradients that are not scaled, but divided, hardly move the weights
 
 
 @pytest.mark.parametrize("loop", LOOPS)
