@@ -20,8 +20,8 @@ from trainer.strategy import make_strategy
 LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 
-def trained(loop, artifacts, folder, optimizer=None, **settings):
-    """(model after the last epoch, history) of what `trainer.run.run` does up to there; `optimizer` makes another than the config's."""
+def trained(loop, artifacts, folder, make_optimizer=None, **settings):
+    """(model after the last epoch, history) of what `trainer.run.run` does up to there; `make_optimizer` gives another than the config's."""
     config = TrainerConfig(**{"epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches = [
@@ -31,8 +31,8 @@ def trained(loop, artifacts, folder, optimizer=None, **settings):
     strategy = make_strategy(config.strategy)
     with strategy.scope():
         model = build_model(config, tuple(spec[features.PIXELS].shape))
-        if optimizer:
-            model.compile(optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
+        if make_optimizer:
+            model.compile(make_optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
             model.optimizer.build(model.trainable_variables)
     history = LOOPS[loop].train(model, *batches, strategy, config, make_callbacks(config, str(folder / loop), batches[0].examples))
     return model, history.history
@@ -67,9 +67,10 @@ def test_both_loops_end_with_equal_weights_and_an_equal_history(both):
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path):
+@pytest.mark.parametrize("cache", ["memory", "none"])
+def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path, cache):
     assert make_strategy("mirrored").num_replicas_in_sync == 2
-    assert_same(*(trained(loop, scaled, tmp_path, strategy="mirrored", batch_size=64) for loop in LOOPS))
+    assert_same(*(trained(loop, scaled, tmp_path, strategy="mirrored", batch_size=64, cache=cache) for loop in LOOPS))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "optimizer",
+    "make_optimizer",
     [
         lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=1024.0, dynamic_growth_steps=3),
         lambda: keras.optimizers.SGD(0.1, loss_scale_factor=512.0),
@@ -94,8 +95,8 @@ def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_pa
     ids=["dynamic", "fixed"],
 )
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
-def test_the_loops_agree_where_the_optimizer_scales_the_loss(scaled, tmp_path, strategy, optimizer):
-    fitted, taped = (trained(loop, scaled, tmp_path, optimizer, strategy=strategy, batch_size=64) for loop in LOOPS)
+def test_the_loops_agree_where_the_optimizer_scales_the_loss(scaled, tmp_path, strategy, make_optimizer):
+    fitted, taped = (trained(loop, scaled, tmp_path, make_optimizer, strategy=strategy, batch_size=64) for loop in LOOPS)
     assert_same(fitted, taped)
     assert fitted[1]["loss"][-1] < 0.95 * fitted[1]["loss"][0]  # gradients that are not scaled, but divided, hardly move the weights
 
