@@ -21,7 +21,7 @@ LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 
 def trained(loop, artifacts, folder, make_optimizer=None, **settings):
-    """(model after the last epoch, history) of what `trainer.run.run` does up to there; `make_optimizer` gives another than the config's."""
+    """(model after the last epoch, history) of what `run` does up to there; `make_optimizer` gives another than the config's."""
     config = TrainerConfig(**{"epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches = [
