@@ -1,6 +1,7 @@
 """The seam: both loops, one recipe."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 def trained(loop, artifacts, folder, make_optimizer=None, **settings):
     """(model after the last epoch, history) of what `run` does up to there; `make_optimizer` gives another than the config's."""
-    config = TrainerConfig(**{"epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
+    config = TrainerConfig(**{"loop": loop, "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches = [
         make(artifacts.files(split), spec, config, one_hot_labels(config))
@@ -122,10 +123,11 @@ def test_without_early_stopping_training_goes_to_the_end(scaled, tmp_path, loop)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_tensorboard_finds_the_metrics_of_both_splits(both, loop):
+def test_tensorboard_finds_the_metrics_of_both_splits_under_a_name_that_says_when_and_what(both, loop):
     folder, _, history = both[loop]
     for split, prefix in (("train", ""), ("validation", "val_")):
-        (file,) = (folder / loop / split).glob("events.out.tfevents.*")
+        (file,) = (folder / loop).glob(f"*/{split}/events.out.tfevents.*")
+        assert re.fullmatch(rf"20\d{{6}}-\d{{6}}-{loop}-mlp", file.parent.parent.name)
         scalars = {}
         for event in tf.compat.v1.train.summary_iterator(str(file)):
             for value in event.summary.value:
