@@ -37,7 +37,7 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float) -> Rows | No
         parts.append(pixels)
         size += pixels.shape.num_elements() * pixels.dtype.size
         if file is None and size > memory:
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as somebody asks for rows
+            file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open for as long as somebody asks for rows
         if file is not None and not (size <= disk and _written(parts, file)):
             file.close()
             return None
@@ -51,8 +51,9 @@ def _written(parts: list[tf.Tensor], file: BinaryIO) -> bool:
     """Whether `parts`, which is empty afterwards, went to the end of `file`."""
     try:
         for part in parts:
-            file.write(part.numpy().tobytes())
-        file.flush()
+            left = part.numpy().tobytes()
+            while left:
+                left = left[file.write(left) :]  # a disk that is almost full takes less than it is given
     except OSError:  # a full disk, a quota
         return False
     parts.clear()
