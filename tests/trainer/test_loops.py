@@ -1,5 +1,6 @@
 """The seam: both loops, one recipe."""
 
+import functools
 import json
 import re
 
@@ -21,7 +22,7 @@ from trainer.strategy import make_strategy
 LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 
-def trained(loop, artifacts, folder, make_optimizer=None, **settings):
+def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **settings):
     """(model after the last epoch, history) of what `run` does up to there; `make_optimizer` gives another than the config's."""
     config = TrainerConfig(**{"loop": loop, "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
@@ -35,7 +36,8 @@ def trained(loop, artifacts, folder, make_optimizer=None, **settings):
         if make_optimizer:
             model.compile(make_optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
             model.optimizer.build(model.trainable_variables)
-    history = LOOPS[loop].train(model, *batches, strategy, config, make_callbacks(config, str(folder / loop), batches[0].examples))
+    callbacks = callbacks or make_callbacks(config, str(folder / loop), batches[0].examples)
+    history = LOOPS[loop].train(model, *batches, strategy, config, callbacks)
     return model, history.history
 
 
@@ -144,6 +146,30 @@ def test_progress_is_one_json_line_an_epoch(both, loop):
     for name, values in history.items():
         np.testing.assert_allclose([line[name] for line in lines], values, atol=1e-6)
     assert all(line["examples_per_second"] > 0 for line in lines)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Every call that Keras documents, with its epoch or batch and the names of its logs; of validation not its batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+        hooks = ("train_begin", "epoch_begin", "train_batch_begin", "train_batch_end", "test_begin", "test_end", "epoch_end", "train_end")
+        for hook in hooks:
+            setattr(self, f"on_{hook}", functools.partial(self._record, hook))
+
+    def _record(self, hook, *arguments, logs=None):
+        numbers = [argument for argument in arguments if isinstance(argument, int)]
+        (logs,) = [argument for argument in arguments if isinstance(argument, dict)] or [logs]
+        self.calls.append((hook, *numbers, sorted(logs or {})))
+
+
+def test_both_loops_make_the_same_calls_to_the_callbacks(scaled, tmp_path):
+    recorders = {loop: Recorder() for loop in LOOPS}
+    for loop, recorder in recorders.items():
+        trained(loop, scaled, tmp_path, callbacks=[recorder])
+    assert recorders["gradient_tape"].calls == recorders["fit"].calls
+    assert len(recorders["fit"].calls) == 2 + 2 * 6  # of the training, and of each of two epochs
 
 
 @pytest.mark.parametrize("loop", LOOPS)
