@@ -43,9 +43,22 @@ def tree(folder, membership, *groups):
         ("0::/the/hosts/name/for/it", [group(V2, 4000, 1000)], 3000),
         ("12:cpu,cpuacct:/\n4:memory:/docker/abc\n0::/", [group(V1, UNLIMITED, 90), group(f"{V1}/docker/abc", 7000, 2000, 500)], 5500),
         ("4:memory:/docker/abc", [group(V1, 7000, 2000)], 5000),
+        ("0::/kube.slice:cri:abc", [group(f"{V2}/kube.slice:cri:abc", 6000, 1000)], 5000),
         ("4:cpu,memory:/abc\n5:pids:/", [group(f"{V1}/abc", 7000, 2000)], 5000),
     ],
-    ids=["v2", "v2-file-cache", "v2-over", "v2-pod", "v2-container", "v2-namespace", "v2-host-path", "v1", "v1-host-path", "v1-joint"],
+    ids=[
+        "v2",
+        "v2-file-cache",
+        "v2-over",
+        "v2-pod",
+        "v2-container",
+        "v2-namespace",
+        "v2-host-path",
+        "v1",
+        "v1-host-path",
+        "colons",
+        "joint",
+    ],
 )
 def test_what_is_left_is_what_the_tightest_group_leaves(tmp_path, membership, groups, left):
     assert free_memory(tree(tmp_path, membership, *groups)) == left
