@@ -40,7 +40,7 @@ def _inferred(workspace: Workspace) -> Path | None:
     """The schema of the last finished run; without a record of one, or where it inferred none, the newest that a run has inferred."""
     every = sorted(workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt"), key=lambda path: int(path.parent.name))
     try:
-        outputs = json.loads(workspace.last_run.read_text())["outputs"]
+        outputs = json.loads(workspace.last_run.read_text(encoding="utf-8"))["outputs"]
     except (OSError, ValueError, KeyError, TypeError):
         outputs = []
     of_last_run = [path for path in every if str(path.parent) in outputs]

@@ -18,7 +18,7 @@ class ArtifactStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        state = json.loads(path.read_text()) if path.is_file() else {}
+        state = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self._artifacts: dict[str, dict[str, Any]] = state.get("artifacts", {})
         self._executions: dict[str, dict[str, Any]] = state.get("executions", {})
 

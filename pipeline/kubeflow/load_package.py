@@ -26,7 +26,7 @@ def load(path: Path) -> Package:
       PackageError: KFP would refuse it. ConfigError: there is no such file.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.yaml")]) if path.parent.is_dir() else ""
         raise ConfigError(f"Expected a compiled package, from `tapeline compile`. Received: '{path}': {error}.{near}") from None

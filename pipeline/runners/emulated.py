@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from components.bound import Bound
+from pipeline import interruption
 from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.runners.local import EPOCHS_VARIABLE
@@ -101,6 +102,8 @@ def _run(
             summary.reasons = [
                 str(error) or f"{name} was interrupted. Run the same command again: finished steps are taken from the cache."
             ]
+            if isinstance(error, KeyboardInterrupt):
+                summary.signal_status = interruption.exit_status(error)
             if isinstance(error, launcher.StepError):
                 summary.log = str(error.log)
                 summary.outcome = "anomalies" if error.status == AnomaliesError.exit_status else "failed"

@@ -60,7 +60,7 @@ def write_package(config: PipelineConfig, path: Path) -> None:
     text = yaml.safe_dump_all(compile_package(config), sort_keys=True, width=140, allow_unicode=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             file.write(text)
         os.chmod(file.name, 0o644)  # noqa: PTH101 - the name is a string; mkstemp's files are their owner's alone
         os.replace(file.name, path)  # noqa: PTH105 - as above

@@ -14,6 +14,7 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files
+from pipeline import interruption
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
@@ -42,7 +43,11 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
         summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
-        print_summary(Console(file=terminal, highlight=False), summary, config.name)
+        try:
+            print_summary(Console(file=terminal, highlight=False), summary, config.name)
+        except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
+            traceback.print_exc()  # into the log
+            terminal.write(f"{summary.outcome}: {summary.model_dir or summary.reasons}\n")
     return summary
 
 
@@ -84,6 +89,8 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
             progress.fail()
             summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
             summary.usage_error = isinstance(error, ConfigError)
+            if isinstance(error, KeyboardInterrupt):
+                summary.signal_status = interruption.exit_status(error)
             summary.reasons = [_one_line(error, progress.lines[-1].name)]
             summary.components = progress.components()
     return summary

@@ -30,16 +30,19 @@ class Summary:
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None
     usage_error: bool = False
+    signal_status: int | None = None
 
     @property
     def exit_status(self) -> int:
         """The status that the command ends with."""
+        if self.signal_status:
+            return self.signal_status
         return ConfigError.exit_status if self.usage_error else EXIT_STATUS[self.outcome]
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain values."""
         record = dataclasses.asdict(self)
-        del record["usage_error"]  # the exit status says it
+        del record["usage_error"], record["signal_status"]  # the exit status says it
         return record
 
 
@@ -75,7 +78,10 @@ def _command() -> str:
     here = Path(sys.argv[0])
     if shutil.which("tapeline") or here.name != "tapeline":
         return "tapeline"
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+    try:
+        return str(here.relative_to(Path.cwd()))
+    except (OSError, ValueError):  # the working folder has been removed, or is another one
+        return str(here)
 
 
 def _gate_table(bounds: list[Bound]) -> Table:

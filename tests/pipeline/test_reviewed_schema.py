@@ -66,5 +66,5 @@ def test_a_run_reads_a_copy_whose_name_changes_with_the_content(workspace, setti
     for text in ("first", "second", "first"):
         target.write_text(text)
         names.append(reviewed_schema.for_run(settings(schema={"path": str(target)}), workspace))
-        assert Path(names[-1]).read_text() == text
+        assert Path(names[-1]).read_text(encoding="utf-8") == text
     assert names[0] == names[2] != names[1]
