@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TapelineError as error:
         return _fail(str(error), error.exit_status, options)
     except KeyboardInterrupt as interrupt:
-        return _fail("Interrupted. Run the same command again.", interruption.exit_status(interrupt), options)
+        return _fail("Interrupted. Run the same command again.", interruption.exit_status(interrupt) or 130, options)
     except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return status
@@ -281,7 +281,7 @@ def console() -> NoReturn:
     except SystemExit as end:  # argparse's, and the server's
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt as interrupt:  # before there was a command
-        status = interruption.exit_status(interrupt)
+        status = interruption.exit_status(interrupt) or 130
     status = _status_after_printing(status)
     sys.stderr.flush()
     os._exit(status)

@@ -106,7 +106,7 @@ def check_settings(environ: Mapping[str, str]) -> Finding:
         return Finding(
             "Settings",
             "warning",
-            f"{', '.join(counting)} may change results in their last digits",
+            f"{', '.join(counting)} may change results",
             f"Unset what you do not need: `unset {' '.join(setting.partition('=')[0] for setting in counting)}`.",
         )
     if not_counting:

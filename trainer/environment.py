@@ -13,7 +13,7 @@ _OWN = {
     "KERAS_HOME": os.devnull,  # no folder, so that no keras.json is read (float16, channels_first) and none is written
     "TF_USE_LEGACY_KERAS": "0",  # docs/adr/0002
 }
-# Needed on some machines (a CUDA folder, a slow autotuner), so they stay as they are; what comes out may differ in its last digits.
+# Needed on some machines (a CUDA folder, a slow autotuner), so they stay as they are; what comes out may differ.
 _NAMED = (
     "NVIDIA_TF32_OVERRIDE",
     "TF_CUDNN_DETERMINISTIC",
@@ -45,11 +45,11 @@ def overruled(given: Mapping[str, str]) -> list[str]:
 
 
 def named(given: Mapping[str, str]) -> list[str]:
-    """The settings among `given`, as NAME=VALUE, that count and may change results in their last digits."""
+    """The settings among `given`, as NAME=VALUE, that count and may change results."""
     return [f"{name}={given[name]}" for name in _NAMED if given.get(name)]
 
 
 def note(given: Mapping[str, str]) -> str:
     """One line that names what of `given` may change results, empty where nothing does."""
     settings = named(given)
-    return f"Note: set by you, and may change results in their last digits: {', '.join(settings)}." if settings else ""
+    return f"Note: set by you, and may change results: {', '.join(settings)}." if settings else ""

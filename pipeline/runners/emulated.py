@@ -102,8 +102,7 @@ def _run(
             summary.reasons = [
                 str(error) or f"{name} was interrupted. Run the same command again: finished steps are taken from the cache."
             ]
-            if isinstance(error, KeyboardInterrupt):
-                summary.signal_status = interruption.exit_status(error)
+            summary.signal_status = interruption.exit_status(error)
             if isinstance(error, launcher.StepError):
                 summary.log = str(error.log)
                 summary.outcome = "anomalies" if error.status == AnomaliesError.exit_status else "failed"

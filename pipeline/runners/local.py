@@ -89,8 +89,9 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
             progress.fail()
             summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
             summary.usage_error = isinstance(error, ConfigError)
-            if isinstance(error, KeyboardInterrupt):
-                summary.signal_status = interruption.exit_status(error)
+            summary.signal_status = interruption.exit_status(error)
+            if summary.signal_status:
+                error = KeyboardInterrupt()
             summary.reasons = [_one_line(error, progress.lines[-1].name)]
             summary.components = progress.components()
     return summary

@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components import verdict
-from pipeline import dag, reviewed_schema
+from pipeline import dag, interruption, reviewed_schema
 from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
@@ -55,6 +55,7 @@ class _Observer:
         self.outputs: list[str] = []
 
     def started(self, node: str) -> None:
+        interruption.check()
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
