@@ -17,7 +17,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
-from pipeline import dag
+from pipeline import dag, reviewed_schema
 from pipeline.accelerator import placement
 from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
@@ -107,6 +107,7 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
 
 def _schema(config: PipelineConfig) -> str | None:
     """The reviewed schema inside the package: the cluster has no file of this machine's."""
+    reviewed_schema.check(config)
     if not config.schema_.path or not Path(config.schema_.path).is_file():
         return None
     return inline("schema.pbtxt", Path(config.schema_.path).read_bytes())

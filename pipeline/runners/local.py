@@ -14,7 +14,7 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files
-from pipeline import interruption
+from pipeline import interruption, reviewed_schema
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
@@ -34,6 +34,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
       ConfigError: before anything is run: the data is not there, or the root cannot be written.
     """
     started = time.monotonic()
+    reviewed_schema.check_place(config)
     config = _with_data(config)
     fingerprint = raw_files.fingerprint(config.data)
     workspace = Workspace(root)

@@ -13,7 +13,7 @@ from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runners.progress import Progress
-from pipeline.runners.store import forget_superseded_versions
+from pipeline.runners.store import forget_superseded_versions, wait_until_free
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 
@@ -33,6 +33,8 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     logging.basicConfig()  # stderr, which is the log file
     logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
+    reviewed_schema.check(config)
+    wait_until_free(workspace.metadata)
     forget_superseded_versions(connection)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
@@ -40,7 +42,7 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
         serving_path=serving_path(config, workspace),
         code=code_digests(),
     )
-    observer = _Observer(config, progress, summary)
+    observer = _Observer(config, workspace, progress, summary)
     ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, str(workspace.artifacts), connection, BEAM_ARGS))
     return observer.outputs
 
@@ -48,7 +50,8 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
 class _Observer:
     """Turns the nodes' outputs into progress lines and the summary."""
 
-    def __init__(self, config: PipelineConfig, progress: Progress, summary: Summary) -> None:
+    def __init__(self, config: PipelineConfig, workspace: Workspace, progress: Progress, summary: Summary) -> None:
+        self._workspace = workspace
         self._config, self._progress, self._summary = config, progress, summary
         self._rows: dict[str, int] = {}
         self._nothing_ran = True
@@ -56,6 +59,7 @@ class _Observer:
 
     def started(self, node: str) -> None:
         interruption.check()
+        wait_until_free(self._workspace.metadata)
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
