@@ -40,6 +40,7 @@ setup(
     description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out.",
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",  # the one Python on which both TFX stacks come with kfp (docs/adr/0001)
+    py_modules=["tapeline"],
     packages=[
         "components",
         "components.example_gen",
@@ -60,5 +61,5 @@ setup(
         "pipeline": sorted({*PIPELINE, *SERVER}),
         "kubeflow": ["common-expression-language>=0.5", "kfp>=2.6", "kubernetes>=26"],
     },
-    entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
+    entry_points={"console_scripts": ["tapeline = tapeline:console"]},
 )

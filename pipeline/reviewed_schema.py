@@ -70,8 +70,9 @@ def check(config: PipelineConfig) -> None:
     try:
         text_format.Parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
     except (text_format.ParseError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
-            f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{file}': {' '.join(str(error).split()).rstrip('.')}. "
+            f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{file}': {reason}. "
             "Mend that line, or move the file away and run again to infer a schema."
         ) from None
 
