@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-import yaml
-
+from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.errors import ConfigError
 
 
@@ -16,8 +15,8 @@ def parse(given: Iterable[str]) -> dict[str, Any]:
         if not equals or not name:
             raise ConfigError(f"Expected --parameter NAME=VALUE, like --parameter epochs=3. Received: '{argument}'.")
         try:
-            value = yaml.safe_load(text) if text else ""
-        except yaml.YAMLError:
+            value = from_yaml(text, f"--parameter {name}") if text else ""
+        except NotYaml:
             value = text
         values[name] = value if isinstance(value, str | int | float | bool | list | dict) else text
     return values

@@ -3,6 +3,7 @@
 hold the root -> silence the libraries -> launch node by node -> read the gate's verdict and the pushed version back
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -13,12 +14,12 @@ from typing import TextIO
 
 from rich.console import Console
 
-from components.example_gen import download, raw_files
+from components.example_gen import download, raw_files, remote_files
 from pipeline import interruption, reviewed_schema
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
-from pipeline.runners.quiet import output_to_log
+from pipeline.runners.quiet import output_hidden, output_to_log
 from pipeline.runners.summary import Summary, print_summary
 from pipeline.workspace import Workspace
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
@@ -36,7 +37,8 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     started = time.monotonic()
     reviewed_schema.check_place(config)
     config = _with_data(config)
-    fingerprint = raw_files.fingerprint(config.data)
+    with output_hidden() if remote_files.is_remote(config.data.path) else contextlib.nullcontext():  # TensorFlow reads gs://, and talks
+        fingerprint = raw_files.fingerprint(config.data)
     workspace = Workspace(root)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
