@@ -66,7 +66,7 @@ def test_packages_of_our_names_on_the_path_change_nothing(fast, plain, tmp_path)
 def test_a_user_without_a_home_and_without_a_passwd_entry_runs(plain):
     """As on OpenShift: any user, and the group 0."""
     nobody_known = ["setpriv", "--reuid", "54321", "--regid", "0", "--clear-groups"]
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - pytest's own is root's alone
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # pytest's own is root's alone
         Path(folder).chmod(0o777)
         config = Path(folder) / "fast.yaml"
         config.write_text(FAST)
