@@ -47,6 +47,7 @@ setup(
     description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out.",
     license="Apache-2.0",
     python_requires=">=3.10",  # what the client runs on; the other extras have a bound of their own
+    py_modules=["tapeline"],
     packages=[
         "components",
         "components.example_gen",
@@ -67,5 +68,5 @@ setup(
         "pipeline": on_the_one_python([*PIPELINE, *SERVER]),
         "kubeflow": on_the_one_python(KUBEFLOW),
     },
-    entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
+    entry_points={"console_scripts": ["tapeline = tapeline:console"]},
 )

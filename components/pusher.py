@@ -150,7 +150,7 @@ def _staging(base: Path) -> Iterator[Path]:
 
 def _hold(path: Path) -> TextIO | None:
     """The open file at `path`, locked; None where another process has it. Raises FileNotFoundError where it is gone."""
-    file = path.open("r+")
+    file = path.open("r+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(file.fileno()), path.stat()):

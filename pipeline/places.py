@@ -5,6 +5,7 @@ root -> signs that the libraries take for patterns? -> files where folders belon
 
 import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from trainer.errors import ConfigError
 PATTERN_SIGNS = "*?[{}\\"
 # TensorFlow looks for a SavedModel's variables by a pattern: neither `tapeline serve` nor TensorFlow Serving could load what lies there.
 UNLOADABLE_SIGNS = "[\\"
-_LOCK_SECONDS = 5.0  # how long another process may hold the metadata
+_LOCK_SECONDS = 10.0  # how long another process may hold the metadata
 _TABLE_OF_METADATA = "MLMDEnv"  # ML Metadata's own version is in it
 
 
@@ -45,24 +46,50 @@ def check_metadata(file: Path) -> None:
     """Raises ConfigError where `file`, if it is there, is not TFX's metadata store, is damaged, or is held by another process."""
     if not file.exists():
         return
-    anew = f"Remove the folder '{file.parent}' to start anew (move its `serving` away first if it is served), or give another --root DIR."
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"file:{quote(str(file))}?mode=rw", uri=True, timeout=_LOCK_SECONDS, isolation_level=None)
-        ) as database:
-            database.execute("BEGIN IMMEDIATE")  # as the run itself will: a reader would be let in where a writer has to wait
+        with _held(file, _LOCK_SECONDS) as database:
             [(verdict, *_), *_] = database.execute("PRAGMA quick_check(1)")
             names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            raise ConfigError(
-                f"Expected '{file}' to be free. Received: another process holds it ({error}). End that process, or give another --root DIR."
-            ) from None
         verdict, names = str(error), set()
+    anew = f"Remove the folder '{file.parent}' to start anew (move its `serving` away first if it is served), or give another --root DIR."
     if verdict != "ok":
         raise ConfigError(f"Expected '{file}' to be a run's metadata. Received: a file that cannot be read ({verdict}). {anew}")
     if names and _TABLE_OF_METADATA not in names:  # without any table it is new
         raise ConfigError(f"Expected '{file}' to be a run's metadata. Received: another program's database. {anew}")
+
+
+def wait_until_free(file: Path, patience: float = _LOCK_SECONDS) -> None:
+    """Returns once nobody else has the database `file` locked; ml-metadata would wait for ever, without a word.
+
+    Args:
+      file: the SQLite database; one that is not there yet is free.
+      patience: how long to wait, in seconds.
+
+    Raises:
+      ConfigError: it is still locked after `patience`.
+    """
+    if file.exists():
+        with _held(file, patience):
+            pass
+
+
+@contextlib.contextmanager
+def _held(file: Path, patience: float) -> Iterator[sqlite3.Connection]:
+    """The database, locked as a run's own writing will lock it: one that others read or write has to be waited for."""
+    address = f"file:{quote(str(file))}?mode=rw"
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=patience, isolation_level=None)) as database:
+        try:
+            database.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            raise ConfigError(
+                f"Expected '{file}' to be free. Received: another process has had it locked for {patience:.0f} s. Close what has it open "
+                "(a database browser, a backup), then run the same command again, or give another --root DIR."
+            ) from None
+        yield database
+        database.execute("ROLLBACK")
 
 
 def check_base_path(folder: str, setting: str) -> None:

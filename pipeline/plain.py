@@ -24,4 +24,7 @@ def _program() -> str:
     here = Path(sys.argv[0])
     if shutil.which("tapeline") or here.name != "tapeline":
         return "tapeline"
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+    try:
+        return str(here.relative_to(Path.cwd()))
+    except (OSError, ValueError):  # the working folder has been removed, or is another one
+        return str(here)

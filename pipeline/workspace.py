@@ -41,6 +41,11 @@ class Workspace:
         Raises:
           ConfigError: the root cannot be written, or another run holds it.
         """
+        if any("\ud800" <= sign <= "\udfff" for sign in str(self.root)):  # bytes that Python could not read; TFX ends by them
+            raise ConfigError(
+                f"Expected a root folder whose name can be read in the locale's encoding. Received: {str(self.root)!r}. "
+                "Set LC_ALL=C.UTF-8, or give another with --root DIR."
+            )
         try:
             for folder in (self.root, self.artifacts, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +60,6 @@ class Workspace:
             self._acquire(lock)
             self._clear_temporary()
             os.environ["TMPDIR"] = tempfile.tempdir = str(self.temporary)
-            os.environ.setdefault("KERAS_HOME", str(self.temporary))  # else Keras writes a keras.json into the user's home
             try:
                 yield self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
             finally:

@@ -52,6 +52,6 @@ def _left(group: pathlib.Path, files: _Files) -> Iterator[int]:
 
 def _read(file: pathlib.Path) -> str:
     try:
-        return file.read_text().strip()
+        return file.read_text(encoding="utf-8").strip()
     except OSError:
         return ""

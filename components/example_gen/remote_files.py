@@ -56,6 +56,7 @@ def _names(folder: str) -> list[str]:
 
     try:
         names = [name for name in sorted(tf.io.gfile.listdir(folder)) if not name.endswith("/")]
+        return [name for name in names if not tf.io.gfile.isdir(f"{folder.rstrip('/')}/{name}")]
     except tf.errors.OpError as error:
-        raise ConfigError(f"Expected `data.path` to be a folder that can be read. Received: '{folder}': {error.message}") from None
-    return [name for name in names if not tf.io.gfile.isdir(f"{folder.rstrip('/')}/{name}")]
+        cause = next((line.strip() for line in error.message.splitlines() if line.strip()), type(error).__name__)
+        raise ConfigError(f"Expected `data.path` to be a folder that can be read. Received: '{folder}': {cause}") from None

@@ -21,6 +21,8 @@ from typing import Any
 from pipeline.cause import one_line, origin
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
+from serving.terminal import settle_terminal
+from trainer import environment
 from trainer.errors import ConfigError, TapelineError
 
 _EVALUATOR = "components.evaluator.Executor"
@@ -56,11 +58,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settle_in(temporary: Path) -> None:
     """A pod's HOME may not be writable, and several libraries write there; settled before any of them is imported."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "0"  # docs/adr/0002
+    note = environment.note(os.environ)
+    if note:
+        print(note, file=sys.stderr)
+    environment.settle()
     home = os.environ.get("HOME", "")
     if not home or not os.access(home, os.W_OK):
         os.environ["HOME"] = str(temporary)
-    os.environ.setdefault("KERAS_HOME", str(temporary))
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
@@ -115,7 +119,7 @@ def _clear_outputs(call: dict[str, Any]) -> None:
 def _finish(executor: str, given: dict[str, Any]) -> None:
     """Mends the executor's output for KFP, and adds the gate's verdict to the Evaluator's."""
     file = Path(given["outputs"]["outputFile"])
-    output = json.loads(file.read_text())
+    output = json.loads(file.read_text(encoding="utf-8"))
     if executor == _EVALUATOR:
         _tell_verdict(given, output)
     for artifact in output.get("artifacts", {}).get("pushed_model", {}).get("artifacts", []):
@@ -123,7 +127,7 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
         pushed = {"version": metadata.get("pushed_version"), "destination": metadata.get("pushed_destination")}
         print(f"pushed: {json.dumps(pushed)}", file=sys.stderr)
     executor_input.mend_output(output, given)
-    file.write_text(json.dumps(output))
+    file.write_text(json.dumps(output), encoding="utf-8")
 
 
 def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
@@ -140,6 +144,7 @@ def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    settle_terminal()
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from components.gate_verdict import Verdict
-from pipeline import places
+from pipeline import interruption, places
 from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.plain import print_line
@@ -128,6 +128,7 @@ def _run(
             summary.reasons = [
                 str(error) or f"{name} was interrupted. Run the same command again: finished steps are taken from the cache."
             ]
+            summary.signal_status = interruption.exit_status(error)
             if isinstance(error, launcher.StepError):
                 summary.log = str(error.log)
                 summary.outcome = "anomalies" if error.status == AnomaliesError.exit_status else "failed"

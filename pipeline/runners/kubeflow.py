@@ -17,7 +17,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
-from pipeline import dag, places
+from pipeline import dag, places, reviewed_schema
 from pipeline.accelerator import placement
 from pipeline.code_digest import code_digests, step_digests
 from pipeline.config import PipelineConfig
@@ -64,7 +64,7 @@ def write_package(config: PipelineConfig, path: Path) -> None:
     text = yaml.safe_dump_all(compile_package(config), sort_keys=True, width=140, allow_unicode=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             file.write(text)
         os.chmod(file.name, 0o644)  # noqa: PTH101 - the name is a string; mkstemp's files are their owner's alone
         os.replace(file.name, path)  # noqa: PTH105 - as above
@@ -116,6 +116,7 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
 
 def _schema(config: PipelineConfig) -> str | None:
     """The reviewed schema inside the package: the cluster has no file of this machine's."""
+    reviewed_schema.check(config)
     if not config.schema_.path or not Path(config.schema_.path).is_file():
         return None
     return inline("schema.pbtxt", Path(config.schema_.path).read_bytes())

@@ -129,7 +129,7 @@ def _is_private(url: str) -> bool:
 
 def _read(file: Path | None) -> str:
     try:
-        token = Path(file or "").read_text().strip()
+        token = Path(file or "").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError(

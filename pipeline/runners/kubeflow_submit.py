@@ -193,7 +193,7 @@ def pipeline_name(source: str, overrides: list[str]) -> str:
 
 def _is_package(source: str) -> bool:
     try:
-        return bool(_IS_PACKAGE.search(Path(source).read_text()))
+        return bool(_IS_PACKAGE.search(Path(source).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError):  # whoever reads it next says what is wrong
         return False
 
@@ -202,7 +202,7 @@ def _package_text(source: Path, overrides: list[str]) -> str:
     if _is_package(str(source)):
         if overrides:
             raise ConfigError("Expected --set with a config. Received: it with a package; change its parameters with -p NAME=VALUE.")
-        return source.read_text()
+        return source.read_text(encoding="utf-8")
     from pipeline import config
 
     settings = config.load(str(source), overrides)
@@ -211,7 +211,7 @@ def _package_text(source: Path, overrides: list[str]) -> str:
 
         file = Path(folder) / "pipeline.yaml"
         kubeflow.write_package(settings, file)
-        return file.read_text()
+        return file.read_text(encoding="utf-8")
 
 
 def fingerprint_of(package: Package, path: str) -> tuple[str, list[str]]:
@@ -246,7 +246,7 @@ def _version(client: KubeflowClient, prepared: Prepared) -> tuple[str, str, bool
     name = prepared.package.name
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}.yaml"
-        file.write_text(prepared.text)
+        file.write_text(prepared.text, encoding="utf-8")
         pipeline = client.pipeline(name)
         # A new pipeline's first version has the pipeline's name. The one named after its content comes beside it, to be found again.
         pipeline = pipeline or client.upload_pipeline(file, name)

@@ -3,6 +3,7 @@
 hold the root -> silence the libraries -> launch node by node -> read the gate's verdict and the pushed version back
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -12,13 +13,13 @@ from typing import TextIO
 
 from rich.console import Console
 
-from components.example_gen import download, raw_files
-from pipeline import places, reviewed_schema
+from components.example_gen import download, raw_files, remote_files
+from pipeline import interruption, places, reviewed_schema
 from pipeline.cause import one_line, origin
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
-from pipeline.runners.quiet import output_to_log
+from pipeline.runners.quiet import output_hidden, output_to_log
 from pipeline.runners.summary import Summary, print_summary
 from pipeline.workspace import Workspace, serving_path
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
@@ -37,8 +38,10 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     places.check_root(workspace)
     if config.pusher.base_path:
         places.check_base_path(serving_path(config, workspace), "pusher.base_path")
+    reviewed_schema.check_place(config)
     config = _with_data(config)
-    fingerprint = raw_files.fingerprint(config.data)
+    with output_hidden() if remote_files.is_remote(config.data.path) else contextlib.nullcontext():  # TensorFlow reads gs://, and talks
+        fingerprint = raw_files.fingerprint(config.data)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
         schema = reviewed_schema.for_run(config, workspace)
@@ -49,7 +52,11 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
             summary = _run(config, workspace, fingerprint, schema, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
-        print_summary(Console(file=terminal, highlight=False), summary, config.name)
+        try:
+            print_summary(Console(file=terminal, highlight=False), summary, config.name)
+        except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
+            traceback.print_exc()  # into the log
+            terminal.write(f"{summary.outcome}: {summary.model_dir or summary.reasons}\n")
     return summary
 
 
@@ -94,6 +101,9 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema:
             first = origin(error)
             summary.outcome = "anomalies" if isinstance(first, AnomaliesError) else "failed"
             summary.usage_error = isinstance(first, ConfigError)
+            summary.signal_status = interruption.exit_status(error)
+            if summary.signal_status:
+                error = KeyboardInterrupt()
             summary.reasons = [_reason(error, progress.lines[-1].name)]
             summary.components = progress.components()
     return summary

@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components import verdict
-from pipeline import dag
+from pipeline import dag, interruption, places, reviewed_schema
 from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
@@ -35,6 +35,7 @@ def run(
     logging.basicConfig()  # stderr, which is the log file
     logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
+    reviewed_schema.check(config)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
         schema_file=schema_file and workspace.stored(schema_file),
@@ -60,6 +61,8 @@ class _Observer:
         self.outputs: list[str] = []
 
     def started(self, node: str) -> None:
+        interruption.check()
+        places.wait_until_free(self._workspace.metadata)
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:

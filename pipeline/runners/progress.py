@@ -105,7 +105,7 @@ class Progress:
     def _epoch(self) -> str:
         """The Trainer's last finished epoch, in words."""
         try:
-            last = self._epochs_file.read_text().splitlines()[-1]
+            last = self._epochs_file.read_text(encoding="utf-8").splitlines()[-1]
             epoch = json.loads(last)
         except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
             return ""

@@ -40,6 +40,7 @@ class Summary:
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None
     usage_error: bool = False
+    signal_status: int | None = None
 
     def take(self, verdict: Verdict) -> None:
         """What the gate has said."""
@@ -49,12 +50,14 @@ class Summary:
     @property
     def exit_status(self) -> int:
         """The status that the command ends with."""
+        if self.signal_status:
+            return self.signal_status
         return ConfigError.exit_status if self.usage_error else EXIT_STATUS[self.outcome]
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain values."""
         record = dataclasses.asdict(self)
-        del record["usage_error"]  # the exit status says it
+        del record["usage_error"], record["signal_status"]  # the exit status says it
         return record
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from serving.errors import ServingError, StartError
 from serving.server.flags import parse_flags
-from serving.terminal import say
+from serving.terminal import say, settle_terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,4 +52,5 @@ def _end(status: int) -> int:
 
 
 if __name__ == "__main__":
+    settle_terminal()
     sys.exit(main())

@@ -117,5 +117,22 @@ def test_metadata_that_another_process_holds_is_refused_instead_of_waited_for(tm
     monkeypatch.setattr(places, "_LOCK_SECONDS", 0.01)
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(ConfigError, match="another process holds it"):
+        with pytest.raises(ConfigError, match="another process has had it locked for 0 s"):
             places.check_metadata(file)
+
+
+def test_a_lock_that_is_let_go_is_waited_for_and_one_that_is_not_is_named(tmp_path):
+    file = tmp_path / "metadata.sqlite"
+    places.wait_until_free(file)  # not there yet: free
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE mine (x)")
+        places.wait_until_free(file)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConfigError) as caught:
+            places.wait_until_free(file, patience=0.05)
+        holder.execute("ROLLBACK")
+        places.wait_until_free(file, patience=0.05)
+    assert str(caught.value) == (
+        f"Expected '{file}' to be free. Received: another process has had it locked for 0 s. "
+        "Close what has it open (a database browser, a backup), then run the same command again, or give another --root DIR."
+    )

@@ -19,14 +19,6 @@ def test_temporary_files_stay_below_the_root_and_are_gone_after_the_run(workspac
     assert not (workspace.root / "tmp").exists()
 
 
-def test_keras_keeps_its_settings_below_the_root_unless_the_user_says_where(workspace, monkeypatch):
-    with workspace.use():
-        assert os.environ["KERAS_HOME"] == str(workspace.root / "tmp")
-    monkeypatch.setenv("KERAS_HOME", "/mine")
-    with workspace.use():
-        assert os.environ["KERAS_HOME"] == "/mine"
-
-
 def test_temporary_files_are_gone_after_a_failed_run_too(workspace):
     with pytest.raises(RuntimeError), workspace.use():
         raise RuntimeError

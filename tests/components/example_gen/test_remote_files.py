@@ -1,11 +1,18 @@
 """TensorFlow's in-memory file system stands for object storage: the same functions open both."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 
 from components.example_gen import raw_files, remote_files, source
 from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError, DataError
+
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -64,3 +71,16 @@ def test_files_that_change_while_they_are_copied_are_refused(remote, monkeypatch
     with pytest.raises(DataError, match=r"to stay as they are while they are copied\. Received: changed ones\. Run again\.$"):  # noqa: SIM117
         with remote_files.local_copy(remote):
             pass
+
+
+def test_a_run_says_it_in_one_line_and_nothing_of_tensorflows(tmp_path):
+    """TensorFlow, which is imported to read the folder, has a dozen lines of its own to say."""
+    config = tmp_path / "mine.yaml"
+    config.write_text("name: mine\ndata: {format: idx, path: 'ram://nowhere'}\n")
+    command = [sys.executable, "-m", "pipeline.cli", "run", str(config), "--root", str(tmp_path / "root")]
+    environ = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    answer = subprocess.run(command, cwd=CHECKOUT, env=environ, capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert answer.stdout + answer.stderr == (
+        "Expected `data.path` to be a folder that can be read. Received: 'ram://nowhere': Could not find directory ram://nowhere\n"
+    )

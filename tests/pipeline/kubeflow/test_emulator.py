@@ -72,7 +72,7 @@ class _Observer:
         self.outputs[task] = outputs
 
     def text(self, task, output):
-        with open(self.outputs[task][output]["uri"]) as file:  # noqa: PTH123 - an URI's text
+        with open(self.outputs[task][output]["uri"], encoding="utf-8") as file:  # noqa: PTH123 - an URI's text
             return file.read()
 
 
