@@ -16,6 +16,7 @@ PIPELINE = [
     "pydantic>=2.7",
     "pyyaml",
     "rich",
+    "ruamel.yaml",
     "scikit-learn",
     "tensorboard>=2.16",
     "tensorflow>=2.16",
