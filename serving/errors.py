@@ -30,6 +30,12 @@ class FailedPreconditionError(ServingError):
     code = "FAILED_PRECONDITION"
 
 
+class PermissionDeniedError(ServingError):
+    """The server does not do this for its callers."""
+
+    code = "PERMISSION_DENIED"
+
+
 class ResourceExhaustedError(ServingError):
     """The server or the machine has run out of room for this request."""
 
@@ -81,6 +87,7 @@ _BY_CODE = {
         InvalidArgumentError,
         NotFoundError,
         FailedPreconditionError,
+        PermissionDeniedError,
         ResourceExhaustedError,
         UnimplementedError,
         UnavailableError,

@@ -6,6 +6,7 @@ predict_pixels:  uint8 pixels -> resize where needed -> what the transform graph
 """
 
 import functools
+import os
 
 import keras
 import tensorflow as tf
@@ -14,6 +15,9 @@ import tensorflow_transform as tft
 from trainer import features, preprocessing
 
 _LEVELS = 256  # values of a uint8 pixel
+# Read by `serving.server.saved_model`, which batches the requests of a model only where it has this file. It is part of the model:
+# whoever copies the folder copies it, and the pusher's digest covers it.
+ROWS_INDEPENDENT = "assets.extra/tapeline.rows_independent"
 Prediction = dict[str, tf.Tensor]
 
 
@@ -92,7 +96,7 @@ class ServedModel(tf.Module):
 
 
 def export(model: keras.Model, graph: tft.TFTransformOutput, serving_model_dir: str) -> None:
-    """Saves the model, with the transform graph inside, in TensorFlow Serving's format.
+    """Saves the model, with the transform graph inside, in TensorFlow Serving's format, marked as one whose rows are independent.
 
     Args:
       model: logits from normalized pixels.
@@ -101,3 +105,6 @@ def export(model: keras.Model, graph: tft.TFTransformOutput, serving_model_dir: 
     """
     served = ServedModel(model, graph)
     tf.saved_model.save(served, serving_model_dir, signatures=served.signatures())
+    tf.io.gfile.makedirs(os.path.join(serving_model_dir, "assets.extra"))
+    with tf.io.gfile.GFile(os.path.join(serving_model_dir, ROWS_INDEPENDENT), "w") as file:
+        file.write("Each row of an output depends on the same row of the inputs alone.\n")

@@ -111,7 +111,7 @@ def _in_subprocess(command: list[str], environment: dict[str, str], pod: Pod, lo
     place = {"HOME": _UNWRITABLE_HOME, "TMPDIR": str(pod.folder / "tmp")}
     if not shutil.which(command[0], path=own["PATH"]):
         raise PackageError(f'exec: "{command[0]}": executable file not found in $PATH')
-    return _wait(subprocess.Popen(command, stdout=log, stderr=log, cwd=pod.folder, env={**own, **environment, **place}))
+    return wait(subprocess.Popen(command, stdout=log, stderr=log, cwd=pod.folder, env={**own, **environment, **place}))
 
 
 def _in_docker(command: list[str], environment: dict[str, str], pod: Pod, log: Any) -> int:
@@ -130,13 +130,14 @@ def _in_docker(command: list[str], environment: dict[str, str], pod: Pod, log: A
     assert pod.image  # noqa: S101 - the caller chose this function by it
     process = subprocess.Popen(["docker", "run", *options, "--entrypoint", command[0], pod.image, *command[1:]], stdout=log, stderr=log)
     try:
-        return _wait(process)
+        return wait(process)
     except BaseException:
         subprocess.run(["docker", "kill", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         raise
 
 
-def _wait(process: subprocess.Popen) -> int:
+def wait(process: subprocess.Popen) -> int:
+    """The status of a step's process, which ends with whatever ends the waiting."""
     try:
         return process.wait()
     except BaseException:  # Ctrl-C: nothing of the run goes on
@@ -144,6 +145,8 @@ def _wait(process: subprocess.Popen) -> int:
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
+            pass
+        finally:  # also after a second Ctrl-C; nothing where it has ended
             process.kill()
         raise
 

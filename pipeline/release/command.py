@@ -153,7 +153,7 @@ def _carry_out(move: "Move", place: "Place", options: argparse.Namespace) -> int
     if options.dry_run:
         _show_difference(move, place)
         return 0
-    with _ended_like_ctrl_c():
+    with ended_like_ctrl_c():
         carry_out(move, Way(place, options.servers, options.timeout, _tell))
     before = move.before.labels.get(move.label)
     _say(f"{move.label} of {move.after.name} is version {move.version}{f', was {before}' if before is not None else ''}. {_way_back(move)}")
@@ -196,20 +196,29 @@ def _place(options: argparse.Namespace) -> "Place":
 
 
 @contextlib.contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM, as when a job is cancelled, puts the config back as Ctrl-C does."""
+def ended_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM, as when a job is cancelled, puts the config back as Ctrl-C does.
+
+    The first signal decides: another one must not stop the config from being put back, which takes seconds at most.
+    """
 
     def interrupt(*_: object) -> NoReturn:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as SIGINT of what a shell runs in the background
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _say(line: str) -> None:

@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> 
     except ServingError as error:
         say(f"tapeline loadtest: {str(error).partition(chr(10))[0]}", sys.stderr)
         return error.exit_status
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
@@ -102,7 +104,8 @@ def _loadtest(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     flags.model_name = flags.model_name or served_name(model_names, flags.server, flags.deadline)
     result = run(flags, _progress if sys.stderr.isatty() and not flags.json else lambda done, total: None)
     summary = Summary.of(result)
-    say(json.dumps(summary.as_dict()) if flags.json else summary.text())
+    for line in [json.dumps(summary.as_dict())] if flags.json else summary.text().splitlines():
+        say(line)
     if flags.output:
         write_page(flags.output, summary, result)
         say(f"Latency curve: {flags.output}", sys.stderr)

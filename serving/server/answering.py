@@ -27,10 +27,14 @@ async def answer_on(
     parameters: BatchingParameters,
     metrics: Metrics,
     pages: Pages,
+    reload_refusal: str = "",
 ) -> Callable[[], Awaitable[None]]:
-    """Begins to answer on both ports. Returns the coroutine function that ends the REST server and the batch threads."""
+    """Begins to answer on both ports; a reload is refused with `reload_refusal` where there is one.
+
+    Returns the coroutine function that ends the REST server and the batch threads.
+    """
     batching = Batching(parameters, metrics.batch)
-    plane = DataPlane(models, batching, metrics)
+    plane = DataPlane(models, batching, metrics, reload_refusal)
     grpc_server.add_generic_rpc_handlers([*services(plane, observers), health_service(models, lambda: observers.door.is_open)])
     _know_service_descriptors()
     names = (PREDICTION_SERVICE, MODEL_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)

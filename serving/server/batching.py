@@ -1,12 +1,13 @@
-"""Requests that wait for a model run together, as TensorFlow Serving's session batching runs them.
+"""Requests that wait for a model run together, as TensorFlow Serving's session batching runs them, where their rows may be shared.
 
     run(call, arrays):  wait in the queue of the same call and row shapes
                         -> a batch thread is free: all that wait there, up to the batch size, run as one
                         -> each gets its rows of the outputs
 
 Everything but the run itself happens in one event loop, so that there are no locks, nobody's thread blocks, and the requests that
-arrive during a run are the next batch. One caller alone does not wait for company unless `batch_timeout_micros` says so, and where its
-model is quick it does not pay for a batch thread either: two changes of threads cost as much as a small model's run.
+arrive during a run are the next batch. One caller alone does not wait for company unless `batch_timeout_micros` says so. Where its
+model is marked and quick, and its request is small, it does not pay for a batch thread either: two changes of threads cost as much as
+a small model's run. A model without the mark may take any time for any input, and never runs in the event loop.
 """
 
 import asyncio
@@ -27,8 +28,12 @@ from serving.errors import FailedPreconditionError, InvalidArgumentError, Unavai
 from serving.server.batching_parameters import BatchingParameters
 
 _log = logging.getLogger(__name__)
-_QUICK_SECONDS = 0.002  # a run shorter than this may hold up the event loop
+# A run as short as this may hold up the event loop, where nothing in the request can make it much longer: a PNG of 1,024 bytes can
+# hold eight million pixels, which take some 50 ms, and after one such run the next ones go to a batch thread.
+_QUICK_SECONDS = 0.002
 _QUICK_ROWS = 4
+_QUICK_BYTES = 4096
+_QUICK_STRING_BYTES = 1024
 # Beside a batch that is soon over a second one would take the core that requests are read on.
 _SOON_OVER_SECONDS = 0.02
 # One caller alone is told from many by this: nobody asks while it is answered, and its next request takes this long to come.
@@ -43,12 +48,13 @@ Observer = Callable[[str, int, int, Sequence[float], float], None]
 class _Task:
     """One request: its rows, and the future that its caller awaits."""
 
-    __slots__ = ("arrays", "call", "enqueued", "error", "future", "key", "model", "outputs", "size")
+    __slots__ = ("arrays", "call", "enqueued", "error", "future", "is_marked", "key", "model", "outputs", "size")
 
-    def __init__(self, call: Call, arrays: Sequence[np.ndarray], size: int, future: asyncio.Future, model: str) -> None:
-        self.model = model
-        self.call, self.arrays, self.size, self.future = call, arrays, size, future
-        self.key: Hashable = self  # what has no rows to share runs by itself: nobody else has this key
+    def __init__(
+        self, call: Call, arrays: Sequence[np.ndarray], size: int, key: Hashable, future: asyncio.Future, model: str, *, is_marked: bool
+    ) -> None:
+        self.model, self.is_marked = model, is_marked
+        self.call, self.arrays, self.size, self.key, self.future = call, arrays, size, key, future
         self.outputs: list[np.ndarray] | None = None
         self.error: Exception | None = None
         self.enqueued = time.monotonic()
@@ -63,7 +69,7 @@ class _Task:
 
 
 class _Queue(deque):
-    """The tasks that may share a batch, and how many rows they are."""
+    """The tasks that may share a batch, and how many rows they are; or, with no rows, those of one call that each run by themselves."""
 
     rows = 0
 
@@ -77,7 +83,7 @@ class Batching:
         self._timeout = parameters.batch_timeout_micros / 1e6
         self._gather = parameters.gather_micros / 1e6
         self._idle = list(range(parameters.num_batch_threads))  # a heap: the first thread is preferred, for its caches are warm
-        self._running: Counter[Hashable] = Counter()  # rows
+        self._running: Counter[Hashable] = Counter()  # rows; one for what runs by itself
         self._queues: dict[Hashable, _Queue] = {}
         self._last_key: Hashable = None
         self._last_rows = 0
@@ -92,18 +98,20 @@ class Batching:
             self._batches.append(queue.SimpleQueue())
             threading.Thread(target=self._work, args=(number,), name=f"batch-{number}", daemon=True).start()
 
-    async def run(self, call: Call, arrays: Sequence[np.ndarray], model: str = "", *, has_rows: bool = True) -> list[np.ndarray]:
+    async def run(
+        self, call: Call, arrays: Sequence[np.ndarray], model: str = "", *, shares_rows: bool = True, is_marked: bool = False
+    ) -> list[np.ndarray]:
         """`call(*arrays)` in a batch thread, in company where there is some.
 
-        Rows are the first dimension of every array that goes in and comes out; what is not known to have them (`has_rows`) runs by
-        itself unless the parameters are strict. Raises what `call` raises, UnavailableError when the
-        queue is full, and for what cannot be batched (see `BatchingParameters.strict`) InvalidArgumentError or FailedPreconditionError.
+        Rows are the first dimension of every array that goes in and comes out; what may not share them (`shares_rows`) runs by itself
+        unless the parameters are strict. Of a model that `is_marked` a small request may run in the event loop. Raises what `call`
+        raises, UnavailableError when the queue is full, and for what cannot be batched (see `BatchingParameters.strict`)
+        InvalidArgumentError or FailedPreconditionError.
         """
         loop = asyncio.get_running_loop()
-        size = self._size(arrays) if has_rows or self.parameters.strict else 0
-        task = _Task(call, arrays, size, loop.create_future(), model)
-        if size:
-            task.key = (call, *map(self._row_shape, arrays))
+        size = self._size(arrays) if shares_rows or self.parameters.strict else 0
+        key = (call, *map(self._row_shape, arrays)) if size else call
+        task = _Task(call, arrays, size, key, loop.create_future(), model, is_marked=is_marked)
         if self._queues or self._running or task.enqueued - self._delivered < _ALONE_SECONDS:
             self._alone_runs = 0
         self._enqueue(task)
@@ -157,7 +165,9 @@ class Batching:
         self._is_starting = False
         now = time.monotonic()
         while self._idle and self._queues:
-            key, ready_at = min(((key, self._ready_at(key, waiting)) for key, waiting in self._queues.items()), key=itemgetter(1))
+            # Those that are ready are equal, and the first of them has waited longest for its turn.
+            ready = ((key, max(now, self._ready_at(key, waiting))) for key, waiting in self._queues.items())
+            key, ready_at = min(ready, key=itemgetter(1))
             if ready_at == math.inf:  # until the batch that runs has ended
                 return
             if ready_at > now:
@@ -170,12 +180,12 @@ class Batching:
                 self._start(loop, batch)
 
     def _ready_at(self, key: Hashable, waiting: _Queue) -> float:
-        """When a queue may run: full ones now, others when their first request has waited long enough.
+        """When a queue may run: full ones now, as what runs by itself, others when their first request has waited long enough.
 
         Where many ask, rows gather for a moment until they are as many as in the last batch or in the one that runs: a larger batch a
         little later is more rows a second. A second batch beside one that is soon over must be large to be worth it.
         """
-        if waiting.rows >= self.parameters.max_batch_size:
+        if not waiting.rows or waiting.rows >= self.parameters.max_batch_size:
             return 0.0
         running = self._running.get(key, 0)
         if self._gather and running > 1 and waiting.rows < self.parameters.max_batch_size // 2 and self._is_soon_over(waiting):
@@ -195,19 +205,20 @@ class Batching:
             self._deliver(batch)
             return
         thread = heapq.heappop(self._idle)
-        self._last_key, self._last_rows = batch[0].key, sum(task.size for task in batch)
-        self._running[self._last_key] += self._last_rows
+        self._last_key, self._last_rows = batch[0].key, _rows(batch)
+        self._running[self._last_key] += self._last_rows or 1
         self._batches[thread].put((loop, batch))
 
     def _may_run_here(self, batch: list[_Task]) -> bool:
-        is_quick = batch[0].size <= _QUICK_ROWS and self._seconds.get(batch[0].call, 1.0) < _QUICK_SECONDS
-        return is_quick and self._alone_runs >= _ALONE_RUNS and not self._running and not self._queues
+        task = batch[0]
+        is_alone = self._alone_runs >= _ALONE_RUNS and not self._running and not self._queues
+        return is_alone and task.is_marked and self._seconds.get(task.call, 1.0) < _QUICK_SECONDS and _is_small(task)
 
     def _take_batch(self, key: Hashable) -> list[_Task]:
         """The tasks at the head of a queue that fit into one batch. The queue goes behind the others, so that each gets its turn."""
         waiting = self._queues.pop(key)
         batch, rows = [], 0
-        while waiting and (not batch or rows + waiting[0].size <= self.parameters.max_batch_size):
+        while waiting and (not batch or 0 < rows <= self.parameters.max_batch_size - waiting[0].size):
             task = waiting.popleft()
             waiting.rows -= task.size
             if not task.future.done():  # else its caller has gone, and nobody wants the answer
@@ -244,7 +255,7 @@ class Batching:
     def _finish(self, loop: asyncio.AbstractEventLoop, thread: int, batch: list[_Task]) -> None:
         heapq.heappush(self._idle, thread)
         key = batch[0].key
-        self._running[key] -= sum(task.size for task in batch)
+        self._running[key] -= _rows(batch) or 1
         if not self._running[key]:
             del self._running[key]
         self._start_batches(loop)  # first, so that the model does not idle while answers are written
@@ -257,9 +268,22 @@ class Batching:
         self._delivered = time.monotonic()
 
 
+def _rows(batch: Sequence[_Task]) -> int:
+    """0 for what runs by itself."""
+    return sum(task.size for task in batch)
+
+
+def _is_small(task: _Task) -> bool:
+    """Whether neither the rows nor the bytes of a request let its run be much longer than others'."""
+    if task.size > _QUICK_ROWS or sum(array.nbytes for array in task.arrays) > _QUICK_BYTES:
+        return False
+    texts = (text for array in task.arrays if array.dtype == object for text in array.flat)
+    return sum(map(len, texts)) <= _QUICK_STRING_BYTES
+
+
 def _run(batch: Sequence[_Task], parameters: BatchingParameters) -> tuple[int, int]:
     """Sets outputs or error of every task in the batch; rows that ran, and rows of padding among them."""
-    rows = sum(task.size for task in batch)
+    rows = _rows(batch)
     try:
         outputs, padding = _run_rows(batch[0].call, _merged(batch, parameters), rows, parameters)
         if padding or len(batch) > 1 or (parameters.strict and rows):

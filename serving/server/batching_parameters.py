@@ -18,6 +18,8 @@ _TF_SERVING_MAX_ENQUEUED_BATCHES = 10
 class BatchingParameters:
     """Sizes are rows. The defaults serve without a file: nobody waits for company, and a request of any size is taken.
 
+    What changes the answers of a model that looks across its rows (padding, splitting) is off unless a file asks for it.
+
     `strict`: as TensorFlow Serving's session batching, which refuses what cannot be batched; else such a request runs by itself.
     """
 

@@ -1,5 +1,6 @@
 """`--model_config_file`, looked at again every so often: what it says is served, whatever was asked for in between."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,20 +12,28 @@ from serving.server.models import Models
 
 
 class ConfigFile:
-    """`tell` gets the line about an edit that cannot be served, once, and the old set keeps serving; `applied` what is served now."""
+    """`tell` gets the line about an edit that cannot be served, once, and then everything goes on as before.
+
+    `alongside` gives what changes together with the set of models: it is entered before anything is replaced, and may refuse the edit by
+    a ServingError; it changes when the new set serves, and not where that fails.
+    """
 
     def __init__(
-        self, path: Path, models: Models, tell: Callable[[str], None], applied: Callable[[ModelServerConfig], None] = lambda config: None
+        self,
+        path: Path,
+        models: Models,
+        tell: Callable[[str], None],
+        alongside: Callable[[ModelServerConfig], contextlib.AbstractContextManager[None]] = lambda config: contextlib.nullcontext(),
     ) -> None:
-        self._path, self._models, self._tell, self._applied = path, models, tell, applied
+        self._path, self._models, self._tell, self._alongside = path, models, tell, alongside
         self._told = ""
 
     def poll(self) -> None:
         """One look. A model that has no version yet is not waited for: the next look may find it."""
         try:
             config = read_config_file(self._path)
-            self._models.reload(config, patience=0)
-            self._applied(config)
+            with self._alongside(config):
+                self._models.reload(config, patience=0)
         except ServingError as error:
             if str(error) != self._told:
                 self._told = str(error)

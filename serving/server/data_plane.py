@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,6 +17,7 @@ import numpy as np
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.errors import PermissionDeniedError, UnavailableError
 from serving.server import inference
 from serving.server.batching import Batching
 from serving.server.inference import Classification, Regression, Task
@@ -23,6 +25,8 @@ from serving.server.model_spec import ModelSpec
 from serving.server.models import Models
 from serving.server.saved_model import CLASSIFY_METHOD, REGRESS_METHOD, SavedModel, Signature, Step
 from serving.server.version_status import VersionStatus
+
+_MOST_RELOADS = 16  # that are under way or wait, one after the other
 
 # A coroutine function where reading may take long.
 ReadInputs = Callable[[Signature], Mapping[str, np.ndarray] | Awaitable[Mapping[str, np.ndarray]]]
@@ -60,8 +64,12 @@ class Results:
 class DataPlane:
     """The methods of TensorFlow Serving's services over the models that are served. Made and used in one event loop."""
 
-    def __init__(self, models: Models, batching: Batching, watch: Watch) -> None:
+    def __init__(self, models: Models, batching: Batching, watch: Watch, reload_refusal: str = "") -> None:
         self._models, self._batching, self._watch = models, batching, watch
+        self._reload_refusal = reload_refusal
+        # Of their own: a reload may wait for a version for many seconds, and must not take a thread from the requests.
+        self._reloads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
+        self._reloading = 0
 
     async def predict(
         self,
@@ -105,7 +113,15 @@ class DataPlane:
 
     async def handle_reload_config(self, config: ModelServerConfig) -> None:
         """Replaces the set of models; in a thread, because loading takes its time. Raises ServingError."""
-        await asyncio.get_running_loop().run_in_executor(None, self._models.reload, config)
+        if self._reload_refusal:
+            raise PermissionDeniedError(self._reload_refusal)
+        if self._reloading == _MOST_RELOADS:
+            raise UnavailableError(f"Expected at most {_MOST_RELOADS} reloads at a time. Received one more; try again when one has ended.")
+        self._reloading += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._reloads, self._models.reload, config)
+        finally:
+            self._reloading -= 1
 
     @contextlib.contextmanager
     def serializing(self, model: str) -> Iterator[None]:
@@ -137,6 +153,6 @@ class DataPlane:
 
     async def _run(self, model: str, api: str, step: Step) -> dict[str, np.ndarray]:
         started = time.monotonic()
-        values = await self._batching.run(step.call, step.arrays, model, has_rows=step.has_rows)
+        values = await self._batching.run(step.call, step.arrays, model, shares_rows=step.shares_rows, is_marked=step.is_marked)
         self._watch.runtime(model, api, time.monotonic() - started)
         return step.outputs(values)

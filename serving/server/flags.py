@@ -24,7 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_model_flags(parser.add_argument_group("what is served"))
     _add_version_flags(parser.add_argument_group("new versions"))
-    _add_port_flags(parser.add_argument_group("ports"))
+    ports = parser.add_argument_group("ports")
+    _add_port_flags(ports)
+    _add_reload_flag(ports)
     _add_batching_flags(parser.add_argument_group("batching"))
     _add_watching_flags(parser.add_argument_group("watching"))
     return parser
@@ -55,6 +57,16 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         "--allow_version_labels_for_unavailable_models",
         default=False,
         help="let a new label point at a version that is not available yet",
+    )
+
+
+def _add_reload_flag(group: argparse._ArgumentGroup) -> None:
+    _add_switch(
+        group,
+        "--allow_reload_requests",
+        default=None,
+        help="let whoever reaches the gRPC port replace the models, by HandleReloadConfigRequest",
+        otherwise="where --bind_address is loopback",
     )
 
 
@@ -110,7 +122,13 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
-    _add_switch(group, "--enable_batching", default=True, help="run requests that wait for a model together")
+    _add_switch(
+        group,
+        "--enable_batching",
+        default=None,
+        help="run requests that wait for a model together; true: of every model, as tensorflow_model_server does",
+        otherwise="of the models that say that their rows are independent, as Tapeline's exports do",
+    )
     group.add_argument("--batching_parameters_file", type=Path, metavar="FILE", help="BatchingParameters as text")
     group.add_argument(
         "--tensorflow_intra_op_parallelism",
@@ -146,9 +164,9 @@ def _add_watching_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--verbose", action="store_true", help="show what TensorFlow logs, and tracebacks")
 
 
-def _add_switch(group: argparse._ArgumentGroup, flag: str, *, default: bool, help: str) -> None:
-    """A flag that stands alone or has `true` or `false`, after `=` or as the next word."""
-    text = f"{help} (default: {str(default).lower()})"
+def _add_switch(group: argparse._ArgumentGroup, flag: str, *, default: bool | None, help: str, otherwise: str = "") -> None:
+    """A flag that stands alone or has `true` or `false`, after `=` or as the next word. `otherwise`: what None means."""
+    text = f"{help} (default: {otherwise or str(default).lower()})"
     group.add_argument(flag, type=_boolean, nargs="?", const=True, default=default, metavar="true|false", help=text)
 
 

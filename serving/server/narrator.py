@@ -1,8 +1,10 @@
 """What the operator reads while the server runs: one line an event. What serves goes to stdout, what needs attention to stderr."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from serving.server.served_model import ServedModel
 from serving.server.version_folders import find_versions, hint
@@ -13,15 +15,16 @@ from serving.terminal import say
 class Narrator:
     """Tells of all models. Until `opened` is called nothing is said to serve, because no port answers yet.
 
-    `option` is where the operator writes a base path.
+    `option` is where the operator writes a base path; `takes_reloads`: whether callers may list models.
     """
 
-    def __init__(self, grpc_address: str, rest_address: str, option: str = "--model_base_path") -> None:
+    def __init__(self, grpc_address: str, rest_address: str, option: str = "--model_base_path", *, takes_reloads: bool = True) -> None:
         self._grpc_address, self._rest_address = grpc_address, rest_address
-        self._option = option
+        self._option, self._takes_reloads = option, takes_reloads
         self._open = False
         self._serving: dict[str, set[int]] = {}
         self._waiting_for: dict[str, str] = {}
+        self._look_failed_with = ""
 
     def tell(self, event: Event) -> None:
         """One thing that happened to a version."""
@@ -32,15 +35,22 @@ class Narrator:
         elif event.kind == "failed":
             self._failed(event, serving)
         elif event.kind == "warmup":
-            say(f"{event.model} version {event.version} serves all the same: {_short(event.message)}", sys.stderr)
+            _say(f"{event.model} version {event.version} serves all the same: {_short(event.message)}", sys.stderr)
         elif event.version in serving:
             serving.remove(event.version)
             if not serving:
-                say(f"{event.model} version {event.version} is unloaded, no version is left", sys.stderr)
+                _say(f"{event.model} version {event.version} is unloaded, no version is left", sys.stderr)
 
     def refused(self, problem: str) -> None:
         """An edit of the config file that cannot be served."""
-        say(f"The models stay as they are: {_short(problem)}", sys.stderr)
+        _say(f"The models stay as they are: {_short(problem)}", sys.stderr)
+
+    def look_failed(self, error: Exception) -> None:
+        """A look for new versions, or at the config file, that ended in what nobody foresaw; said once, until it is another."""
+        problem = f"{type(error).__name__}: {error}"
+        if problem != self._look_failed_with:
+            self._look_failed_with = problem
+            _say(f"A look at the models' files failed, it is tried again: {_short(problem)}", sys.stderr)
 
     def opened(self) -> None:
         """The ports answer from now on."""
@@ -53,25 +63,32 @@ class Narrator:
         """Says what an empty base path lacks; once, until the reason is another."""
         if not models and not self._waiting_for:
             self._waiting_for[""] = "no model"
-            say(f"No model is listed yet; gRPC {self._grpc_address} waits for a HandleReloadConfigRequest", sys.stderr)
+            awaited = f"gRPC {self._grpc_address} waits for a HandleReloadConfigRequest" if self._takes_reloads else "list one in the file"
+            _say(f"No model is listed yet; {awaited}", sys.stderr)
         for model in models:
             reason = hint(model.base_path, self._option) if not self._serving.get(model.name) and not _has_versions(model) else ""
             if reason and reason != self._waiting_for.get(model.name):
-                say(f"Waiting for a version of {model.name} in {model.base_path}: {reason}", sys.stderr)
+                _say(f"Waiting for a version of {model.name} in {model.base_path}: {reason}", sys.stderr)
             self._waiting_for[model.name] = reason
 
     def _available(self, event: Event, *, is_first: bool) -> None:
         if self._open and is_first:
             self._say_serves(event.model, event.version)
         elif self._open:
-            say(f"{time.strftime('%H:%M:%S')}  {event.model} version {event.version} serves now")
+            _say(f"{time.strftime('%H:%M:%S')}  {event.model} version {event.version} serves now")
 
     def _say_serves(self, name: str, version: int) -> None:
-        say(f"{name} version {version} serves: gRPC {self._grpc_address}, REST http://{self._rest_address}/v1/models/{name}")
+        _say(f"{name} version {version} serves: gRPC {self._grpc_address}, REST http://{self._rest_address}/v1/models/{name}")
 
     def _failed(self, event: Event, serving: set[int]) -> None:
         meanwhile = f"version {max(serving)} goes on serving, " if serving else ""
-        say(f"{event.model} version {event.version} cannot be loaded, {meanwhile}it is tried again: {_short(event.message)}", sys.stderr)
+        _say(f"{event.model} version {event.version} cannot be loaded, {meanwhile}it is tried again: {_short(event.message)}", sys.stderr)
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    """Where nobody can read it any more, the server goes on without a word."""
+    with contextlib.suppress(OSError):
+        say(line, stream)
 
 
 def _short(message: str) -> str:

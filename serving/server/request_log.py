@@ -5,11 +5,12 @@
 Requests wait for nothing here: their messages are made, serialized and written in the thread. `logged_requests` reads them back.
 """
 
+import contextlib
 import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,7 +47,7 @@ class _Entry(NamedTuple):
 
 
 class RequestLog:
-    """Logs every model by `default` (None: not at all) unless `update` says otherwise.
+    """Logs every model by `default` (None: not at all) unless `updated` says otherwise.
 
     `watch(model, status)` hears of each request that is sampled, in any thread: `OK` when it is written.
     Raises StartError when the files cannot be written. With a seed the same requests are sampled every time.
@@ -70,15 +71,28 @@ class RequestLog:
         self._files: dict[Path, RecordFiles] = {}
         self._pause_until = 0.0
         self._models: Mapping[str, Sampling] = {}
-        self.update(models or {})
+        with self.updated(models or {}):
+            pass
         self._thread = threading.Thread(target=self._work, name="request-log", daemon=True)
         self._thread.start()
 
-    def update(self, models: Mapping[str, Sampling]) -> None:
-        """From now on these models are logged as they say, see `logging_config`. Raises StartError, and then nothing changes."""
-        for sampling in (self._default, *models.values()):
-            if sampling is not None and sampling.prefix not in self._files:
-                self._files[sampling.prefix] = RecordFiles(sampling.prefix, self._rotation)
+    @contextlib.contextmanager
+    def updated(self, models: Mapping[str, Sampling]) -> Iterator[None]:
+        """From the block's end on these models are logged as they say, see `logging_config`; where it raises nothing changes.
+
+        Raises StartError when it is entered, for files that cannot be written.
+        """
+        new: dict[Path, RecordFiles] = {}
+        try:
+            for sampling in (self._default, *models.values()):
+                if sampling is not None and sampling.prefix not in self._files and sampling.prefix not in new:
+                    new[sampling.prefix] = RecordFiles(sampling.prefix, self._rotation)
+            yield
+        except BaseException:
+            for files in new.values():
+                files.close()
+            raise
+        self._files.update(new)
         self._models = dict(models)
 
     def offer(self, model: str, make: Callable[[], Logged], size: int = 0) -> None:

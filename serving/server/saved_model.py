@@ -28,6 +28,9 @@ DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 REGRESS_METHOD = "tensorflow/serving/regress"
+# A model with this file says that each row of an output depends on the same row of the inputs alone, and that how long a run takes
+# depends on the size of the inputs alone. Tapeline's exports have it.
+ROWS_INDEPENDENT = Path("assets.extra", "tapeline.rows_independent")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Signature:
 
     @functools.cached_property
     def has_rows(self) -> bool:
-        """Whether requests can be batched: every input and every output is declared with rows."""
+        """Whether every input and every output is declared with rows, which does not say that they are independent."""
         return all(info.has_rows for info in (*self.inputs.values(), *self.outputs.values()))
 
     def check_names(self, sent: Collection[str]) -> None:
@@ -97,12 +100,24 @@ class Signature:
 
 
 class Step:
-    """One run of the graph: `call(*arrays)` gives what `outputs` puts under the names that were asked for."""
+    """One run of the graph: `call(*arrays)` gives what `outputs` puts under the names that were asked for.
 
-    __slots__ = ("_names", "_positions", "arrays", "call", "has_rows")
+    `shares_rows`: it may run together with other requests. `is_marked`: the model has the mark `ROWS_INDEPENDENT`.
+    """
 
-    def __init__(self, call: "Call", arrays: list[np.ndarray], names: Sequence[str], positions: Sequence[int], *, has_rows: bool) -> None:
-        self.call, self.arrays, self.has_rows = call, arrays, has_rows
+    __slots__ = ("_names", "_positions", "arrays", "call", "is_marked", "shares_rows")
+
+    def __init__(
+        self,
+        call: "Call",
+        arrays: list[np.ndarray],
+        names: Sequence[str],
+        positions: Sequence[int],
+        *,
+        shares_rows: bool = False,
+        is_marked: bool = False,
+    ) -> None:
+        self.call, self.arrays, self.shares_rows, self.is_marked = call, arrays, shares_rows, is_marked
         self._names, self._positions = names, positions
 
     def outputs(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -128,9 +143,14 @@ class Call:
 
 
 class SavedModel:
-    """The SavedModel in a folder. Raises what TensorFlow raises when the folder cannot be loaded."""
+    """The SavedModel in a folder. Raises what TensorFlow raises when the folder cannot be loaded.
 
-    def __init__(self, path: Path, *, intra_op_parallelism: int = 0) -> None:
+    `batching`: whether its requests may run together; None: where the model has the mark `ROWS_INDEPENDENT`.
+    """
+
+    def __init__(self, path: Path, *, intra_op_parallelism: int = 0, batching: bool | None = None) -> None:
+        self._is_marked = (path / ROWS_INDEPENDENT).is_file()
+        self._batching = self._is_marked if batching is None else batching
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_config(intra_op_parallelism))
         try:
             with self._session.graph.as_default():
@@ -157,7 +177,9 @@ class SavedModel:
         signature.check_dtypes(inputs)
         call = self._calls(*_tensors(signature, names))
         positions = [call.positions[signature.outputs[name].tensor] for name in names]
-        return Step(call, [inputs[name] for name in signature.feeds], names, positions, has_rows=signature.has_rows)
+        shares_rows = self._batching and signature.has_rows
+        arrays = [inputs[name] for name in signature.feeds]
+        return Step(call, arrays, names, positions, shares_rows=shares_rows, is_marked=self._is_marked)
 
     def run(self, signature: Signature, inputs: Mapping[str, np.ndarray], output_filter: Sequence[str] = ()) -> dict[str, np.ndarray]:
         """Outputs by name. Safe to call from many threads. Raises the ServingError of whatever the graph refuses."""

@@ -6,6 +6,7 @@ What brings TensorFlow is imported inside the functions, after the ports are tak
 """
 
 import argparse
+import contextlib
 import functools
 import gc
 import logging
@@ -23,6 +24,7 @@ from serving.server.event_loop import EventLoop
 from serving.server.ports import address, bind_grpc, bind_rest
 from serving.server.prometheus import CONTENT_TYPE
 from serving.server.quiet import silence_tensorflow
+from serving.server.reload_requests import refusal
 from serving.server.shutdown import Shutdown
 from serving.terminal import say
 
@@ -48,13 +50,15 @@ def serve(flags: argparse.Namespace) -> int:
     listener = bind_rest(flags.bind_address, flags.rest_api_port)
     say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
+    from serving.server.grpc_transport import Observers  # here, because these bring TensorFlow
+    from serving.server.metrics import Metrics
+
     where = address(flags.bind_address, grpc_port), address(flags.bind_address, listener.getsockname()[1])
-    narrator, models, metrics = _load(flags, door, *where)
+    metrics = Metrics(lambda: models.served(), lambda: door.inside)
     log = _request_log(flags, metrics)
+    narrator, models = _load(flags, metrics, *where)
     shutdown.serving()
     _keep_what_is_loaded()
-    from serving.server.grpc_transport import Observers  # here, because it brings TensorFlow
-
     stop = loop.run(_answer(flags, models, Observers(metrics, door, log, flags.grpc_max_threads), metrics, grpc_server, listener))
     narrator.opened()
     _follow(flags, narrator, models, log, shutdown)
@@ -62,8 +66,7 @@ def serve(flags: argparse.Namespace) -> int:
     door.close()
     loop.run(door.wait(GRACE_SECONDS))
     loop.run(stop())
-    if log is not None:
-        log.close()
+    log.close()
     return 0
 
 
@@ -79,19 +82,19 @@ def _prepare_logs(*, verbose: bool) -> None:
         silence_tensorflow()
 
 
-def _load(flags: argparse.Namespace, door: Door, grpc_address: str, rest_address: str) -> tuple["Narrator", "Models", "Metrics"]:
-    """The models, with the versions that are there already, and what is measured from the first load on."""
-    from serving.server.metrics import Metrics
+def _load(flags: argparse.Namespace, metrics: "Metrics", grpc_address: str, rest_address: str) -> tuple["Narrator", "Models"]:
+    """The models, with the versions that are there already."""
     from serving.server.models import Models
     from serving.server.narrator import Narrator
     from serving.server.saved_model import SavedModel
     from serving.server.served_model import Retries
     from serving.server.warmup import no_warm_up, warm_up
 
-    narrator = Narrator(grpc_address, rest_address, "base_path:" if flags.model_config_file else "--model_base_path")
-    metrics = Metrics(lambda: models.served(), lambda: door.inside)
+    option = "base_path:" if flags.model_config_file else "--model_base_path"
+    narrator = Narrator(grpc_address, rest_address, option, takes_reloads=not _reload_refusal(flags))
+    load = functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism, batching=flags.enable_batching)
     models = Models(
-        load=metrics.loading(functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism)),
+        load=metrics.loading(load),
         warm_up=metrics.warming_up(warm_up if flags.enable_model_warmup else no_warm_up),
         report=narrator.tell,
         retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
@@ -99,19 +102,17 @@ def _load(flags: argparse.Namespace, door: Door, grpc_address: str, rest_address
     )
     models.start(flags.config)
     _look(narrator, models)
-    return narrator, models, metrics
+    return narrator, models
 
 
-def _request_log(flags: argparse.Namespace, metrics: "Metrics") -> "RequestLog | None":
-    """The log that the flags or the models' config ask for. Raises ServingError."""
+def _request_log(flags: argparse.Namespace, metrics: "Metrics") -> "RequestLog":
+    """What the flags and the models' config ask for, perhaps nothing until that config is edited. Raises ServingError."""
     from serving.server.logging_config import read_logging_configs
     from serving.server.record_files import Rotation
     from serving.server.request_log import RequestLog, Sampling
 
     folder = flags.request_log_dir
     models = read_logging_configs(flags.config, folder)
-    if folder is None and not models:
-        return None
     default = Sampling(flags.request_log_sampling_rate, folder / "requests") if folder else None
     rotation = Rotation(max_bytes=flags.request_log_max_file_bytes, max_files=flags.request_log_max_files)
     return RequestLog(default, rotation, models=models, watch=metrics.logged)
@@ -140,41 +141,40 @@ async def _answer(
     """Both ports answer from now on. Returns what ends what must not be cut off."""
     from serving.server.answering import answer_on
 
-    parameters = flags.batching_parameters or _batching_parameters(enabled=flags.enable_batching)
+    parameters = flags.batching_parameters or BatchingParameters()
     pages = {flags.monitoring.path: lambda: (CONTENT_TYPE, metrics.page())} if flags.monitoring.enable else {}
-    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages)
+    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages, _reload_refusal(flags))
 
 
-def _batching_parameters(*, enabled: bool) -> BatchingParameters:
-    """Without batching every request runs by itself, in as many threads as there are cores."""
-    return BatchingParameters() if enabled else BatchingParameters(max_batch_size=1, gather_micros=0)
+def _reload_refusal(flags: argparse.Namespace) -> str:
+    return refusal(allowed=flags.allow_reload_requests, bind_address=flags.bind_address)
 
 
-def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", log: "RequestLog | None", shutdown: Shutdown) -> None:
+def _follow(flags: argparse.Namespace, narrator: "Narrator", models: "Models", log: "RequestLog", shutdown: Shutdown) -> None:
     """Keeps looking for new versions, and for edits of the config file."""
     from serving.server.config_file import ConfigFile
     from serving.server.logging_config import read_logging_configs
 
-    _repeat(functools.partial(_look, narrator, models), flags.file_system_poll_wait_seconds, shutdown)
+    def logged_so(config: "ModelServerConfig") -> contextlib.AbstractContextManager[None]:
+        return log.updated(read_logging_configs(config, flags.request_log_dir))
+
+    look = functools.partial(_look, narrator, models)
+    _repeat(look, flags.file_system_poll_wait_seconds, shutdown, narrator.look_failed)
     if flags.model_config_file:
-
-        def applied(config: "ModelServerConfig") -> None:
-            if log is not None:
-                log.update(read_logging_configs(config, flags.request_log_dir))
-
-        file = ConfigFile(flags.model_config_file, models, narrator.refused, applied)
-        _repeat(file.poll, flags.model_config_file_poll_wait_seconds, shutdown)
+        file = ConfigFile(flags.model_config_file, models, narrator.refused, logged_so)
+        _repeat(file.poll, flags.model_config_file_poll_wait_seconds, shutdown, narrator.look_failed)
 
 
-def _repeat(look: Callable[[], None], seconds: float, shutdown: Shutdown) -> None:
+def _repeat(look: Callable[[], None], seconds: float, shutdown: Shutdown, tell: Callable[[Exception], None]) -> None:
     """Looks again every so many seconds, in a thread of its own, because loading may take long; 0 seconds: never again."""
 
     def loop() -> None:
         while not shutdown.asked.wait(seconds):
             try:
                 look()
-            except Exception:  # noqa: BLE001 - a folder that goes away while it is read must not end the following
+            except Exception as error:  # noqa: BLE001 - a folder that goes away while it is read must not end the following
                 _log.debug("The look failed.", exc_info=True)
+                tell(error)
 
     if seconds:
         threading.Thread(target=loop, name="follow", daemon=True).start()

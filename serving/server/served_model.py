@@ -148,7 +148,10 @@ class ServedModel:
         except Exception as error:  # noqa: BLE001 - TensorFlow raises a dozen types for a damaged folder, and none may stop the server
             self._note_failure(held, files, error)
             return
-        problem = self._warm_up(folder, model)
+        try:
+            problem = self._warm_up(folder, model)
+        except Exception as error:  # noqa: BLE001 - whatever a warm-up file does, it must not keep the version from serving
+            problem = f"the warm-up fails: {_one_line(error)}"
         if problem:
             self._report(Event("warmup", self.name, number, problem))
         held.failures = 0
@@ -167,7 +170,7 @@ class ServedModel:
         return is_going
 
     def _note_failure(self, held: _Version, files: frozenset, error: Exception) -> None:
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = _one_line(error)
         changed = held.failures == 0 or files != held.failed_on
         is_news = held.failures == 0 or (changed and message != held.failed_with)
         held.failures = 1 if changed else held.failures + 1
@@ -240,6 +243,10 @@ def not_found(name: str, version: int | None) -> NotFoundError:
 def no_status(name: str, version: int | None) -> NotFoundError:
     """The error for a version that was never seen; None stands for all of them."""
     return NotFoundError(f"Could not find {'any versions' if version is None else f'version {version}'} of model {name}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _error_code(error: Exception) -> str:

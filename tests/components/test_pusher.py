@@ -45,6 +45,14 @@ def test_a_push_is_a_version_folder_with_the_models_files_named_by_the_time(mode
     assert pushed == files(model)
 
 
+def test_what_the_model_itself_has_beside_the_pushers_note_is_pushed_with_it(model, base):
+    (model / "assets.extra").mkdir()
+    (model / "assets.extra" / "tapeline.rows_independent").write_text("independent")
+    pushed = files(base / pusher.push(model, base))
+    assert pushed.pop("assets.extra/tapeline.sha256").decode() == pusher.model_digest(model)
+    assert pushed == files(model)
+
+
 def test_a_new_model_is_newer_than_every_version_even_one_from_the_future(model, base, tmp_path):
     (base / "99999999999").mkdir(parents=True)
     assert pusher.push(model, base) == "100000000000"

@@ -38,6 +38,8 @@ def write_version(tmp_path_factory):
 def _save_model(path: Path, constant: int) -> None:
     import tensorflow as tf
 
+    from serving.server.saved_model import ROWS_INDEPENDENT
+
     def spec(shape, dtype):
         return tf.TensorSpec(shape, dtype)
 
@@ -82,6 +84,9 @@ def _save_model(path: Path, constant: int) -> None:
     module = Digits()
     names = ("serving_default", "predict_image", "predict_pixels", "add", "echo", "meet")
     tf.saved_model.save(module, str(path), signatures={name: getattr(module, name) for name in names})
+    mark = path / ROWS_INDEPENDENT  # as the project's own exports have it
+    mark.parent.mkdir()
+    mark.touch()
 
 
 @functools.cache
@@ -117,15 +122,16 @@ def serve_here():
 
     running = []
 
-    def start(base_path: Path, name: str = "digits", report=lambda event: None):
-        models, door, loop = Models(report=report), Door(), EventLoop()
+    def start(base_path: Path, name: str = "digits", report=lambda event: None, patience: float = 10.0, reload_refusal: str = ""):
+        models, door, loop = Models(report=report, patience=patience), Door(), EventLoop()
         models.start(single_model(name, base_path))
         models.poll()
         metrics = Metrics(models.served, lambda: door.inside)
         grpc_server, grpc_port = loop.run(bind_grpc("127.0.0.1", 0))
         listener = bind_rest("127.0.0.1", 0)
         pages = {"/monitoring/prometheus/metrics": lambda: (CONTENT_TYPE, metrics.page())}
-        answering = answer_on(grpc_server, listener, models, Observers(metrics, door), BatchingParameters(), metrics, pages)
+        observers = Observers(metrics, door)
+        answering = answer_on(grpc_server, listener, models, observers, BatchingParameters(), metrics, pages, reload_refusal)
         stop = loop.run(answering)
         running.append((loop, grpc_server, stop))
         rest = f"127.0.0.1:{listener.getsockname()[1]}"

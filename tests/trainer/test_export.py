@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from serving.server.saved_model import SavedModel
 from tests.trainer.conftest import ROWS
 from trainer import export, features, fit, gradient_tape
 from trainer.config import TrainerConfig
@@ -125,3 +126,13 @@ def test_a_session_restores_what_the_signatures_read_as_tensorflow_serving_does(
         signature = meta_graph.signature_def["predict_image"]
         received = session.run(signature.outputs["probabilities"].name, {signature.inputs["image"].name: scaled.pngs[:9]})
     np.testing.assert_allclose(received, expected(scaled, model, slice(0, 9)), atol=1e-5)
+
+
+def test_the_export_says_that_its_rows_are_independent_where_the_server_looks(scaled, tmp_path):
+    model = build_model(TrainerConfig(seed=3), scaled.images.shape[1:])
+    export.export(model, tft.TFTransformOutput(scaled.graph_path), str(tmp_path))
+    assert (tmp_path / export.ROWS_INDEPENDENT).is_file()
+    served = SavedModel(tmp_path)
+    step = served.step(served.signature("predict_pixels"), {"pixels": scaled.images[:2]})
+    assert (step.shares_rows, step.is_marked) == (True, True)
+    served.close()

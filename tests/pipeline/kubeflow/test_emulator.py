@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from pipeline.kubeflow import load_package, run_parameters
+from pipeline.kubeflow import launcher, load_package, run_parameters
 from pipeline.kubeflow.emulator import Emulator
 from pipeline.kubeflow.launcher import StepError
 from pipeline.kubeflow.package import PackageError
@@ -237,3 +240,19 @@ def test_a_command_that_is_not_there_is_said(run):
     step = _step("true")
     step["container"]["command"] = ["no-such-command"]
     run(_package(a=step), fails=(PackageError, 'exec: "no-such-command": executable file not found'))
+
+
+def test_a_second_ctrl_c_leaves_no_step_running():
+    """The step does not listen to SIGTERM; Ctrl-C comes while it is waited for, and again while its end is."""
+
+    class Interrupted(subprocess.Popen):
+        def wait(self, timeout=None):
+            raise KeyboardInterrupt
+
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    step = Interrupted([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    with step.stdout as said:
+        said.readline()
+        with pytest.raises(KeyboardInterrupt):
+            launcher.wait(step)
+        assert subprocess.Popen.wait(step, timeout=60) == -signal.SIGKILL

@@ -25,6 +25,7 @@ def own_server(folder: Path) -> Iterator[tuple[Target, subprocess.Popen]]:
         "model_config_file": write_models(folder),
         "monitoring_config_file": folder / "monitoring.config",
         "allow_version_labels_for_unavailable_models": "true",
+        "enable_batching": "true",  # so that many callers share batches of models that do not say that they may
     }
     with started(folder, flags) as (target, server):
         wait_for_models(target, models_config(folder), lambda: still_runs(folder, server))

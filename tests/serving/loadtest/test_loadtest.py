@@ -2,6 +2,8 @@
 
 import html.parser
 import json
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -98,6 +100,19 @@ def test_what_waits_during_a_stall_is_counted(run):
     summary = json.loads(out)
     assert (status, summary["answered"]) == (0, 100)
     assert summary["latencies_ms"]["p90"] > 200
+
+
+def test_ctrl_c_ends_a_load_without_a_traceback(run):
+    class Interrupts(Stalls):
+        def _predict(self, body, context):
+            self.asked += 1
+            if self.asked == 5:
+                os.kill(os.getpid(), signal.SIGINT)
+            return pb.PredictResponse(model_spec=pb.ModelSpec(name="m")).SerializeToString()
+
+    with Interrupts() as server:
+        status, out, err = run("--rate", 100, "--duration", 600, "--warmup", 0, server=server.address)
+    assert (status, out, err) == (130, "", "")
 
 
 def test_errors_are_counted_by_code():

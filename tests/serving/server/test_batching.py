@@ -169,7 +169,7 @@ def test_one_caller_alone_of_a_quick_model_soon_pays_for_no_batch_thread():
             return [rows]
 
         for number in range(100):
-            await batching.run(call, [np.array([number])])
+            await batching.run(call, [np.array([number])], is_marked=True)
             while asyncio.get_running_loop().time() - batching._delivered < 0.001:  # as long as an answer and a question take to travel
                 await asyncio.sleep(0)
         batching.close()
@@ -178,6 +178,68 @@ def test_one_caller_alone_of_a_quick_model_soon_pays_for_no_batch_thread():
     threads = asyncio.run(ask())
     assert threads[0].startswith("batch-")
     assert threads[-1] == threading.main_thread().name
+
+
+@pytest.mark.parametrize(
+    ("is_marked", "sent"),
+    [(False, np.array([1])), (True, np.zeros(1025)), (True, np.zeros(5)), (True, np.array([b"x" * 1025], object))],
+    ids=["no mark", "many bytes", "many rows", "long text"],
+)
+def test_what_might_take_long_never_runs_in_the_event_loop_however_quick_its_model_was(is_marked, sent):
+    async def ask() -> list[bool]:
+        batching, here = Batching(BatchingParameters()), []
+
+        def call(rows: np.ndarray) -> list[np.ndarray]:
+            here.append(threading.current_thread() is threading.main_thread())
+            return [rows]
+
+        async def ask_alone(rows: np.ndarray, *, is_marked: bool) -> None:
+            await batching.run(call, [rows], is_marked=is_marked)
+            while asyncio.get_running_loop().time() - batching._delivered < 0.001:  # as long as an answer and a question take to travel
+                await asyncio.sleep(0)
+
+        for _ in range(40):
+            await ask_alone(np.array([1]), is_marked=True)
+        await ask_alone(sent, is_marked=is_marked)
+        batching.close()
+        return here
+
+    *before, last = asyncio.run(ask())
+    assert before[-1]
+    assert not last
+
+
+def test_what_may_not_share_its_rows_runs_by_itself_and_in_turn_with_the_others():
+    """Three ask for a model whose rows are not independent while two ask for another one; one thread runs them all."""
+    model, other = Doubler(), Doubler()
+    other.let_go.set()
+
+    async def ask() -> list:
+        batching = Batching(BatchingParameters(num_batch_threads=1, gather_micros=0))
+        tasks = [asyncio.ensure_future(batching.run(model, [np.array([0])], shares_rows=False))]
+        while not model.sizes:
+            await asyncio.sleep(0)
+        tasks += [asyncio.ensure_future(batching.run(model, [np.arange(rows)], shares_rows=False)) for rows in (1, 2, 3)]
+        tasks += [asyncio.ensure_future(batching.run(other, [np.array([value])])) for value in (4, 5)]
+        await asyncio.sleep(0)
+        order = [asyncio.ensure_future(_noted(task, number)) for number, task in enumerate(tasks)]
+        model.let_go.set()
+        await asyncio.wait_for(asyncio.gather(*order), SECONDS)
+        assert not batching._queues
+        assert not batching._running
+        batching.close()
+        return [task.result()[0].tolist() for task in tasks]
+
+    finished: list[int] = []
+
+    async def _noted(task: Awaitable, number: int) -> None:
+        await task
+        finished.append(number)
+
+    assert asyncio.run(ask()) == [[0], [0], [0, 2], [0, 2, 4], [8], [10]]
+    assert model.sizes == [1, 1, 2, 3]
+    assert other.sizes == [2]
+    assert finished == [0, 1, 4, 5, 2, 3]
 
 
 @pytest.mark.parametrize(("timeout", "threads"), [(0, 1), (0, 3), (200, 2)])

@@ -6,12 +6,17 @@ import threading
 import numpy as np
 import pytest
 from google.protobuf import text_format
+from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, ServingError
 from serving.server.config_file import ConfigFile
+from serving.server.logged_requests import read_request_log
+from serving.server.logging_config import read_logging_configs
 from serving.server.model_spec import ModelSpec
 from serving.server.models import Models
+from serving.server.record_files import RecordFiles, Rotation
+from serving.server.request_log import RequestLog
 from serving.server.saved_model import SavedModel
 from serving.server.version_status import State
 
@@ -297,6 +302,38 @@ def test_an_edit_of_the_config_file_is_served_and_a_bad_one_is_told_once(models,
     path.write_text(text(entry("digits", base / "digits")))
     file.poll()
     assert (answer(models), told) == ((1, 1), [])
+
+
+def test_a_bad_logging_config_leaves_models_and_log_as_they_are_and_a_good_one_changes_both(models, base, tmp_path):
+    """Also one that could not be applied only after the models had been replaced: its folder belongs to another server."""
+    told = []
+    log = RequestLog(None)
+    taken = RecordFiles(tmp_path / "taken", Rotation())
+    path = tmp_path / "models.config"
+    file = ConfigFile(path, models, told.append, lambda config: log.updated(read_logging_configs(config, tmp_path)))
+
+    def write(name, rate, prefix):
+        sampling, collector = f"sampling_config {{ sampling_rate: {rate} }}", f'log_collector_config {{ filename_prefix: "{prefix}" }}'
+        path.write_text(text(entry(name, base / name, f"logging_config {{ {sampling} {collector} }}")))
+
+    for rate, prefix, reason in ((2.0, "more", "Expected sampling_rate"), (1.0, "taken", "Another server writes the request log")):
+        write("more", rate, prefix)
+        file.poll()
+        assert reason in told.pop()
+        assert answer(models) == (1, 1)
+        with pytest.raises(NotFoundError):
+            answer(models, "more")
+    write("none", 1.0, "unused")  # it has no version: the log's new files are given back with the models' old set
+    file.poll()
+    assert "Unable to find a version to serve" in told.pop()
+    RecordFiles(tmp_path / "unused", Rotation()).close()
+    write("more", 1.0, "more")
+    file.poll()
+    assert (answer(models, "more"), told) == ((2, 5), [])
+    log.offer("more", lambda: ("predict_log", PredictRequest(), PredictResponse()))
+    log.close()
+    taken.close()
+    assert len(list(read_request_log(tmp_path / "more-00001.tfrecord"))) == 1
 
 
 def test_a_model_added_to_the_config_file_is_served_as_soon_as_it_has_a_version(models, base, tmp_path, write_version):

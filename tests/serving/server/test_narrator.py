@@ -1,6 +1,10 @@
 """What the operator reads of several models: what serves on stdout, what needs attention on stderr, each thing once."""
 
+import contextlib
 import re
+from pathlib import Path
+
+import pytest
 
 from serving.server.narrator import Narrator
 from serving.server.served_model import ServedModel
@@ -61,3 +65,41 @@ def test_a_list_without_models_is_said_once(capsys):
     for _ in range(2):
         narrator.waits([])
     assert capsys.readouterr().err == "No model is listed yet; gRPC 127.0.0.1:1 waits for a HandleReloadConfigRequest\n"
+    Narrator("0.0.0.0:1", "0.0.0.0:2", takes_reloads=False).waits([])
+    assert capsys.readouterr().err == "No model is listed yet; list one in the file\n"
+
+
+def test_names_and_reasons_that_a_caller_chose_are_one_line_and_command_no_terminal(capsys, tmp_path):
+    name = "a\nforged version 9 serves\x1b[2J"
+    narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
+    narrator.opened()
+    narrator.tell(Event("available", name, 1))
+    narrator.tell(Event("available", name, 2))
+    narrator.tell(Event("failed", name, 3, "\x1b]0;title\x07"))
+    narrator.tell(Event("warmup", name, 1, "\r"))
+    narrator.refused("\x9b31m")
+    narrator.waits([ServedModel("other\x1b", tmp_path / "\x1bpath")])
+    said = capsys.readouterr()
+    assert (said.out.count("\n"), said.err.count("\n")) == (2, 4)
+    assert all(sign.isprintable() or sign == "\n" for sign in said.out + said.err)
+    assert r"a\nforged version 9 serves\u001b[2J version 1 serves: " in said.out
+
+
+def test_a_look_that_fails_is_said_once_until_it_fails_with_something_else(capsys):
+    narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
+    for error in (RuntimeError("odd"), RuntimeError("odd"), ZeroDivisionError("other")):
+        narrator.look_failed(error)
+    assert capsys.readouterr().err.splitlines() == [
+        "A look at the models' files failed, it is tried again: RuntimeError: odd",
+        "A look at the models' files failed, it is tried again: ZeroDivisionError: other",
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_where_nobody_can_read_it_the_server_goes_on_without_a_word(monkeypatch):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        monkeypatch.setattr("sys.stderr", full)
+        Narrator("127.0.0.1:1", "127.0.0.1:2").refused("nobody reads this")
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()

@@ -92,7 +92,7 @@ def test_a_log_is_also_a_warm_up_file(open_log, tmp_path, write_version):
     log.offer("digits", lambda: logged_predict(spec, {"pixels": pixels}, ModelSpec("digits", 1, "predict_pixels"), {}))
     log.close()
     version = write_version(tmp_path / "base", 1, 3)
-    (version / WARMUP_FILE).parent.mkdir()
+    (version / WARMUP_FILE).parent.mkdir(exist_ok=True)
     (tmp_path / "logs" / "requests-00001.tfrecord").rename(version / WARMUP_FILE)
     model = SavedModel(version)
     assert warm_up(version, model) == ""

@@ -10,7 +10,10 @@ import subprocess
 import sys
 import threading
 
+import grpc
 import pytest
+from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 
 from serving.client import Client
 from serving.errors import NotFoundError, ServingError, UnavailableError
@@ -40,6 +43,7 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
         (["--enable_model_warmup=maybe"], "argument --enable_model_warmup: expected true or false, received 'maybe'"),
         (["--request_log_sampling_rate", "2"], "expected a share from 0 to 1, received '2'"),
         (["--enable_batching=false", "--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
+        (["--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
     ],
 )
 def test_a_wrong_flag_says_what_was_expected(arguments, text):
@@ -155,6 +159,7 @@ def test_a_life_with_a_config_file_on_an_ipv6_address_and_nobody_is_cancelled_at
     path.write_text(_config(tmp_path, "digits"))
     server = Server(
         *("--model_config_file", path, "--model_config_file_poll_wait_seconds=0.05", "--bind_address=::1", "--port=0", "--rest_api_port=0"),
+        "--allow_reload_requests=false",
     )
     try:
         stderr, stdout = server.process.stderr, server.process.stdout
@@ -162,6 +167,9 @@ def test_a_life_with_a_config_file_on_an_ipv6_address_and_nobody_is_cancelled_at
         serves = re.fullmatch(
             r"digits version 1 serves: gRPC (\[::1\]:\d+), REST http://\[::1\]:(\d+)/v1/models/digits\n", stdout.readline()
         )
+        with grpc.insecure_channel(serves[1]) as channel, pytest.raises(grpc.RpcError) as refused:
+            ModelServiceStub(channel).HandleReloadConfigRequest(ReloadConfigRequest(), timeout=60)
+        assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
         path.write_text("model_config_list { config { name: 'more' } }")
         assert stderr.readline() == "The models stay as they are: Expected model more to have an absolute path or URI; got base_path()=\n"
         path.write_text(_config(tmp_path, "digits", "more"))

@@ -301,6 +301,22 @@ def test_a_version_is_warmed_up_before_it_serves_and_its_problem_is_told(base, e
     ]
 
 
+def test_a_warm_up_that_raises_is_told_once_and_the_version_serves(base, events, write_version):
+    calls = []
+
+    def warm_up(folder, loaded):
+        calls.append(folder)
+        raise RuntimeError("no room\nfor it")
+
+    model = ServedModel("digits", base, warm_up=warm_up, report=events.append)
+    folder = write_version(base, 1, 1)
+    for _ in range(3):
+        model.poll()
+    assert answer(model) == (1, 1)
+    assert calls == [folder]
+    assert [(event.kind, event.message) for event in events] == [("warmup", "the warm-up fails: no room for it"), ("available", "")]
+
+
 def test_removing_the_newest_rolls_back_and_removing_all_unloads(model, base, write_version):
     write_version(base, 1, 1)
     write_version(base, 2, 2)
