@@ -22,10 +22,12 @@ STRING = 7
 # NumPy 1 has no arrays of more dimensions, NumPy 2 has 64 and TensorFlow 254: the least of them, so that every machine says the same.
 MOST_DIMENSIONS = 32
 # Values that are not sent fill a shape with the last one that is, so that a request of a few bytes could ask for all of the memory.
-# What is filled up may be as large as a request that sends every value; a string counts more than its bytes, because the graph's
-# work is for each of them.
+# What is filled up may have a quarter of the bytes of the largest request, for who sends every value pays for them too. A string
+# counts more than its bytes, because the graph's work is for each of them.
 MOST_BYTES = 16 * 2**20
-_LEAST_STRING_BYTES = 1024
+_MOST_FILLED_BYTES = MOST_BYTES // 4
+_LEAST_STRING_BYTES = 256
+_PIECE = 64 * 1024  # values that are converted without letting other threads run
 _FEW = 16  # values, up to which a loop is quicker than finding them in the serialized message
 _TENSOR_CONTENT_TAG = 4 << 3 | 2
 
@@ -127,7 +129,9 @@ def write_tensor(array: np.ndarray, proto: Any, *, typed: bool) -> None:
         proto.MergeFromString(_header(type_.number, array.shape, type_.field_number << 3 | 2, array.nbytes) + array.tobytes())
     else:
         proto.MergeFromString(_dtype_and_shape(type_.number, array.shape))
-        getattr(proto, type_.field).extend(_integers(array, type_).ravel().tolist())
+        numbers = _integers(array, type_).ravel()
+        for start in range(0, len(numbers), _PIECE):
+            getattr(proto, type_.field).extend(numbers[start : start + _PIECE].tolist())
 
 
 def read_tensor(proto: Any) -> np.ndarray:
@@ -274,7 +278,10 @@ def _read_values(proto: Any, type_: _Type) -> np.ndarray:
     if type_.packed:
         return _read_packed(proto, values, type_)
     if type_.number == STRING:
-        return strings(values[:])
+        array = np.empty(len(values), object)
+        for start in range(0, len(values), _PIECE):
+            array[start : start + _PIECE] = values[start : start + _PIECE]
+        return array
     if type_.field == "half_val":
         return np.fromiter(values, np.int32, len(values)).astype(np.uint16).view(type_.dtype)
     if type_.field == "int_val":  # int32 on the wire: a value outside the narrower dtype wraps, as in TensorFlow
@@ -307,9 +314,10 @@ def _filled(values: np.ndarray, size: int) -> np.ndarray:
     if count >= size:
         return values if count == size else values[:size]
     each = _LEAST_STRING_BYTES + (len(values[-1]) if count else 0) if values.dtype == object else values.itemsize
-    if size * each > MOST_BYTES:
+    if size * each > _MOST_FILLED_BYTES:
         raise InvalidArgumentError(
-            f"Received {count} values for a shape of {size} elements. Expected every value, where filling up takes over {MOST_BYTES} bytes."
+            f"Received {count} values for a shape of {size} elements. "
+            f"Expected every value, where filling up takes over {_MOST_FILLED_BYTES} bytes."
         )
     filled = np.zeros(size, values.dtype)
     filled[:count] = values

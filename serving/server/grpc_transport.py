@@ -32,7 +32,7 @@ from serving.server.drain import Door
 from serving.server.inference import Classification, Task, input_examples
 from serving.server.message_in_pieces import from_string
 from serving.server.model_spec import ModelSpec
-from serving.server.reading import LARGE_BYTES, in_thread_if, read
+from serving.server.reading import LARGE_BYTES, MANY_EXAMPLES, in_thread_if, read
 from serving.server.saved_model import CLASSIFY_METHOD, Signature
 from serving.tensors import read_tensor, write_tensor
 
@@ -97,7 +97,7 @@ async def classify(plane: DataPlane, request: classification_pb2.ClassificationR
     done = await plane.classify(_spec(request), await _read_examples(request))
     response = classification_pb2.ClassificationResponse()
     _write_spec(done.specs[0], response.model_spec)
-    _write_classification(done.results[0], response.result)
+    await in_thread_if(len(done.results[0]) > MANY_EXAMPLES, _write_classification, done.results[0], response.result)
     return response
 
 
@@ -106,7 +106,7 @@ async def regress(plane: DataPlane, request: regression_pb2.RegressionRequest) -
     done = await plane.regress(_spec(request), await _read_examples(request))
     response = regression_pb2.RegressionResponse()
     _write_spec(done.specs[0], response.model_spec)
-    _write_regression(done.results[0], response.result)
+    await in_thread_if(len(done.results[0]) > MANY_EXAMPLES, _write_regression, done.results[0], response.result)
     return response
 
 
@@ -125,9 +125,9 @@ async def multi_inference(plane: DataPlane, request: inference_pb2.MultiInferenc
         entry = response.results.add()
         _write_spec(spec, entry.model_spec)
         if task.method_name == CLASSIFY_METHOD:
-            _write_classification(result, entry.classification_result)
+            await in_thread_if(len(result) > MANY_EXAMPLES, _write_classification, result, entry.classification_result)
         else:
-            _write_regression(result, entry.regression_result)
+            await in_thread_if(len(result) > MANY_EXAMPLES, _write_regression, result, entry.regression_result)
     return response
 
 

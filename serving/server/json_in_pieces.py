@@ -19,8 +19,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _SHORT = re.compile(r"[\[{](?:[^\[\]{}]++|[\[{][^\[\]{}]*+[\]}])*+[\]}]")  # with one level in it, such as a row of pixels
 _FLAT = re.compile(r'[^\[\]{}"]*')
 # Bytes of the Python object that each of these begins, about: a number, a list, a dict, half a string.
-_FILLED = {b",": 32, b"[": 256, b"{": 320, b'"': 32}
-_MOST_FILLED = 96 * 2**20
+_FILLED = {b",": 32, b"[": 256, b"{": 320, b'"': 96}
+_MOST_FILLED = 48 * 2**20
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once
 
 

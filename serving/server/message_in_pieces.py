@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from serving.errors import InvalidArgumentError
 
 _PIECE = 64 * 1024  # bytes: about a millisecond for the fields that take longest
-MOST_FIELDS = 2**20
+MOST_FIELDS = 2**18
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 

@@ -12,6 +12,7 @@ from serving.errors import InvalidArgumentError
 
 Result = TypeVar("Result")
 LARGE_BYTES = 64 * 1024  # of JSON: reading it takes a millisecond
+MANY_EXAMPLES = 1024
 _READERS = ThreadPoolExecutor(2, "read")
 
 

@@ -21,7 +21,7 @@ from serving.server.saved_model import Signature
 from serving.tensors import STRING, check_dimensions, dtype_name, numpy_dtype, strings
 
 # float, double, int32, uint8, int16, int8, int64, bool, uint32, uint64: what TensorFlow Serving makes of JSON; bfloat16 and the like not
-_PIECE = 64 * 1024  # values that are converted without letting other threads run
+_PIECE = 8 * 1024  # values that are converted without letting other threads run
 _JSON_DTYPES = {number: numpy_dtype(number) for number in (1, 2, 3, 4, 5, 6, 9, 10, 22, 23)}
 
 
@@ -258,7 +258,9 @@ def _json_values(name: str, array: np.ndarray) -> Any:
         convert = _as_base64 if as_base64 else lambda value: value.decode("utf-8", "replace")
         return _nested([convert(value) for value in array.ravel()], array.shape)
     if array.dtype.kind == "f" and array.dtype != np.float64:  # the shortest text that reads back as the same float32: 0.1
-        return array.astype(str).astype(np.float64).tolist()
+        flat = array.ravel()
+        parts = [flat[start : start + _PIECE].astype(str).astype(np.float64) for start in range(0, flat.size or 1, _PIECE)]
+        array = np.concatenate(parts).reshape(array.shape)
     return array.tolist()
 
 

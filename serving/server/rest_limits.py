@@ -24,7 +24,7 @@ class RestLimits:
     @property
     def held_bytes(self) -> int:
         """Of all bodies that are being read and answered."""
-        return 4 * self.body_bytes
+        return 2 * self.body_bytes
 
 
 def is_loopback(host: str) -> bool:

@@ -23,6 +23,7 @@ from serving.server.rest_limits import RestLimits, host_name, is_loopback
 Answer = Callable[[str, str, bytes], Awaitable[tuple[int, str, bytes]]]
 _LINE_LIMIT = 64 * 1024
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}  # zlib's numbers for its own containers
+_WITHOUT_BODY = ("GET", "HEAD")  # whose callers may announce a body and never send it; aiohttp ends a connection where it is missing
 _log = logging.getLogger(__name__)
 
 
@@ -46,14 +47,18 @@ class RestServer:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        with self._server.working(request.protocol), self._holding() as hold:
+        with self._holding() as hold:
             try:
                 self._check_host(request.headers.get("Host"))
-                body = await _inflated(request, await self._read(request, hold), self._limits.body_bytes)
+                body = await self._read(request, hold) if request.method not in _WITHOUT_BODY else b""
+                encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+                if encoding not in ("identity", ""):
+                    body = await in_thread_if(True, _inflate, body, encoding, self._limits.body_bytes)
+                    hold(len(body))
             except _RefusedError as error:
                 return _error(error.status, str(error), close=True)
-            hold(len(body))
-            status, content_type, reply = await self._answer(request.method, request.raw_path, body)
+            with self._server.working(request.protocol):
+                status, content_type, reply = await self._answer(request.method, request.raw_path, body)
         response = web.Response(status=status, body=reply, headers={"Content-Type": content_type})
         if "gzip" in request.headers.get("Accept-Encoding", "") and len(reply) > 1024:
             response.enable_compression(web.ContentCoding.gzip)
@@ -123,19 +128,11 @@ def _unreadable(problem: str) -> _RefusedError:
     return _RefusedError(400, f"Expected a body as its headers say. Received one that cannot be read: {problem}")
 
 
-async def _inflated(request: web.BaseRequest, body: bytes, most: int) -> bytes:
-    """The body itself. Raises _RefusedError."""
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in ("identity", ""):
-        return body
+def _inflate(body: bytes, encoding: str, most: int) -> bytes:
+    """The body itself; never more than `most` bytes and one are made, whatever it says. Raises _RefusedError."""
     if encoding not in _WINDOW_BITS:
         raise _unreadable(f"expected Content-Encoding to be gzip or deflate, received {encoding[:100]!r}")
-    return await in_thread_if(True, _inflate, body, _WINDOW_BITS[encoding], most)
-
-
-def _inflate(body: bytes, window_bits: int, most: int) -> bytes:
-    """Never more than `most` bytes and one are made, whatever the body says."""
-    stream = zlib.decompressobj(window_bits)
+    stream = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
         inflated = stream.decompress(body, most + 1)
     except zlib.error as error:
@@ -148,7 +145,10 @@ def _inflate(body: bytes, window_bits: int, most: int) -> bytes:
 
 
 class _Server(web.Server):
-    """aiohttp's, with errors in JSON, and no more connections than may be open."""
+    """aiohttp's, with errors in JSON, and no more connections than may be open.
+
+    A connection is idle while its request is not there yet, body included: one that sends a byte now and then is worth no more.
+    """
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], limits: RestLimits) -> None:
         super().__init__(handler)

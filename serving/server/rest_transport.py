@@ -18,7 +18,7 @@ from serving.server.data_plane import DataPlane
 from serving.server.grpc_transport import Log, Observers
 from serving.server.logged_requests import logged_classify, logged_predict, logged_regress
 from serving.server.model_spec import ModelSpec
-from serving.server.reading import LARGE_BYTES, in_thread_if, read
+from serving.server.reading import LARGE_BYTES, MANY_EXAMPLES, in_thread_if, read
 from serving.server.rest_inference import read_examples, write_classification, write_metadata, write_regression
 from serving.server.rest_json import is_row_format, parse_body, read_inputs, write_outputs
 from serving.server.saved_model import DEFAULT_SIGNATURE, SavedModel, Signature
@@ -76,7 +76,7 @@ async def classify(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | No
     done = await plane.classify(named, examples)
     if log is not None:
         log.offer(spec.name, lambda: logged_classify(named, examples, done.specs[0], done.results[0]), len(body))
-    return write_classification(done.results[0])
+    return await in_thread_if(len(examples) > MANY_EXAMPLES, write_classification, done.results[0])
 
 
 async def regress(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
@@ -86,7 +86,7 @@ async def regress(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | Non
     done = await plane.regress(named, examples)
     if log is not None:
         log.offer(spec.name, lambda: logged_regress(named, examples, done.specs[0], done.results[0]), len(body))
-    return write_regression(done.results[0])
+    return await in_thread_if(len(examples) > MANY_EXAMPLES, write_regression, done.results[0])
 
 
 async def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
