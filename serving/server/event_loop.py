@@ -6,7 +6,6 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-
 # Where threads read large requests the loop waits for its turn that long, several times for one answer. Python's own 5 ms would be
 # tens of milliseconds for everybody else's answers.
 _SWITCH_SECONDS = 0.0005
