@@ -28,8 +28,8 @@ class GrpcLimits:
             ("grpc.compression_enabled_algorithms_bitset", 1),
             ("grpc.max_concurrent_streams", 128),  # of a connection; a client lets the others wait
             ("grpc.max_allowed_incoming_connections", self.connections),
-            ("grpc.server_handshake_timeout_ms", 10_000),
-            ("grpc.max_connection_idle_ms", 300_000),
+            ("grpc.server_handshake_timeout_ms", 5_000),
+            ("grpc.max_connection_idle_ms", 60_000),
         ]
 
 

@@ -7,12 +7,12 @@ It knows nothing of models; whoever starts it gives it `answer`, a coroutine fun
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -22,6 +22,8 @@ from serving.server.rest_limits import RestLimits, host_name, is_loopback
 
 Answer = Callable[[str, str, bytes], Awaitable[tuple[int, str, bytes]]]
 _LINE_LIMIT = 64 * 1024
+# A large body is many times as large when it is parsed: the others wait as they came.
+_HEAVY_BYTES, _HEAVY_AT_A_TIME = 2**20, 2
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}  # zlib's numbers for its own containers
 _WITHOUT_BODY = ("GET", "HEAD")  # whose callers may announce a body and never send it; aiohttp ends a connection where it is missing
 _log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class RestServer:
         self._listener, self._answer, self._limits = listener, answer, limits
         self._checks_host = bool(limits.hosts) or is_loopback(listener.getsockname()[0])
         self._held = 0  # bytes
+        self._heavy = asyncio.Semaphore(_HEAVY_AT_A_TIME)
         self._server = _Server(self._handle, limits)
         self._runner = web.ServerRunner(self._server, handle_signals=False, shutdown_timeout=2.0)
 
@@ -58,7 +61,8 @@ class RestServer:
             except _RefusedError as error:
                 return _error(error.status, str(error), close=True)
             with self._server.working(request.protocol):
-                status, content_type, reply = await self._answer(request.method, request.raw_path, body)
+                async with self._heavy if len(body) > _HEAVY_BYTES else contextlib.nullcontext():
+                    status, content_type, reply = await self._answer(request.method, request.raw_path, body)
         response = web.Response(status=status, body=reply, headers={"Content-Type": content_type})
         if "gzip" in request.headers.get("Accept-Encoding", "") and len(reply) > 1024:
             response.enable_compression(web.ContentCoding.gzip)
@@ -76,7 +80,7 @@ class RestServer:
                 "If callers are to use that name, start the server with --rest_api_allowed_hosts.",
             )
 
-    @contextmanager
+    @contextlib.contextmanager
     def _holding(self) -> Iterator[Callable[[int], None]]:
         """Gives a function that counts bytes held for a request while it is answered. Large bodies are refused where there are many."""
         held = 0
@@ -183,7 +187,7 @@ class _Server(web.Server):
         self._open -= 1
         self._idle.pop(handler, None)
 
-    @contextmanager
+    @contextlib.contextmanager
     def working(self, handler: web.RequestHandler) -> Iterator[None]:
         """While its request is answered a connection is not idle."""
         self._idle.pop(handler, None)
