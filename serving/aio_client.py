@@ -18,7 +18,7 @@ from serving import prediction_pb2 as pb
 from serving.channel import Retries, Tls, channel_options
 from serving.client_errors import client_error
 from serving.deadline import Deadline
-from serving.errors import InvalidArgumentError, UnimplementedError
+from serving.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from serving.examples import Features
 from serving.messages import Class, Image, Prediction, VersionStatus
 from serving.signatures import Signature, find_signature, read_signatures
@@ -67,9 +67,7 @@ class AsyncClient:
         until = self._until(deadline)
         if self._check:
             with contextlib.suppress(UnimplementedError):  # a server without metadata answers for itself
-                signature = find_signature(await self._known_signatures(version, version_label, until), signature_name)
-                inputs = signature.arrays(inputs)
-                signature.check_outputs(output_filter)
+                inputs = await self._checked(inputs, signature_name, output_filter, (version, version_label), until)
         response = await self._answer(self._request(inputs, signature_name, version, output_filter, version_label), until)
         self._forget_if_new(response.model_spec.version.value, version, version_label)
         return messages.read_outputs(response)
@@ -164,6 +162,26 @@ class AsyncClient:
             request = pb.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
             self._signatures[key] = read_signatures(await self._call(self._get_model_metadata, request, until))
         return self._signatures[key]
+
+    async def _checked(
+        self,
+        inputs: Mapping[str, Any],
+        signature_name: str,
+        output_filter: Sequence[str],
+        which: tuple[int | None, str],
+        until: Deadline,
+    ) -> dict[str, np.ndarray]:
+        """As `Client._checked`."""
+        was_known = which in self._signatures
+        try:
+            signature = find_signature(await self._known_signatures(*which, until), signature_name)
+            signature.check_outputs(output_filter)
+            return signature.arrays(inputs)
+        except (FailedPreconditionError, InvalidArgumentError):
+            if not was_known:
+                raise
+        self._signatures.pop(which, None)
+        return await self._checked(inputs, signature_name, output_filter, which, until)
 
     def _request(
         self, inputs: Mapping[str, Any], signature_name: str, version: int | None, output_filter: Sequence[str], version_label: str

@@ -1,11 +1,13 @@
 """The client against the real server of this process."""
 
+import asyncio
 import socket
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.aio_client import AsyncClient
 from serving.client import Client, State
 from serving.errors import (
     DeadlineExceededError,
@@ -101,3 +103,30 @@ def test_every_error_is_a_serving_error_and_an_unknown_code_is_kept():
     other = error_for_code("DATA_LOSS", "x")
     assert isinstance(other, ServingError)
     assert other.code == "DATA_LOSS"
+
+
+@pytest.mark.parametrize("kind", ["sync", "asyncio"])
+def test_a_new_version_with_other_inputs_is_asked_by_its_own_signature(kind, serve_here, tmp_path):
+    def push(number, name):
+        module = tf.Module()
+        function = tf.function(lambda **given: {"y": given[name] * number})
+        signature = function.get_concrete_function(**{name: tf.TensorSpec([None], tf.float32, name)})
+        tf.saved_model.save(module, str(tmp_path / "base" / str(number)), signatures=signature)
+
+    push(1, "old")
+    here = serve_here(tmp_path / "base")
+    value = np.ones(1, np.float32)
+    with asyncio.Runner() as loop:
+        client = Client(here.grpc, model_name="digits") if kind == "sync" else AsyncClient(here.grpc, model_name="digits")
+
+        def predict(inputs):
+            return client.predict(inputs) if kind == "sync" else loop.run(client.predict(inputs))
+
+        assert predict({"old": value})["y"] == [1.0]
+        push(2, "new")
+        here.models.poll()
+        assert predict({"new": value})["y"] == [2.0]
+        with pytest.raises(InvalidArgumentError, match="old"):
+            predict({"old": value})
+        assert predict({"new": value})["y"] == [2.0]
+        client.close() if kind == "sync" else loop.run(client.close())
