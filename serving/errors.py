@@ -4,6 +4,8 @@ An error knows its status: `code` is the name of a canonical gRPC status code. W
 transport in one place (`grpc.StatusCode[error.code]`, `serving.server.rest_transport.HTTP_STATUS`), and read back by `error_for_code`.
 """
 
+_MOST_MESSAGE_BYTES = 4096
+
 
 class ServingError(Exception):
     """A failure that its message explains in one line; shown without a traceback. `exit_status` is what a command ends with."""
@@ -94,6 +96,18 @@ _BY_CODE = {
         DeadlineExceededError,
     )
 }
+
+
+def shortened(message: str) -> str:
+    """At most so much of it as gRPC's trailing metadata (8 KB) holds, where every byte that is no printable ASCII takes three."""
+    if len(message) <= _MOST_MESSAGE_BYTES // 12:  # four bytes of UTF-8, each as %XX
+        return message
+    room = _MOST_MESSAGE_BYTES
+    for position, character in enumerate(message):
+        room -= 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode("utf-8", "surrogatepass"))
+        if room < 0:
+            return message[:position] + "..."
+    return message
 
 
 def error_for_code(code: str, message: str) -> ServingError:

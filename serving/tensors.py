@@ -19,8 +19,15 @@ except ImportError:  # an application that only calls a server need not have it;
     ml_dtypes = None
 
 STRING = 7
-# One value may fill a shape of any size, so that a request of a few bytes could ask for all of the memory.
-_MOST_FILLED_BYTES = 2**28
+# NumPy 1 has no arrays of more dimensions, NumPy 2 has 64 and TensorFlow 254: the least of them, so that every machine says the same.
+MOST_DIMENSIONS = 32
+# Values that are not sent fill a shape with the last one that is, so that a request of a few bytes could ask for all of the memory.
+# What is filled up may have a quarter of the bytes of the largest request, for who sends every value pays for them too. A string
+# counts more than its bytes, because the graph's work is for each of them.
+MOST_BYTES = 16 * 2**20
+_MOST_FILLED_BYTES = MOST_BYTES // 4
+_LEAST_STRING_BYTES = 256
+_PIECE = 64 * 1024  # values that are converted without letting other threads run
 _FEW = 16  # values, up to which a loop is quicker than finding them in the serialized message
 _TENSOR_CONTENT_TAG = 4 << 3 | 2
 
@@ -122,7 +129,9 @@ def write_tensor(array: np.ndarray, proto: Any, *, typed: bool) -> None:
         proto.MergeFromString(_header(type_.number, array.shape, type_.field_number << 3 | 2, array.nbytes) + array.tobytes())
     else:
         proto.MergeFromString(_dtype_and_shape(type_.number, array.shape))
-        getattr(proto, type_.field).extend(_integers(array, type_).ravel().tolist())
+        numbers = _integers(array, type_).ravel()
+        for start in range(0, len(numbers), _PIECE):
+            getattr(proto, type_.field).extend(numbers[start : start + _PIECE].tolist())
 
 
 def read_tensor(proto: Any) -> np.ndarray:
@@ -131,16 +140,29 @@ def read_tensor(proto: Any) -> np.ndarray:
     Typed values shorter than the shape are filled up with the last one, none at all with zeros; what is too much is left out.
     """
     type_ = _type(proto.dtype)
-    shape = tuple([dim.size for dim in proto.tensor_shape.dim])
-    size = math.prod(shape)
-    if (shape and min(shape) < 0) or size >= 2**63:
-        raise InvalidArgumentError(f"Expected a shape of known sizes. Received: {list(shape)}.")
+    shape, size = _read_shape(proto.tensor_shape.dim)
     if size == 0:
         return _reshaped(np.empty(0, type_.dtype), shape)
     content = proto.tensor_content
     if content:
         return _reshaped(_read_content(content, type_, size), shape)
     return _reshaped(_filled(_read_values(proto, type_), size), shape)
+
+
+def check_dimensions(count: int) -> None:
+    """Raises InvalidArgumentError for a tensor of more than MOST_DIMENSIONS dimensions."""
+    if count > MOST_DIMENSIONS:
+        raise InvalidArgumentError(f"Expected a shape of at most {MOST_DIMENSIONS} dimensions. Received: {count}.")
+
+
+def _read_shape(dims: Sequence[Any]) -> tuple[tuple[int, ...], int]:
+    """The shape, and how many elements it has. Their number is looked at before their sizes, and those before they are multiplied."""
+    check_dimensions(len(dims))
+    shape = tuple([dim.size for dim in dims])
+    size = math.prod(shape)
+    if (shape and min(shape) < 0) or size >= 2**63:
+        raise InvalidArgumentError(f"Expected a shape of known sizes. Received: {list(shape)}.")
+    return shape, size
 
 
 def _type(number: int) -> _Type:
@@ -256,7 +278,10 @@ def _read_values(proto: Any, type_: _Type) -> np.ndarray:
     if type_.packed:
         return _read_packed(proto, values, type_)
     if type_.number == STRING:
-        return strings(values[:])
+        array = np.empty(len(values), object)
+        for start in range(0, len(values), _PIECE):
+            array[start : start + _PIECE] = values[start : start + _PIECE]
+        return array
     if type_.field == "half_val":
         return np.fromiter(values, np.int32, len(values)).astype(np.uint16).view(type_.dtype)
     if type_.field == "int_val":  # int32 on the wire: a value outside the narrower dtype wraps, as in TensorFlow
@@ -288,8 +313,12 @@ def _filled(values: np.ndarray, size: int) -> np.ndarray:
     count = len(values)
     if count >= size:
         return values if count == size else values[:size]
-    if size * max(values.itemsize, 32 if values.dtype == object else 1) > _MOST_FILLED_BYTES:
-        raise InvalidArgumentError(f"Received {count} values for a shape of {size} elements.")
+    each = _LEAST_STRING_BYTES + (len(values[-1]) if count else 0) if values.dtype == object else values.itemsize
+    if size * each > _MOST_FILLED_BYTES:
+        raise InvalidArgumentError(
+            f"Received {count} values for a shape of {size} elements. "
+            f"Expected every value, where filling up takes over {_MOST_FILLED_BYTES} bytes."
+        )
     filled = np.zeros(size, values.dtype)
     filled[:count] = values
     if count:
@@ -302,5 +331,5 @@ def _filled(values: np.ndarray, size: int) -> np.ndarray:
 def _reshaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     try:
         return values.reshape(shape)
-    except ValueError as error:  # more dimensions than NumPy has, or too large sizes beside a zero
+    except ValueError as error:  # too large sizes beside a zero
         raise InvalidArgumentError(f"Expected a shape that fits into memory. Received: {list(shape)}.") from error

@@ -15,6 +15,7 @@ from serving.server.grpc_transport import MODEL_SERVICE, PREDICTION_SERVICE, Obs
 from serving.server.health import HEALTH_SERVICE, health_service
 from serving.server.metrics import Metrics
 from serving.server.models import Models
+from serving.server.rest_limits import RestLimits
 from serving.server.rest_server import RestServer
 from serving.server.rest_transport import Pages, RestTransport
 
@@ -28,6 +29,7 @@ async def answer_on(
     metrics: Metrics,
     pages: Pages,
     reload_refusal: str = "",
+    limits: RestLimits = RestLimits(),  # noqa: B008 - it is frozen
 ) -> Callable[[], Awaitable[None]]:
     """Begins to answer on both ports; a reload is refused with `reload_refusal` where there is one.
 
@@ -40,7 +42,7 @@ async def answer_on(
     names = (PREDICTION_SERVICE, MODEL_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, grpc_server)
     await grpc_server.start()
-    rest_server = RestServer(listener, RestTransport(plane, observers, pages).answer)
+    rest_server = RestServer(listener, RestTransport(plane, observers, pages).answer, limits)
     await rest_server.start()
 
     async def stop() -> None:

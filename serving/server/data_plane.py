@@ -23,6 +23,7 @@ from serving.server.batching import Batching
 from serving.server.inference import Classification, Regression, Task
 from serving.server.model_spec import ModelSpec
 from serving.server.models import Models
+from serving.server.reading import MANY_EXAMPLES, in_thread_if
 from serving.server.saved_model import CLASSIFY_METHOD, REGRESS_METHOD, SavedModel, Signature, Step
 from serving.server.version_status import VersionStatus
 
@@ -148,7 +149,8 @@ class DataPlane:
         step = inference.make_step(model, signatures, inference.read_examples(examples))
         self._watch.examples(spec.name, len(examples))
         outputs = await self._run(spec.name, api, step)
-        results = [inference.read_results(task, outputs, len(examples)) for task in tasks]
+        is_long = len(examples) > MANY_EXAMPLES
+        results = [await in_thread_if(is_long, inference.read_results, task, outputs, len(examples)) for task in tasks]
         return Results(results, [replace(spec, version=version, version_label="", signature_name=task.resolved_name) for task in tasks])
 
     async def _run(self, model: str, api: str, step: Step) -> dict[str, np.ndarray]:

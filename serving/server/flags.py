@@ -114,6 +114,28 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
         help="requests to models answered at a time, the others wait (default: %(default)s)",
     )
     group.add_argument(
+        "--grpc_max_message_bytes",
+        type=_bytes,
+        default=16 * 2**20,
+        metavar="BYTES",
+        help="the largest request over gRPC; none may be compressed (default: %(default)s)",
+    )
+    group.add_argument(
+        "--rest_api_max_body_bytes",
+        type=_bytes,
+        default=16 * 2**20,
+        metavar="BYTES",
+        help="the largest body over REST, inflated if it is compressed (default: %(default)s)",
+    )
+    group.add_argument(
+        "--rest_api_allowed_hosts",
+        type=_host_names,
+        default=(),
+        metavar="NAME[,NAME]",
+        help="names in `Host` that REST answers beside localhost and loopback addresses (default: on a loopback address no others, "
+        "elsewhere any)",
+    )
+    group.add_argument(
         "--ssl_config_file",
         type=Path,
         metavar="FILE",
@@ -184,6 +206,17 @@ def _name(text: str) -> str:
 
 def _port(text: str) -> int:
     return _integer(text, 0, 65535)
+
+
+def _bytes(text: str) -> int:
+    return _integer(text, 1, 2**31 - 1)
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower().removesuffix(".") for name in text.split(","))
+    if not all(names) or any("/" in name for name in names):
+        raise argparse.ArgumentTypeError(f"expected names without scheme and path, such as models.example.com, received {text!r}")
+    return names
 
 
 def _parallelism(text: str) -> int:

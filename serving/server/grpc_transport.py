@@ -26,11 +26,13 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.errors import InvalidArgumentError, ServingError
+from serving.errors import InvalidArgumentError, ServingError, shortened
 from serving.server.data_plane import DataPlane, Prediction
 from serving.server.drain import Door
 from serving.server.inference import Classification, Task, input_examples
+from serving.server.message_in_pieces import from_string
 from serving.server.model_spec import ModelSpec
+from serving.server.reading import LARGE_BYTES, MANY_EXAMPLES, in_thread_if, read
 from serving.server.saved_model import CLASSIFY_METHOD, Signature
 from serving.tensors import read_tensor, write_tensor
 
@@ -81,26 +83,30 @@ def services(plane: DataPlane, observers: Observers) -> list[grpc.GenericRpcHand
 
 async def predict(plane: DataPlane, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
     """PredictionService/Predict."""
-    prediction = await plane.predict(_spec(request), lambda signature: _read_inputs(signature, request.inputs), request.output_filter)
+    size = request.ByteSize()
+    prediction = await plane.predict(
+        _spec(request), lambda signature: read(size, _read_inputs, signature, request.inputs), request.output_filter
+    )
+    values = sum(array.size for array in prediction.outputs.values())
     with plane.serializing(prediction.spec.name):
-        return _predict_response(prediction)
+        return await in_thread_if(values > LARGE_BYTES, _predict_response, prediction)
 
 
 async def classify(plane: DataPlane, request: classification_pb2.ClassificationRequest) -> classification_pb2.ClassificationResponse:
     """PredictionService/Classify."""
-    done = await plane.classify(_spec(request), input_examples(request.input))
+    done = await plane.classify(_spec(request), await _read_examples(request))
     response = classification_pb2.ClassificationResponse()
     _write_spec(done.specs[0], response.model_spec)
-    _write_classification(done.results[0], response.result)
+    await in_thread_if(len(done.results[0]) > MANY_EXAMPLES, _write_classification, done.results[0], response.result)
     return response
 
 
 async def regress(plane: DataPlane, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
     """PredictionService/Regress."""
-    done = await plane.regress(_spec(request), input_examples(request.input))
+    done = await plane.regress(_spec(request), await _read_examples(request))
     response = regression_pb2.RegressionResponse()
     _write_spec(done.specs[0], response.model_spec)
-    _write_regression(done.results[0], response.result)
+    await in_thread_if(len(done.results[0]) > MANY_EXAMPLES, _write_regression, done.results[0], response.result)
     return response
 
 
@@ -113,15 +119,15 @@ async def multi_inference(plane: DataPlane, request: inference_pb2.MultiInferenc
         if spec.name != specs[0].name:
             raise InvalidArgumentError("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
     tasks = [Task(task.model_spec.signature_name, task.method_name) for task in request.tasks]
-    done = await plane.multi_inference(specs[0], tasks, input_examples(request.input))
+    done = await plane.multi_inference(specs[0], tasks, await _read_examples(request))
     response = inference_pb2.MultiInferenceResponse()
     for task, spec, result in zip(tasks, done.specs, done.results, strict=True):
         entry = response.results.add()
         _write_spec(spec, entry.model_spec)
         if task.method_name == CLASSIFY_METHOD:
-            _write_classification(result, entry.classification_result)
+            await in_thread_if(len(result) > MANY_EXAMPLES, _write_classification, result, entry.classification_result)
         else:
-            _write_regression(result, entry.regression_result)
+            await in_thread_if(len(result) > MANY_EXAMPLES, _write_regression, result, entry.regression_result)
     return response
 
 
@@ -215,16 +221,16 @@ def _behavior(
         try:
             with door:
                 async with places:
-                    request = _parse(method.message, body)
+                    request = await read(len(body), _parse, method.message, body)
                     model = method.spec(request).name
                     response = await method.answer(plane, request)
         except ServingError as error:
             watch.request(model, api, "GRPC", error.code, time.monotonic() - started)
-            return await context.abort(grpc.StatusCode[error.code], str(error))
+            return await context.abort(grpc.StatusCode[error.code], shortened(str(error)))
         except Exception as error:  # noqa: BLE001 - a bug in one answer must be that caller's INTERNAL, not a traceback on the screen
             _log.debug("request failed", exc_info=True)
             watch.request(model, api, "GRPC", "INTERNAL", time.monotonic() - started)
-            return await context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+            return await context.abort(grpc.StatusCode.INTERNAL, shortened(f"{type(error).__name__}: {error}"))
         if log is not None:
             log.offer(model, lambda: (method.log_field, request, response), len(body))
         watch.request(model, api, "GRPC", "OK", time.monotonic() - started)
@@ -235,7 +241,7 @@ def _behavior(
 
 def _parse(message: type, body: bytes) -> Any:
     try:
-        return message.FromString(body)
+        return from_string(message, body)
     except DecodeError as error:
         raise InvalidArgumentError(
             f"Expected a serialized {message.DESCRIPTOR.full_name}. Received {len(body)} bytes that are none."
@@ -259,6 +265,10 @@ def _read_spec(spec: model_pb2.ModelSpec) -> ModelSpec:
 def _write_spec(spec: ModelSpec, message: model_pb2.ModelSpec) -> None:
     message.name, message.signature_name = spec.name, spec.signature_name
     message.version.value = spec.version
+
+
+async def _read_examples(request: Any) -> list[bytes]:
+    return await read(request.input.ByteSize(), input_examples, request.input)
 
 
 def _read_inputs(signature: Signature, tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 from grpc_health.v1 import health_pb2
 
-from serving.errors import ServingError
+from serving.errors import ServingError, shortened
 from serving.server.grpc_transport import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.server.model_spec import ModelSpec
 from serving.server.models import Models
@@ -36,7 +36,7 @@ def health_service(models: Models, is_open: Callable[[], bool]) -> grpc.GenericR
     async def check(request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext) -> health_pb2.HealthCheckResponse:
         answer = status(request.service)
         if answer == _Status.SERVICE_UNKNOWN:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service: {request.service}")
+            await context.abort(grpc.StatusCode.NOT_FOUND, shortened(f"unknown service: {request.service}"))
         return _Status(status=answer)
 
     async def watch(request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[_Status]:

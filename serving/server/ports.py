@@ -1,28 +1,48 @@
 """The server's two ports, taken before TensorFlow is loaded, so that a busy one is said at once."""
 
 import socket
+from dataclasses import dataclass
 
 import grpc
 
 from serving.errors import StartError
 from serving.server.tls import Tls
+from serving.tensors import MOST_BYTES
 
-# Messages of any size, and a port that is taken is an error rather than shared.
 _BACKLOG = 1024
-_GRPC_OPTIONS = [
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.so_reuseport", 0),
-    # Beyond 1,000 waiting requests gRPC would end some as CANCELLED; here they wait, and a full batching queue says UNAVAILABLE.
-    ("grpc.server.max_pending_requests", 2**30),
-    ("grpc.server.max_pending_requests_hard_limit", 2**30),
-]
 
 
-async def bind_grpc(host: str, port: int, *, tls: Tls | None = None) -> tuple[grpc.aio.Server, int]:
+@dataclass(frozen=True)
+class GrpcLimits:
+    """What the gRPC port takes from callers that it does not know: bytes of a message, connections at a time."""
+
+    message_bytes: int = MOST_BYTES
+    connections: int = 1024
+
+    def options(self) -> list[tuple[str, int]]:
+        """Of a server. What is not here is left to gRPC: how many requests may wait, how often a caller may ping or reset."""
+        return [
+            ("grpc.so_reuseport", 0),  # a port that is taken is an error rather than shared
+            ("grpc.max_receive_message_length", self.message_bytes),
+            # gRPC looks at a message's length before it is inflated, and at nothing afterwards: none but the identity is taken.
+            ("grpc.compression_enabled_algorithms_bitset", 1),
+            ("grpc.max_concurrent_streams", 128),  # of a connection; a client lets the others wait
+            ("grpc.max_allowed_incoming_connections", self.connections),
+            ("grpc.server_handshake_timeout_ms", 5_000),
+            ("grpc.max_connection_idle_ms", 60_000),
+        ]
+
+
+async def bind_grpc(
+    host: str,
+    port: int,
+    *,
+    tls: Tls | None = None,
+    limits: GrpcLimits = GrpcLimits(),
+) -> tuple[grpc.aio.Server, int]:
     """A gRPC server without services in the running event loop, and the port it has; 0 takes any that is free. Raises StartError."""
     _check(host, port, "--port")
-    server = grpc.aio.server(options=_GRPC_OPTIONS)
+    server = grpc.aio.server(options=limits.options())
     try:
         bound = _add_port(server, address(host, port), tls)
     except RuntimeError as error:  # taken between the check and now

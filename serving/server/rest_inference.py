@@ -55,6 +55,8 @@ def _example(value: Any) -> tf.train.Example:
         raise InvalidArgumentError(f"Example must be JSON object but got JSON {json_type(value)}")
     example = tf.train.Example()
     for name, content in value.items():
+        if not _is_text(name):
+            raise InvalidArgumentError(f"Feature: {name} has a name that is no UTF-8.")
         _fill(example.features.feature[name], name, content if isinstance(content, list) else [content])
     return example
 
@@ -77,7 +79,7 @@ def _feature_value(name: str, value: Any) -> tuple[str, Any]:
             raise InvalidArgumentError(f"Feature: {name} has uint64 element. Only int64 is supported.")
         if value >= _INT64.min:
             return "int64_list", value
-        value = float(value)  # as a JSON parser without large integers reads it
+        value = _decimal(value)
     if isinstance(value, float):
         if np.isfinite(value) and abs(value) > np.finfo(np.float32).max:
             raise InvalidArgumentError(f"Cannot convert JSON value to float without loss of precision: {value}")
@@ -87,6 +89,19 @@ def _feature_value(name: str, value: Any) -> tuple[str, Any]:
     if is_base64(value):
         return "bytes_list", decode_base64(value["b64"])
     raise InvalidArgumentError(f"Feature: {name} has element with unexpected JSON type: {json_type(value)}")
+
+
+def _is_text(name: str) -> bool:
+    """Whether no half of a surrogate pair stands alone in it."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _decimal(value: int) -> float:
+    """As a JSON parser without large integers reads it; there is no float beyond 10^308."""
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InvalidArgumentError(f"Cannot convert JSON value to float without loss of precision: {show(value)}") from error
 
 
 def _print_zeros() -> dict[str, bool]:

@@ -15,17 +15,20 @@ from typing import Any
 import numpy as np
 
 from serving.errors import InvalidArgumentError, ServingError, UnimplementedError
+from serving.server import json_in_pieces
+from serving.server.reading import LARGE_BYTES
 from serving.server.saved_model import Signature
-from serving.tensors import STRING, dtype_name, numpy_dtype, strings
+from serving.tensors import STRING, check_dimensions, dtype_name, numpy_dtype, strings
 
 # float, double, int32, uint8, int16, int8, int64, bool, uint32, uint64: what TensorFlow Serving makes of JSON; bfloat16 and the like not
+_PIECE = 8 * 1024  # values that are converted without letting other threads run
 _JSON_DTYPES = {number: numpy_dtype(number) for number in (1, 2, 3, 4, 5, 6, 9, 10, 22, 23)}
 
 
 def parse_body(body: bytes) -> dict[str, Any]:
     """The request's JSON object. Raises InvalidArgumentError."""
     try:
-        parsed = json.loads(body)
+        parsed = json_in_pieces.loads(body) if len(body) > LARGE_BYTES else json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidArgumentError(f"JSON Parse error: {_parse_problem(body, error)}") from error
     if not isinstance(parsed, dict):
@@ -153,6 +156,7 @@ def _shape(array: np.ndarray) -> str:
 def _array(value: Any, dtype: int) -> np.ndarray:
     """The array of nested lists. Every list of a level must have the length of the first one, every value the JSON type of the dtype."""
     shape = _dense_shape(value)
+    check_dimensions(len(shape))
     leaves = [value]
     for level, size in enumerate(shape):
         lengths = {len(item) if isinstance(item, list) else -1 for item in leaves}
@@ -161,7 +165,8 @@ def _array(value: Any, dtype: int) -> np.ndarray:
         leaves = list(itertools.chain.from_iterable(leaves)) if level < len(shape) else leaves
     if any(isinstance(leaf, list) for leaf in leaves):
         _explain(value, 0, shape)
-    return _leaves(leaves, dtype).reshape(shape)
+    parts = [_leaves(leaves[start : start + _PIECE], dtype) for start in range(0, len(leaves) or 1, _PIECE)]
+    return (np.concatenate(parts) if len(parts) > 1 else parts[0]).reshape(shape)
 
 
 def _dense_shape(value: Any) -> tuple[int, ...]:
@@ -253,7 +258,9 @@ def _json_values(name: str, array: np.ndarray) -> Any:
         convert = _as_base64 if as_base64 else lambda value: value.decode("utf-8", "replace")
         return _nested([convert(value) for value in array.ravel()], array.shape)
     if array.dtype.kind == "f" and array.dtype != np.float64:  # the shortest text that reads back as the same float32: 0.1
-        return array.astype(str).astype(np.float64).tolist()
+        flat = array.ravel()
+        parts = [flat[start : start + _PIECE].astype(str).astype(np.float64) for start in range(0, flat.size or 1, _PIECE)]
+        array = np.concatenate(parts).reshape(array.shape)
     return array.tolist()
 
 
@@ -283,13 +290,29 @@ def _unnamed(values: Mapping[str, Any]) -> Any:
 
 def dump(value: Any) -> bytes:
     """JSON text; NaN and Infinity as such."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return _text(value).encode("utf-8", "replace")
+
+
+def _text(value: Any) -> str:
+    """`json.dumps` in pieces, between which other threads run: it holds the interpreter's lock as long as it takes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {_text(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list) and value and isinstance(value[0], list | dict):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    if isinstance(value, list) and len(value) > _PIECE:
+        parts = (value[start : start + _PIECE] for start in range(0, len(value), _PIECE))
+        return "[" + ", ".join(json.dumps(part, ensure_ascii=False)[1:-1] for part in parts) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def show(value: Any) -> str:
     """A value for an error message, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 200 else text[:200] + "..."
+    text = ""
+    for part in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += part
+        if len(text) > 200:
+            return text[:200] + "..."
+    return text
 
 
 # Python's words for what is wrong with a text, and those of the parser that TensorFlow Serving has.
@@ -308,4 +331,6 @@ def _parse_problem(body: bytes, error: Exception) -> str:
         return "The document is empty"
     if isinstance(error, json.JSONDecodeError):
         return f"{_PARSE_PROBLEMS.get(error.msg, error.msg)} at offset: {error.pos}"
-    return "nested too deeply" if isinstance(error, RecursionError) else "Invalid encoding in string."
+    if isinstance(error, UnicodeError):
+        return "Invalid encoding in string."
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

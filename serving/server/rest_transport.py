@@ -3,7 +3,6 @@
 request line -> route -> DataPlane's method -> JSON; a ServingError becomes its status here and nowhere else
 """
 
-import asyncio
 import json
 import logging
 import re
@@ -14,11 +13,12 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from serving.errors import InvalidArgumentError, NotFoundError, ServingError
+from serving.errors import InvalidArgumentError, NotFoundError, ServingError, shortened
 from serving.server.data_plane import DataPlane
 from serving.server.grpc_transport import Log, Observers
 from serving.server.logged_requests import logged_classify, logged_predict, logged_regress
 from serving.server.model_spec import ModelSpec
+from serving.server.reading import LARGE_BYTES, MANY_EXAMPLES, in_thread_if, read
 from serving.server.rest_inference import read_examples, write_classification, write_metadata, write_regression
 from serving.server.rest_json import is_row_format, parse_body, read_inputs, write_outputs
 from serving.server.saved_model import DEFAULT_SIGNATURE, SavedModel, Signature
@@ -43,7 +43,6 @@ JSON = "application/json"
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(rf"/v1/models/(?P<name>[^/:]+){_VERSION}:(?P<method>classify|regress|predict)", re.IGNORECASE | re.ASCII)
 _GET = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_VERSION}(?:/(?P<method>metadata))?", re.IGNORECASE | re.ASCII)
-_LARGE_BODY = 64 * 1024  # bytes: reading JSON of this size takes a millisecond, and is left to a thread
 _log = logging.getLogger(__name__)
 
 Reply = tuple[int, str, bytes]
@@ -54,40 +53,40 @@ Pages = Mapping[str, Callable[[], tuple[str, bytes]]]
 
 async def predict(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """POST /v1/models/NAME[/versions/V|/labels/L]:predict."""
-    parsed = await _parse(body)
+    parsed = await read(len(body), parse_body, body)
     inputs: dict[str, np.ndarray] = {}
 
-    async def read(signature: Signature) -> dict[str, np.ndarray]:
-        inputs.update(await _in_thread_if(len(body) > _LARGE_BODY, read_inputs, parsed, signature))
+    async def read_named(signature: Signature) -> dict[str, np.ndarray]:
+        inputs.update(await read(len(body), read_inputs, parsed, signature))
         return inputs
 
     named = _with_signature(spec, parsed)
-    prediction = await plane.predict(named, read, find_signature=_find_signature)
+    prediction = await plane.predict(named, read_named, find_signature=_find_signature)
     if log is not None:
         log.offer(spec.name, lambda: logged_predict(named, inputs, prediction.spec, prediction.outputs), len(body))
     values = sum(array.size for array in prediction.outputs.values())
     with plane.serializing(spec.name):
-        return await _in_thread_if(values > _LARGE_BODY, write_outputs, prediction.outputs, is_row_format(parsed))
+        return await in_thread_if(values > LARGE_BYTES, write_outputs, prediction.outputs, is_row_format(parsed))
 
 
 async def classify(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """POST /v1/models/NAME[/versions/V|/labels/L]:classify."""
-    parsed = await _parse(body)
-    named, examples = _with_signature(spec, parsed), read_examples(parsed)
+    parsed = await read(len(body), parse_body, body)
+    named, examples = _with_signature(spec, parsed), await read(len(body), read_examples, parsed)
     done = await plane.classify(named, examples)
     if log is not None:
         log.offer(spec.name, lambda: logged_classify(named, examples, done.specs[0], done.results[0]), len(body))
-    return write_classification(done.results[0])
+    return await in_thread_if(len(examples) > MANY_EXAMPLES, write_classification, done.results[0])
 
 
 async def regress(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
     """POST /v1/models/NAME[/versions/V|/labels/L]:regress."""
-    parsed = await _parse(body)
-    named, examples = _with_signature(spec, parsed), read_examples(parsed)
+    parsed = await read(len(body), parse_body, body)
+    named, examples = _with_signature(spec, parsed), await read(len(body), read_examples, parsed)
     done = await plane.regress(named, examples)
     if log is not None:
         log.offer(spec.name, lambda: logged_regress(named, examples, done.specs[0], done.results[0]), len(body))
-    return write_regression(done.results[0])
+    return await in_thread_if(len(examples) > MANY_EXAMPLES, write_regression, done.results[0])
 
 
 async def get_model_status(plane: DataPlane, spec: ModelSpec, body: bytes, log: Log | None) -> bytes:
@@ -142,6 +141,7 @@ class RestTransport:
 def _route(method: str, path: str) -> tuple[_Handle, ModelSpec]:
     if not path.lower().startswith("/v1/"):
         raise NotFoundError(f"Not found: {path}")
+    method = "GET" if method == "HEAD" else method  # the answer's headers are the same, and the server leaves its body out
     match = {"POST": _POST, "GET": _GET}[method].fullmatch(path) if method in ("POST", "GET") else None
     if match is None or (method == "POST" and match["method"] not in _POSTED):  # paths in any case, methods only in lower case
         raise InvalidArgumentError(f"Malformed request: {method} {path}")
@@ -154,9 +154,13 @@ def _route(method: str, path: str) -> tuple[_Handle, ModelSpec]:
 
 
 def _version(text: str | None) -> int | None:
-    if text is not None and int(text) >= 2**63:
+    """The digits' number; so many that Python will not convert them are none either."""
+    if text is None:
+        return None
+    digits = text.lstrip("0")
+    if len(digits) > len(str(2**63)) or int(digits or "0") >= 2**63:
         raise InvalidArgumentError(f"Failed to convert version: {text} to numeric.")
-    return None if text is None else int(text)
+    return int(digits or "0")
 
 
 def _find_signature(model: SavedModel, name: str) -> Signature:
@@ -170,14 +174,5 @@ def _with_signature(spec: ModelSpec, parsed: Mapping[str, Any]) -> ModelSpec:
     return ModelSpec(spec.name, spec.version, parsed.get("signature_name", ""), spec.version_label)
 
 
-async def _parse(body: bytes) -> dict[str, Any]:
-    return await _in_thread_if(len(body) > _LARGE_BODY, parse_body, body)
-
-
-async def _in_thread_if(long: bool, function: Callable, *arguments: Any) -> Any:
-    """What may hold up the event loop is done in a thread."""
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments) if long else function(*arguments)
-
-
 def _error_body(message: str) -> bytes:
-    return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps({"error": shortened(message)}, ensure_ascii=False).encode("utf-8", "replace")

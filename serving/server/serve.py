@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 import grpc
 
 from serving.server.batching_parameters import BatchingParameters
+from serving.server.descriptors import connections_per_port, raise_limit
 from serving.server.drain import Door
 from serving.server.event_loop import EventLoop
-from serving.server.ports import address, bind_grpc, bind_rest
+from serving.server.ports import GrpcLimits, address, bind_grpc, bind_rest
 from serving.server.prometheus import CONTENT_TYPE
 from serving.server.quiet import silence_tensorflow
 from serving.server.reload_requests import refusal
+from serving.server.rest_limits import RestLimits
 from serving.server.shutdown import Shutdown
 from serving.terminal import say
 
@@ -46,7 +48,9 @@ _COLLECT_AFTER = 50_000  # new objects, instead of Python's 700
 def serve(flags: argparse.Namespace) -> int:
     """Serves `flags.config` until a signal ends it; 0. Raises ServingError."""
     shutdown, door, loop = Shutdown(), Door(), EventLoop()
-    grpc_server, grpc_port = loop.run(bind_grpc(flags.bind_address, flags.port, tls=flags.tls))
+    connections = connections_per_port(raise_limit())
+    grpc_limits = GrpcLimits(flags.grpc_max_message_bytes, connections)
+    grpc_server, grpc_port = loop.run(bind_grpc(flags.bind_address, flags.port, tls=flags.tls, limits=grpc_limits))
     listener = bind_rest(flags.bind_address, flags.rest_api_port)
     say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
@@ -59,7 +63,9 @@ def serve(flags: argparse.Namespace) -> int:
     narrator, models = _load(flags, metrics, *where)
     shutdown.serving()
     _keep_what_is_loaded()
-    stop = loop.run(_answer(flags, models, Observers(metrics, door, log, flags.grpc_max_threads), metrics, grpc_server, listener))
+    limits = RestLimits(flags.rest_api_max_body_bytes, connections=connections, hosts=flags.rest_api_allowed_hosts)
+    observers = Observers(metrics, door, log, flags.grpc_max_threads)
+    stop = loop.run(_answer(flags, models, observers, metrics, grpc_server, listener, limits))
     narrator.opened()
     _follow(flags, narrator, models, log, shutdown)
     shutdown.wait()
@@ -137,13 +143,14 @@ async def _answer(
     metrics: "Metrics",
     grpc_server: grpc.aio.Server,
     listener: socket.socket,
+    limits: RestLimits,
 ) -> Callable[[], Awaitable[None]]:
     """Both ports answer from now on. Returns what ends what must not be cut off."""
     from serving.server.answering import answer_on
 
     parameters = flags.batching_parameters or BatchingParameters()
     pages = {flags.monitoring.path: lambda: (CONTENT_TYPE, metrics.page())} if flags.monitoring.enable else {}
-    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages, _reload_refusal(flags))
+    return await answer_on(grpc_server, listener, models, observers, parameters, metrics, pages, _reload_refusal(flags), limits)
 
 
 def _reload_refusal(flags: argparse.Namespace) -> str:

@@ -143,7 +143,25 @@ def test_a_shape_that_is_unknown_or_absurd_is_refused():
     with pytest.raises(InvalidArgumentError, match="Received 1 values for a shape of"):
         read_tensor(_proto(1, [2**40], float_val=[1.0]))
     with pytest.raises(InvalidArgumentError, match="Expected a shape that fits into memory"):
-        read_tensor(_proto(1, [1] * 200, float_val=[1.0]))
+        read_tensor(_proto(1, [0, 2**62, 2**62]))
+
+
+def test_a_shape_has_at_most_32_dimensions_whatever_numpy_there_is():
+    assert read_tensor(_proto(1, [1] * 32, float_val=[1.0])).ndim == 32
+    for count in (33, 500_000):
+        with pytest.raises(InvalidArgumentError, match=rf"^Expected a shape of at most 32 dimensions\. Received: {count}\.$"):
+            read_tensor(_proto(1, [2**62] * count, float_val=[1.0]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most", "values"),
+    [(1, 2**20, {"float_val": [1.0]}), (4, 2**22, {"int_val": [1]}), (9, 2**19, {}), (7, 2**13, {"string_val": [b"a" * 256]})],
+    ids=["float", "uint8", "int64 of zeros", "string"],
+)
+def test_what_is_filled_up_takes_4_mebibytes_at_most(dtype, most, values):
+    assert read_tensor(_proto(dtype, [1, 1, most, 1], **values)).size == most
+    with pytest.raises(InvalidArgumentError, match=f"values for a shape of {most + 1} elements"):
+        read_tensor(_proto(dtype, [1, 1, most + 1, 1], **values))
 
 
 def test_a_dtype_that_cannot_be_sent_is_named():

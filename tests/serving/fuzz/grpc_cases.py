@@ -23,7 +23,7 @@ from tests.serving.fuzz.mutations import BYTES
 
 _SERVICE = "/tensorflow.serving.PredictionService/"
 # No HandleReloadConfigRequest: a mutation that happens to be valid would unload the models that the other cases ask for.
-_DIMENSIONS = (-(2**63), -1, 0, 1, 2, 3, 1000, 2**30, 2**31, 2**40, 2**62, 2**63 - 1)
+_DIMENSIONS = (-(2**63), -1, 0, 1, 2, 3, 1000, 2**18, 2**28, 2**30, 2**31, 2**40, 2**62, 2**63 - 1)
 _NAMES = ("", "half_plus_two", "echo", "shapes", "x", "nobody", "a" * 5000, "\u0000", "é\U0001f980", "../../etc", "serving_default")
 _FEATURES = (
     ("float_list", [1.0]),
@@ -133,14 +133,11 @@ def _other_dtype(rng: Random, tensor: tensor_pb2.TensorProto) -> None:
 
 
 def _other_shape(rng: Random, tensor: tensor_pb2.TensorProto) -> None:
-    """Never in between: some hundred million elements from one value are legal, and take gigabytes anywhere."""
+    """Few values for many elements, among others."""
     tensor.tensor_shape.Clear()
     tensor.tensor_shape.unknown_rank = rng.random() < 0.1
-    for size in rng.choices(_DIMENSIONS, k=rng.choice((0, 1, 1, 2, 3, 300))):
+    for size in rng.choices(_DIMENSIONS, k=rng.choice((0, 1, 1, 2, 3, 33, 300))):
         tensor.tensor_shape.dim.add(size=size, name=rng.choice(_NAMES) if rng.random() < 0.1 else "")
-    sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    if sizes.count(1000) > 1 and max(sizes) <= 1000:
-        del tensor.tensor_shape.dim[1:]
 
 
 def _other_values(rng: Random, tensor: tensor_pb2.TensorProto) -> None:

@@ -37,6 +37,7 @@ _ODD = (
     b":",
     b"::predict",
     b"/versions/99999999999999999999",
+    b"/versions/" + b"9" * 4301,
     b"/versions/\xd9\xa1",
     b"/labels/",
     b"a" * 3000,
