@@ -181,6 +181,7 @@ def _shapes() -> tuple[dict[str, Signature], None]:
     total = tf.reduce_sum(anything)
     return {
         "serving_default": ({"a": a, "b": b}, {"sum": a + b, "difference": a - b}, PREDICT),
+        "no_inputs": ({}, {"answer": tf.constant([42.0])}, PREDICT),
         "matmul": ({"matrix": matrix}, {"product": times}, PREDICT),
         "declared": ({"x": anything}, {"doubled": 2.0 * anything}, PREDICT),
         "scalar_output": ({"x": anything}, {"total": total}, PREDICT),

@@ -165,3 +165,8 @@ def test_models_of_tensorflow_2_load_with_their_variables(target):
 
 def test_a_model_with_a_warmup_file_loads(target):
     assert target.version("warm") == 1
+
+
+def test_a_signature_without_inputs_is_asked_with_none(target):
+    response = target.predict(predict_request("shapes", signature="no_inputs"))
+    assert list(response.outputs["answer"].float_val) == [42.0]

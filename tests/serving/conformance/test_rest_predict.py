@@ -204,3 +204,10 @@ def test_a_failed_precondition_is_a_bad_request(target):
 def test_a_missing_feature_is_a_bad_request(target):
     answer = target.post(f"{_HALF}:regress", {"signature_name": "regress_x_to_y", "examples": [{"y": 1.0}]})
     assert "Feature: x (data type: float) is required but could not be found" in _refused(answer)
+
+
+@pytest.mark.parametrize("body", [{"instances": []}, {"instances": [{}]}, {"inputs": {}}, {"inputs": []}, {}], ids=str)
+def test_a_signature_without_inputs_cannot_be_called(target, body):
+    """There is no request for it in JSON; over gRPC there is."""
+    message = _refused(target.post("/v1/models/shapes:predict", {"signature_name": "no_inputs", **body}))
+    assert message == "Failed to get input map for signature: no_inputs"
