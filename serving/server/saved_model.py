@@ -13,7 +13,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Signature:
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
     method_name: str = PREDICT_METHOD
+    defaults: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)  # of inputs that may be left out
 
     @functools.cached_property
     def has_rows(self) -> bool:
@@ -62,11 +63,11 @@ class Signature:
         return all(info.has_rows for info in (*self.inputs.values(), *self.outputs.values()))
 
     def check_names(self, sent: Collection[str]) -> None:
-        """Raises InvalidArgumentError unless exactly the signature's inputs were sent."""
+        """Raises InvalidArgumentError unless the signature's inputs were sent, those with a default or without."""
         got, wanted = sorted(sent), sorted(self.inputs)
-        if got == wanted:
+        extra, missing = sorted(set(got) - set(wanted)), sorted(set(wanted) - set(got) - set(self.defaults))
+        if not extra and not missing:
             return
-        extra, missing = sorted(set(got) - set(wanted)), sorted(set(wanted) - set(got))
         if len(got) == len(wanted):
             problem = f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set {_set(wanted)}."
         else:
@@ -174,6 +175,7 @@ class SavedModel:
         """The run that answers a request. Raises ServingError for wrong names or dtypes, or an unknown output."""
         signature.check_names(inputs)
         names = signature.filtered(output_filter)
+        inputs = {**signature.defaults, **inputs}
         signature.check_dtypes(inputs)
         call = self._calls(*_tensors(signature, names))
         positions = [call.positions[signature.outputs[name].tensor] for name in names]
@@ -221,7 +223,8 @@ def _signature(name: str, definition: "tf.core.protobuf.meta_graph_pb2.Signature
     def infos(tensors: Mapping) -> dict[str, TensorInfo]:
         return {alias: TensorInfo(info.name, info.dtype, _shape(info.tensor_shape)) for alias, info in tensors.items()}
 
-    return Signature(name, infos(definition.inputs), infos(definition.outputs), definition.method_name)
+    defaults = {alias: tf.make_ndarray(tensor) for alias, tensor in definition.defaults.items()}
+    return Signature(name, infos(definition.inputs), infos(definition.outputs), definition.method_name, defaults)
 
 
 def _shape(proto: "tf.core.framework.tensor_shape_pb2.TensorShapeProto") -> tuple[int | None, ...] | None:
