@@ -1,6 +1,6 @@
 """A SavedModel loaded for serving: its signatures, called with NumPy arrays.
 
-    SavedModel(path):  read the meta graph tagged `serve`, restore variables, initialise tables and assets
+    SavedModel(path):  read the meta graph that has the tags, restore variables, initialise tables and assets
     step(signature, inputs, output_filter):  check names and dtypes -> what is to be run
     run(...):  that step, at once
 
@@ -146,16 +146,24 @@ class Call:
 class SavedModel:
     """The SavedModel in a folder. Raises what TensorFlow raises when the folder cannot be loaded.
 
-    `batching`: whether its requests may run together; None: where the model has the mark `ROWS_INDEPENDENT`.
+    `batching`: whether its requests may run together; None: where the model has the mark `ROWS_INDEPENDENT`. `tags`: which of its meta
+    graphs is loaded.
     """
 
-    def __init__(self, path: Path, *, intra_op_parallelism: int = 0, batching: bool | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        intra_op_parallelism: int = 0,
+        batching: bool | None = None,
+        tags: Sequence[str] = (tf.saved_model.SERVING,),
+    ) -> None:
         self._is_marked = (path / ROWS_INDEPENDENT).is_file()
         self._batching = self._is_marked if batching is None else batching
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_config(intra_op_parallelism))
         try:
             with self._session.graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
+                meta_graph = tf.compat.v1.saved_model.load(self._session, list(tags), str(path))
         except BaseException:  # whatever went wrong, the session's memory is given back
             self._session.close()
             raise

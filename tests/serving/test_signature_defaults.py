@@ -15,16 +15,18 @@ from serving.predict import main
 from serving.server.saved_model import SavedModel
 from serving.server.warmup import WARMUP_FILE, warm_up
 
+THREE, HELLO = tf.constant(3.0), tf.constant(b"hello ")
+
 
 class Default(tf.Module):
     """Scales: y = x * times, where `times` is 3 unless it is sent; `greet` gives bytes and a greeting."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x"), tf.TensorSpec([], tf.float32, "times")])
-    def scale(self, x, times=tf.constant(3.0)):  # noqa: B008 - that is how a default is declared
+    def scale(self, x, times=THREE):
         return {"y": x * times}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "name"), tf.TensorSpec([], tf.string, "greeting")])
-    def greet(self, name, greeting=tf.constant(b"hello ")):  # noqa: B008
+    def greet(self, name, greeting=HELLO):
         return {"text": greeting + name}
 
 

@@ -249,6 +249,7 @@ def _write_module(path: Path) -> None:
 
 def _write_defaults(path: Path) -> None:
     """A line: `y` is `x` times `times` plus `plus`, where `times` is 3 and `plus` 0 unless they are sent."""
+    three, nothing = tf.constant(3.0), tf.constant([0.0])
 
     class Line(tf.Module):
         @tf.function(
@@ -258,7 +259,7 @@ def _write_defaults(path: Path) -> None:
                 tf.TensorSpec([None], tf.float32, "plus"),
             ]
         )
-        def line(self, x: tf.Tensor, times: tf.Tensor = tf.constant(3.0), plus: tf.Tensor = tf.constant([0.0])) -> dict[str, tf.Tensor]:  # noqa: B008 - that is how a default is declared
+        def line(self, x: tf.Tensor, times: tf.Tensor = three, plus: tf.Tensor = nothing) -> dict[str, tf.Tensor]:
             return {"y": x * times + plus}
 
     module = Line()
