@@ -16,6 +16,7 @@ PIPELINE = [
     "pydantic>=2.7",
     "pyyaml",
     "rich",
+    "ruamel.yaml",
     "scikit-learn",
     "tensorboard>=2.16",
     "tensorflow>=2.16",
@@ -47,6 +48,7 @@ setup(
     description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out.",
     license="Apache-2.0",
     python_requires=">=3.10",  # what the client runs on; the other extras have a bound of their own
+    py_modules=["tapeline"],
     packages=[
         "components",
         "components.example_gen",
@@ -67,5 +69,5 @@ setup(
         "pipeline": on_the_one_python([*PIPELINE, *SERVER]),
         "kubeflow": on_the_one_python(KUBEFLOW),
     },
-    entry_points={"console_scripts": ["tapeline = pipeline.cli:console"]},
+    entry_points={"console_scripts": ["tapeline = tapeline:console"]},
 )

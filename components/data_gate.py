@@ -68,17 +68,25 @@ def _schema_of(message: anomalies_pb2.Anomalies, name: str) -> str:
 
 
 def _label_anomalies(artifact: standard_artifacts.ExampleStatistics, classes: int) -> list[str]:
-    found = []
+    seen = _labels_seen(artifact)
+    outside = {split: labels for split, labels in seen.items() if labels[0] < 0 or labels[1] >= classes}
+    highest = max((labels[1] for labels in seen.values()), default=0)
+    remedy = "" if any(labels[0] < 0 for labels in outside.values()) else f": for these labels set `trainer.classes: {highest + 1}`"
+    return [
+        f"feature '{features.LABEL}', split '{split}': labels from {lowest} to {highest_here} "
+        f"(`trainer.classes` says: 0 to {classes - 1}){remedy}"
+        for split, (lowest, highest_here) in outside.items()
+    ]
+
+
+def _labels_seen(artifact: standard_artifacts.ExampleStatistics) -> dict[str, tuple[int, int]]:
+    """The lowest and the highest label by split."""
+    found = {}
     for split in artifact_utils.decode_split_names(artifact.split_names):
         message = statistics_pb2.DatasetFeatureStatisticsList()
         with fileio.open(f"{artifact.uri}/Split-{split}/FeatureStats.pb", "rb") as file:
             message.ParseFromString(file.read())
         for feature in message.datasets[0].features:
             if feature.path.step == [features.LABEL] or feature.name == features.LABEL:
-                lowest, highest = feature.num_stats.min, feature.num_stats.max
-                if lowest < 0 or highest >= classes:
-                    found.append(
-                        f"feature '{features.LABEL}', split '{split}': labels from {lowest:.0f} to {highest:.0f} "
-                        f"(`trainer.classes` says: 0 to {classes - 1})"
-                    )
+                found[split] = round(feature.num_stats.min), round(feature.num_stats.max)
     return found

@@ -38,6 +38,12 @@ def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config
     )
 
 
+def classes_of(config: config_pb2.EvalConfig) -> int:
+    """The number of classes that `eval_config` was given."""
+    [macro] = [metric for spec in config.metrics_specs for metric in spec.metrics if metric.class_name == "MacroMetrics"]
+    return json.loads(macro.config)["classes"]
+
+
 def _accuracy(config: EvaluatorConfig, classes: int) -> config_pb2.MetricConfig:
     """Accuracy with its thresholds; TFMA applies a plain `threshold` to every slice, so each bound names its slice."""
     overall = config_pb2.MetricThreshold(value_threshold=_at_least(config.min_accuracy))

@@ -3,10 +3,11 @@
 TFMA's own way, `binarize` with an aggregation, calls Python for every row, class, slice and metric: measured on 10,000 rows of
 10 classes it takes most of the Evaluator's time (docs/adr/0008). Here a row is one NumPy update for all of them.
 
-count (actual, predicted) pairs and a histogram of each class's probabilities -> the four averages
+count the (actual, predicted) pairs and the buckets of probabilities that occur -> the four averages
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 import numpy as np
@@ -14,7 +15,7 @@ from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
 NAMES = ("precision", "recall", "f1", "auc", "loss")
-_CELLS = 100_000  # of the histograms of one slice
+_CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
 _MOST_BUCKETS = 1000
 _LEAST_PROBABILITY = 1e-7  # Keras's, against the logarithm of 0
 
@@ -45,42 +46,42 @@ def _computations(
 
 
 class _Counts:
-    """What rows add up to.
+    """What rows add up to: what was seen alone, so that a slice of few rows is small however many classes there are.
 
     Attributes:
-      confusion: int64 (classes, classes) by [actual, predicted].
-      histogram: int64 (2, classes, buckets) of the probability of each class, among the rows of other classes (0) and its own (1).
+      pairs: rows by (actual, predicted).
+      histogram: rows by (class, bucket of its probability, whether it is the row's own class); bucket 0, which most of many classes are
+        in, is left out: it has the rest of the rows.
       loss: the sum of the rows' cross-entropy.
     """
 
-    def __init__(self, classes: int, buckets: int) -> None:
-        self.confusion = np.zeros((classes, classes), np.int64)
-        self.histogram = np.zeros((2, classes, buckets), np.int64)
+    def __init__(self) -> None:
+        self.pairs: Counter[tuple[int, int]] = Counter()
+        self.histogram: Counter[tuple[int, int, bool]] = Counter()
         self.loss = 0.0
 
     def __iadd__(self, other: "_Counts") -> "_Counts":
-        self.confusion += other.confusion
-        self.histogram += other.histogram
+        self.pairs.update(other.pairs)
+        self.histogram.update(other.histogram)
         self.loss += other.loss
         return self
 
 
 class _Combiner(beam.CombineFn):
     def __init__(self, keys: list[metric_types.MetricKey], classes: int, eval_config: config_pb2.EvalConfig | None) -> None:
-        self._keys, self._classes, self._eval_config = keys, classes, eval_config
+        self._keys, self._eval_config = keys, eval_config
         self._buckets = max(2, min(_MOST_BUCKETS, _CELLS // classes))
-        self._every_class = np.arange(classes)
 
     def create_accumulator(self) -> _Counts:
-        return _Counts(self._classes, self._buckets)
+        return _Counts()
 
     def add_input(self, counts: _Counts, element: metric_types.StandardMetricInputs) -> _Counts:
         for label, probabilities in self._rows(element):
             bucket = np.minimum((probabilities * self._buckets).astype(np.int64), self._buckets - 1)
-            counts.histogram[0, self._every_class, bucket] += 1
-            counts.histogram[0, label, bucket[label]] -= 1
-            counts.histogram[1, label, bucket[label]] += 1
-            counts.confusion[label, np.argmax(probabilities)] += 1
+            above = np.flatnonzero(bucket)
+            for index, place in zip(above.tolist(), bucket[above].tolist(), strict=True):
+                counts.histogram[index, place, index == label] += 1
+            counts.pairs[label, int(np.argmax(probabilities))] += 1
             counts.loss -= float(np.log(max(probabilities[label] / probabilities.sum(), _LEAST_PROBABILITY)))
         return counts
 
@@ -98,34 +99,60 @@ class _Combiner(beam.CombineFn):
         return merged
 
     def extract_output(self, counts: _Counts) -> dict[metric_types.MetricKey, float]:
-        rows = int(counts.confusion.sum())
+        rows = counts.pairs.total()
         loss = counts.loss / rows if rows else float("nan")
-        return dict(zip(self._keys, (*averages(counts.confusion, counts.histogram), loss), strict=True))
+        return dict(zip(self._keys, (*averages(counts.pairs), _macro_auc(counts, self._buckets), loss), strict=True))
 
 
-def averages(confusion: np.ndarray, histogram: np.ndarray) -> tuple[float, float, float, float]:
-    """Macro precision, recall, F1 and AUC over the classes with rows; NaN for AUC where only one class has rows.
-
-    Args:
-      confusion: int (classes, classes), rows by [actual, predicted].
-      histogram: int (2, classes, buckets), rows by [is of the class, class, its probability's bucket].
-    """
-    present = confusion.sum(axis=1) > 0
-    hits = np.diag(confusion).astype(float)
-    precision = _ratio(hits, confusion.sum(axis=0))
-    recall = _ratio(hits, confusion.sum(axis=1))
+def averages(pairs: Mapping[tuple[int, int], int]) -> tuple[float, float, float]:
+    """Macro precision, recall and F1 over the classes with rows, NaN where there are none; `pairs` are rows by (actual, predicted)."""
+    actual = _rows_by_class(pairs)
+    if not actual:
+        return float("nan"), float("nan"), float("nan")
+    predicted: Counter[int] = Counter()
+    for (_, answer), rows in pairs.items():
+        predicted[answer] += rows
+    hits = np.asarray([pairs.get((label, label), 0) for label in actual], float)
+    precision = _ratio(hits, np.asarray([predicted[label] for label in actual]))
+    recall = _ratio(hits, np.asarray(list(actual.values())))
     f1 = _ratio(2 * precision * recall, precision + recall)
-    means = [float(values[present].mean()) if present.any() else float("nan") for values in (precision, recall, f1)]
-    return means[0], means[1], means[2], _macro_auc(histogram)
+    return float(precision.mean()), float(recall.mean()), float(f1.mean())
 
 
-def _macro_auc(histogram: np.ndarray) -> float:
-    """The chance that a row of the class gets a higher probability than another row (ties count half), averaged."""
-    others, own = histogram.astype(float)
+def _rows_by_class(pairs: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    """Rows of each actual class that has some, in the classes' order."""
+    actual: Counter[int] = Counter()
+    for (label, _), rows in pairs.items():
+        actual[label] += rows
+    return dict(sorted(actual.items()))
+
+
+def _macro_auc(counts: _Counts, buckets: int) -> float:
+    """The chance that a row of the class gets a higher probability than another row (ties count half), averaged.
+
+    NaN where only one class has rows, as in every slice of a class.
+    """
+    actual = _rows_by_class(counts.pairs)
+    if len(actual) < 2:
+        return float("nan")
+    own, others = _histograms(counts, actual, buckets)
     below = np.cumsum(others, axis=1) - others / 2
     pairs = own.sum(axis=1) * others.sum(axis=1)
-    defined = pairs > 0
-    return float(((own * below).sum(axis=1)[defined] / pairs[defined]).mean()) if defined.any() else float("nan")
+    return float(((own * below).sum(axis=1) / pairs).mean())
+
+
+def _histograms(counts: _Counts, actual: dict[int, int], buckets: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the class and of others by the bucket of its probability, float (classes with rows, buckets) each."""
+    place = {label: index for index, label in enumerate(actual)}
+    both = np.zeros((2, len(actual), buckets))
+    for (label, bucket, is_own), rows in counts.histogram.items():
+        if label in place:
+            both[int(is_own), place[label], bucket] = rows
+    others, own = both
+    rows_of_class = np.asarray(list(actual.values()), float)
+    own[:, 0] = rows_of_class - own.sum(axis=1)
+    others[:, 0] = rows_of_class.sum() - rows_of_class - others.sum(axis=1)
+    return own, others
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -3,27 +3,36 @@
 blessed? -> is it there already? -> copy beside the versions -> rename to the next version number
 """
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import os
+import re
 import shutil
-import socket
-import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import psutil
 from tfx import types
 from tfx.components.pusher import executor as tfx_executor
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
-_STAGING_PREFIX = ".incoming-"  # TensorFlow Serving ignores names that are no numbers
+from components import remote_pusher
+from components.next_version import next_version
+from serving import versions
+
+_STAGING = re.compile(r"\.incoming-[0-9a-f]{32}")  # TensorFlow Serving ignores names that are no numbers
+_LOCK = "lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems without locks say
 _DIGEST = "tapeline.sha256"  # in assets.extra, which TensorFlow Serving leaves alone
 
 
 class Executor(tfx_executor.Executor):
-    """Pushes to a file system: `base_directory/<version>/`, the version being the Unix time in seconds."""
+    """Pushes to `base_directory/<version>/`, the version being the Unix time in seconds or, if that is not the highest, one more."""
 
     def Do(
         self,
@@ -31,49 +40,62 @@ class Executor(tfx_executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """See TFX's Pusher, whose interface this is."""
+        """See TFX's Pusher, whose interface this is.
+
+        Raises:
+          ConfigError: there is no higher version than the newest one.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
         destination = proto_utils.json_to_proto(exec_properties["push_destination"], pusher_pb2.PushDestination())
-        if "://" in destination.filesystem.base_directory:
-            super().Do(input_dict, output_dict, exec_properties)  # no rename there: TFX copies saved_model.pb last instead
-            return
-        base = Path(destination.filesystem.base_directory)
-        version = push(Path(self.GetModelPath(input_dict)), base)
-        io_utils.copy_dir(str(base / version), pushed.uri)
-        self._MarkPushed(pushed, pushed_destination=str(base / version), pushed_version=version)
+        base, model = destination.filesystem.base_directory.rstrip("/"), self.GetModelPath(input_dict)
+        if "://" in base:
+            version = remote_pusher.push(model, base)
+            io_utils.copy_dir(model, pushed.uri)
+        else:
+            version = push(Path(model), Path(base))
+            io_utils.copy_dir(f"{base}/{version}", pushed.uri)
+        self._MarkPushed(pushed, pushed_destination=f"{base}/{version}", pushed_version=version)
 
 
 def push(model: Path, base: Path) -> str:
     """Makes `model` the newest version below `base` and returns its version.
 
-    A run that was killed between the push and its bookkeeping finds its own model as the newest version, and leaves it at that.
+    Any number of processes may push at once, in containers of equal names too: each ends with a whole version of its own. A run that was
+    killed between the push and its bookkeeping finds its own model as the newest version, and leaves it at that.
+
+    Raises:
+      ConfigError: there is no higher version than the newest one.
     """
     digest = model_digest(model)
     base.mkdir(parents=True, exist_ok=True)
     remove_unfinished(base)
-    versions = sorted((int(path.name) for path in base.iterdir() if path.name.isdecimal() and path.is_dir()), reverse=True)
-    if versions and _digest_of(base / str(versions[0])) == digest:
-        return str(versions[0])
-    version = str(max(int(time.time()), versions[0] + 1 if versions else 0))
-    staging = base / f"{_STAGING_PREFIX}{socket.gethostname()}-{os.getpid()}"
-    io_utils.copy_dir(str(model), str(staging))
-    note = staging / "assets.extra" / _DIGEST
-    note.parent.mkdir(exist_ok=True)
-    note.write_text(digest)
-    _flush(staging)
-    while True:
-        try:
-            staging.rename(base / version)
-        except OSError:
-            if not (base / version).exists():
-                raise
-            version = str(int(version) + 1)  # another root's run has pushed in the same second
-        else:
-            return version
+    there = _versions(base)
+    if there and _digest_of(base / there[max(there)]) == digest:
+        return there[max(there)]
+    next_version(there, (), str(base))  # raises before anything is copied
+    with _staging(base) as staging:
+        copy = staging / "model"
+        io_utils.copy_dir(str(model), str(copy))
+        note = copy / "assets.extra" / _DIGEST
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(digest)
+        _flush(copy)
+        while True:
+            # As it is now: the copy may have taken minutes. A number that a file has is left out, and so is an empty folder, which a
+            # rename would replace.
+            taken = versions.by_number(path.name for path in base.iterdir())
+            version = next_version(_versions(base), taken, str(base))
+            try:
+                copy.rename(base / str(version))
+            except OSError:
+                if not os.path.lexists(base / str(version)):
+                    raise  # else another process has just taken that number
+            else:
+                return str(version)
 
 
 def model_digest(model: Path) -> str:
@@ -87,12 +109,63 @@ def model_digest(model: Path) -> str:
 
 
 def remove_unfinished(base: Path) -> None:
-    """Removes what a killed push of this machine left behind; a push that is still under way keeps its folder."""
-    mine = f"{_STAGING_PREFIX}{socket.gethostname()}-"
+    """Removes what killed pushes have left; whatever else is there is kept, and nothing that cannot be removed is in the way.
+
+    A push that is under way holds the lock in its folder, which the kernel lets go when the process dies, in whatever container it ran.
+    """
     for path in base.iterdir():
-        process = path.name.removeprefix(mine)
-        if path.name.startswith(mine) and process.isdecimal() and not psutil.pid_exists(int(process)):
-            shutil.rmtree(path)
+        if not _STAGING.fullmatch(path.name):
+            continue
+        with contextlib.suppress(OSError):  # held by its push, somebody else's, a file, or gone meanwhile
+            if not (path / _LOCK).exists():
+                path.rmdir()  # killed before it had a lock; with anything in it, it is none of ours
+            elif (lock := _hold(path / _LOCK)) is not None:
+                with lock:
+                    shutil.rmtree(path)
+
+
+@contextlib.contextmanager
+def _staging(base: Path) -> Iterator[Path]:
+    """A new folder below `base` that no other process takes for a dead one's; gone afterwards."""
+    while True:
+        folder = base / f".incoming-{uuid.uuid4().hex}"
+        folder.mkdir()
+        try:
+            (folder / _LOCK).touch()
+            lock = _hold(folder / _LOCK)
+        except FileNotFoundError:  # `remove_unfinished` of another process saw it before it had its lock
+            continue
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            lock = (folder / _LOCK).open("r+")  # nobody can lock here, so nobody takes it for a dead one's either
+        if lock is not None:
+            break
+    with lock:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hold(path: Path) -> TextIO | None:
+    """The open file at `path`, locked; None where another process has it. Raises FileNotFoundError where it is gone."""
+    file = path.open("r+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        raise FileNotFoundError(path)  # removed between the first two lines
+    except BlockingIOError:
+        file.close()
+        return None
+    except BaseException:
+        file.close()
+        raise
+
+
+def _versions(base: Path) -> dict[int, str]:
+    return versions.by_number(path.name for path in base.iterdir() if path.is_dir())
 
 
 def _digest_of(version: Path) -> str | None:

@@ -1,8 +1,8 @@
-"""The model that is served now, for the Evaluator to hold a new one against: the newest version below the serving base path.
+"""The model that is served now, for the Evaluator to hold a new one against: what was released below the serving base path.
 
 Kubeflow Pipelines refuses TFX's resolvers, and its own metadata is no place to look: what is served is what counts.
 
-newest number below the folder -> its files as a Model artifact; none -> an artifact that says so
+the version that a release made stable, else the newest -> its files as a Model artifact; none -> an artifact that says so
 """
 
 import os
@@ -13,35 +13,46 @@ from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-FOUND = "found"  # custom property: 1 where there is a model, 0 where nothing has been pushed yet
+from components import released
+from serving import versions
+
+VERSION = "served_version"  # custom property: its folder's name
+FOUND = "found"  # custom property: 1 where there is a model, 0 where nothing has been pushed yet, or no bound needs it
+_NO_COMPARISON = 1.0  # of accuracy: a drop that no model exceeds
 _NOTE = "served_version.txt"  # an empty folder does not exist on object storage
 _SAVED_MODELS = ("saved_model.pb", "saved_model.pbtxt")
 
 
 @component
-def ServedModel(model: OutputArtifact[standard_artifacts.Model], serving_path: Parameter[str]) -> None:
-    """Copies the newest version below `serving_path`, the model's folder, into `model`.
+def ServedModel(
+    model: OutputArtifact[standard_artifacts.Model], serving_path: Parameter[str], max_accuracy_drop: Parameter[float] = 0.0
+) -> None:
+    """Copies the version that is served of `serving_path`, the model's folder, into `model`; none where a drop of 1 is allowed.
 
     A version without its `saved_model.pb` is still being copied, and is passed over.
     """
-    newest = newest_version(serving_path)
-    model.set_int_custom_property(FOUND, int(newest is not None))
-    io_utils.write_string_file(os.path.join(model.uri, _NOTE), newest or "none")
-    if newest is not None:
-        model.set_string_custom_property("served_version", newest)
-        io_utils.copy_dir(os.path.join(serving_path, newest), path_utils.serving_model_dir(model.uri))
+    served = served_version(serving_path) if max_accuracy_drop < _NO_COMPARISON else None
+    model.set_int_custom_property(FOUND, int(served is not None))
+    io_utils.write_string_file(os.path.join(model.uri, _NOTE), served or "none")
+    if served is not None:
+        model.set_string_custom_property(VERSION, served)
+        io_utils.copy_dir(os.path.join(serving_path, served), path_utils.serving_model_dir(model.uri))
 
 
-def newest_version(serving_path: str) -> str | None:
-    """The folder's name of the highest version below `serving_path` that is complete, None where there is none.
+def served_version(serving_path: str) -> str | None:
+    """The folder's name of the version that a release made stable; where nobody has released one that is there, the newest.
 
-    Names are numbers as TensorFlow Serving reads them: `0000007` is 7.
+    Only complete versions count; None where there is none. Names are numbers as TensorFlow Serving reads them, see `serving.versions`.
     """
     if not fileio.exists(serving_path) or not fileio.isdir(serving_path):
         return None
     names = [name.rstrip("/") for name in fileio.listdir(serving_path)]
-    complete = [name for name in names if name.isdecimal() and _is_complete(os.path.join(serving_path, name))]
-    return max(complete, key=int, default=None)
+    numbers = [name for name in names if versions.parse(name) is not None]
+    complete = versions.by_number(name for name in numbers if _is_complete(os.path.join(serving_path, name)))
+    stable = released.stable(io_utils.read_string_file(os.path.join(serving_path, released.FILE))) if released.FILE in names else None
+    if stable in complete:
+        return complete[stable]
+    return complete[max(complete)] if complete else None
 
 
 def _is_complete(folder: str) -> bool:

@@ -4,30 +4,71 @@ TFMA's evaluation folder -> metrics as plain numbers, and the gate's rows with T
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from components.bound import Bound
 from components.config import EvaluatorConfig
 from components.evaluation import ACCURACY, class_bounds
+from components.evaluation_notes import read_notes
+from components.gate_verdict import Verdict
 
 _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
 _BASELINE = ("baseline",)
+_MOST_CLASSES = 100  # of more classes, only those that went worst
+_FEW_ROWS = 30
+
+
+def read(evaluation: str, config: EvaluatorConfig, classes: int) -> Verdict:
+    """The whole verdict, of a bounded size."""
+    return Verdict.of(metrics(evaluation, classes), bounds(evaluation, config, classes), _notes(evaluation))
 
 
 def metrics(evaluation: str, classes: int) -> dict[str, Any]:
     """Overall metrics as floats, None where undefined (AUC of a single class).
 
-    Beside them `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts.
+    Beside them `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts. Of more than 100 classes these are the
+    100 least accurate ones, and in the matrix's place `most_confused`, the 100 most frequent mistakes as [actual, predicted, rows].
     """
     overall, by_class = _metrics_by_slice(evaluation, _CANDIDATE)
     result: dict[str, Any] = {name: value if math.isfinite(value) else None for name, value in overall.items()}
-    result["accuracy_by_class"] = {label: values[ACCURACY] for label, values in sorted(by_class.items(), key=lambda item: int(item[0]))}
-    result["confusion_matrix"] = _confusion_matrix(evaluation, classes)
+    accuracy = sorted(((int(label), values[ACCURACY]) for label, values in by_class.items()), key=lambda item: item[1])[:_MOST_CLASSES]
+    result["accuracy_by_class"] = {str(label): value for label, value in sorted(accuracy)}
+    pairs = _confusions(evaluation)
+    if classes <= _MOST_CLASSES:
+        result["confusion_matrix"] = [[pairs.get((actual, answer), 0) for answer in range(classes)] for actual in range(classes)]
+    else:
+        mistakes = sorted(((-rows, *pair) for pair, rows in pairs.items() if pair[0] != pair[1]))[:_MOST_CLASSES]
+        result["most_confused"] = [[actual, answer, -rows] for rows, actual, answer in mistakes]
     return result
+
+
+def _notes(evaluation: str) -> list[str]:
+    """What a number alone does not tell: which baseline it was, a model that has learned nothing, a split too small to say."""
+    pairs = _confusions(evaluation)
+    rows = sum(pairs.values())
+    one_answer = _one_answer(pairs)
+    notes = [*read_notes(evaluation), *([one_answer] if one_answer else [])]
+    if rows < _FEW_ROWS:
+        notes.append(
+            f"the test split has {rows} row{'' if rows == 1 else 's'}: one answer more or less moves the accuracy by {1 / rows:.2f}. "
+            "Give more data, or more of it to `data.splits.test`."
+        )
+    return notes
+
+
+def _one_answer(pairs: Mapping[tuple[int, int], int]) -> str | None:
+    """That every row gets the same answer although there are several classes, which no accuracy tells."""
+    answers = {answer for _, answer in pairs}
+    if len(answers) != 1 or len({actual for actual, _ in pairs}) == 1:
+        return None
+    return (
+        f"the model predicts class {next(iter(answers))} for all {sum(pairs.values()):,} test rows: it has not learned to tell classes "
+        "apart. Try `preprocessing.normalize: standardize`, or a smaller `trainer.learning_rate`."
+    )
 
 
 def bounds(evaluation: str, config: EvaluatorConfig, classes: int) -> list[Bound]:
@@ -81,12 +122,13 @@ def _is_whole(key: metrics_for_slice_pb2.MetricKey) -> bool:
     return not key.HasField("sub_key")
 
 
-def _confusion_matrix(evaluation: str, classes: int) -> list[list[int]]:
-    """Rows of the whole test split counted by [actual][predicted] class."""
-    matrix = np.zeros((classes, classes), np.int64)
-    for of_slice in tfma.load_plots(evaluation):
-        for item in of_slice.plot_keys_and_values:
-            if item.key.model_name in _CANDIDATE and not of_slice.slice_key.single_slice_keys:
-                for entry in item.value.multi_class_confusion_matrix_at_thresholds.matrices[0].entries:
-                    matrix[entry.actual_class_id, entry.predicted_class_id] = round(entry.num_weighted_examples)
-    return matrix.tolist()
+def _confusions(evaluation: str) -> dict[tuple[int, int], int]:
+    """Rows of the whole test split by (actual, predicted) class, the pairs that occur alone."""
+    return {
+        (entry.actual_class_id, entry.predicted_class_id): round(entry.num_weighted_examples)
+        for of_slice in tfma.load_plots(evaluation)
+        if not of_slice.slice_key.single_slice_keys
+        for item in of_slice.plot_keys_and_values
+        if item.key.model_name in _CANDIDATE
+        for entry in item.value.multi_class_confusion_matrix_at_thresholds.matrices[0].entries
+    }

@@ -1,62 +1,74 @@
 """The `tapeline` command: arguments -> config -> runner. Help and configuration errors answer without importing TensorFlow."""
 
 import argparse
+import importlib.metadata
 import json
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline import interruption
 from pipeline.arguments import add_command, add_parameters
+from pipeline.cause import one_line
 from pipeline.extras import extra_of
 from pipeline.release import command as release
 from pipeline.runners import kubeflow_command
-from trainer.errors import ConfigError, TapelineError
+from serving.terminal import lost_output, settle_terminal
+from trainer import environment
+from trainer.errors import TapelineError
 
 DEFAULT_CONFIG = "configs/digits.yaml"
+_NO_WORKING_FOLDER = (
+    "Expected a working folder that is there. Received: one that has been removed. "
+    "Go to another (`cd`), or name every file by its whole path."
+)
+_ACTING = ("run", "compile", "kubeflow", "release", "schema", "serve")  # the others only print
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status.
 
     0 done (`run`: pushed), 1 a crash or unreadable data, 2 a usage or configuration error, 3 the gate refused,
-    4 the data has anomalies.
+    4 the data has anomalies, 130 Ctrl-C, 143 SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    os.environ["TF_USE_LEGACY_KERAS"] = "0"  # before anything imports TFT, which would set it to 1: docs/adr/0002
+    given = dict(os.environ)
+    environment.settle()  # before anything imports Keras or TensorFlow
     forwarded = {"serve": _serve, "predict": _predict, "loadtest": _loadtest}.get(arguments[0]) if arguments else None
-    if forwarded:
-        try:
-            with extra_of(arguments[0]):
-                return forwarded(arguments[1:])
-        except ConfigError as error:
-            return _fail(str(error), error.exit_status, argparse.Namespace())
-    options = _parser().parse_args(arguments)
+    options = argparse.Namespace(environment=given)
+    if not forwarded:
+        options = _parser().parse_args(arguments, options)
     status = 0
     try:
         with extra_of(arguments[0]):
-            status = options.command(options)
+            status = forwarded(arguments[1:]) if forwarded else options.command(options)
         sys.stdout.flush()
         return status
     except TapelineError as error:
         return _fail(str(error), error.exit_status, options)
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as interrupt:
+        return _fail("Interrupted. Run the same command again.", interruption.exit_status(interrupt) or 130, options)
     except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return status
-    except Exception as error:  # what nobody foresaw is one line too, unless a traceback is asked for
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
+            return _fail(_NO_WORKING_FOLDER, 2, options)
+        # what nobody foresaw is one line too, unless a traceback is asked for
         if getattr(options, "verbose", False):
             raise
-        return _fail(f"{type(error).__name__}: {error}. --verbose shows the traceback.", 1, options)
+        more = ". --verbose shows the traceback." if hasattr(options, "verbose") else ""
+        return _fail(f"{one_line(error)}{more}", 1, options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapeline", description="Labelled data in; a validated, gated, versioned TensorFlow Serving model out."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
@@ -82,6 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("tapeline")
+    except importlib.metadata.PackageNotFoundError:  # run out of a checkout by another environment's Python
+        return "(not installed)"
 
 
 def _compile_command(commands: Any) -> None:
@@ -135,6 +154,7 @@ def _run(options: argparse.Namespace) -> int:
     from pipeline.runners import local
 
     settings = config.load(options.config, options.overrides)
+    _note_settings(options.environment)
     summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
     if options.json:
         print(json.dumps(summary.to_json()))
@@ -144,6 +164,7 @@ def _run(options: argparse.Namespace) -> int:
 def _compile(options: argparse.Namespace) -> int:
     from pipeline import config
     from pipeline.kubeflow.config import PLACEHOLDER
+    from pipeline.plain import command
     from pipeline.runners.quiet import output_hidden
 
     settings = config.load(options.config, options.overrides)
@@ -158,14 +179,16 @@ def _compile(options: argparse.Namespace) -> int:
                 f"Note: kubeflow.{key} is still the placeholder {value}. Set it in the config, or the parameter {key} of each run.",
                 file=sys.stderr,
             )
-    print(f"Wrote {options.output}. Run it here: tapeline kubeflow emulate {options.output}")
+    print(f"Wrote {options.output}. Run it here: {command('kubeflow', 'emulate', options.output)}")
     return 0
 
 
 def _emulate(options: argparse.Namespace) -> int:
+    from pipeline.kubeflow import launcher
     from pipeline.kubeflow.given_parameters import parse
     from pipeline.runners import emulated
 
+    _note_settings(launcher.handed_on())
     summary = emulated.run(
         options.package,
         options.root,
@@ -181,10 +204,19 @@ def _emulate(options: argparse.Namespace) -> int:
 
 
 def _config_check(options: argparse.Namespace) -> int:
-    from pipeline import config
+    from components.example_gen import raw_files, remote_files
+    from pipeline import config, places
 
     settings = config.load(options.config, options.overrides)
-    print(f"{options.config} is right: {settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}.")
+    places.check_base_path(settings.pusher.base_path or "", "pusher.base_path")
+    places.check_name(settings.kubeflow.pipeline_root, "kubeflow.pipeline_root")
+    places.check_name(settings.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
+    is_remote = remote_files.is_remote(settings.data.path)
+    if settings.data.path and not is_remote:
+        raw_files.files(settings.data)  # raises where they are not there
+    unseen = f" Whether {settings.data.path} is there was not looked at." if is_remote else ""
+    what = f"{settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}"
+    print(f"{options.config} is right: {what}.{unseen}")
     return 0
 
 
@@ -214,7 +246,7 @@ def _schema_accept(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from pipeline import doctor
 
-    return doctor.run(as_json=options.json)
+    return doctor.run(options.json, options.environment)
 
 
 def _serve(arguments: list[str]) -> int:
@@ -239,6 +271,20 @@ def _loadtest(arguments: list[str]) -> int:
     return loadtest.main(arguments, pushed_models.names())
 
 
+def _working_folder_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _note_settings(given: Mapping[str, str]) -> None:
+    note = environment.note(given)
+    if note:
+        print(note, file=sys.stderr)
+
+
 def _fail(message: str, status: int, options: argparse.Namespace) -> int:
     if getattr(options, "json", False):
         from pipeline.runners.summary import Summary
@@ -250,13 +296,34 @@ def _fail(message: str, status: int, options: argparse.Namespace) -> int:
 
 def console() -> NoReturn:
     """The console script: `main`, then the end of the process without the seconds that TensorFlow and Beam take to tear down."""
+    settle_terminal()
+    if sys.argv[1:2] != ["serve"]:  # the server has handlers of its own
+        interruption.raise_on_signals()
     try:
         status = main()
     except SystemExit as end:  # argparse's, and the server's
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:  # before there was a command
+        status = interruption.exit_status(interrupt) or 130
+    status = _status_after_printing(status)
     sys.stderr.flush()
     os._exit(status)
+
+
+def _status_after_printing(status: int) -> int:
+    """What was done is done, also where nobody could be told; a command that only prints has failed then."""
+    error = lost_output()
+    if error is None:
+        return status
+    if sys.argv[1:2] and sys.argv[1] in _ACTING:
+        print(
+            f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same, and "
+            "ROOT/last_run.json has what became of a finished run.",
+            file=sys.stderr,
+        )
+        return status
+    print(f"Expected an stdout that can be written. Received: {error.strerror}. Part of the output is lost.", file=sys.stderr)
+    return status or 1
 
 
 if __name__ == "__main__":

@@ -10,7 +10,12 @@ _SOURCES = {
     "preprocessing": ["trainer/preprocessing.py", "trainer/features.py"],
     "training": ["trainer"],
     "gate": ["components/data_gate.py"],
-    "evaluation": ["components/macro_metrics.py"],
+    "evaluation": [
+        "components/macro_metrics.py",
+        "components/evaluator.py",
+        "components/baseline_check.py",
+        "components/absent_classes.py",
+    ],
     "push": ["components/pusher.py", "components/served_model.py"],
     "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
 }
@@ -38,7 +43,7 @@ def step_digests(node: str, digests: Mapping[str, str]) -> dict[str, str]:
 
 def project_digest() -> str:
     """A digest of all code that a run executes."""
-    return _digest(_PROJECT / folder for folder in ("pipeline", "components", "trainer"))
+    return _digest(_PROJECT / place for place in ("pipeline", "components", "trainer", "serving/versions.py"))
 
 
 def _digest(places: Iterable[Path]) -> str:

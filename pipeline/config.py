@@ -1,4 +1,4 @@
-"""The whole configuration of a use case, and the only place that reads YAML.
+"""The whole configuration of a use case.
 
 YAML file + `--set KEY=VALUE`s -> one frozen, checked PipelineConfig with absolute paths, or ConfigErrors that name the key
 """
@@ -17,6 +17,7 @@ from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
 from components.example_gen.config import DataConfig
 from pipeline.accelerator import AcceleratorConfig
 from pipeline.kubeflow.config import KubeflowConfig
+from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.settings import Settings
@@ -59,45 +60,6 @@ class PipelineConfig(Settings):
                     f"Received: {label}."
                 )
         return self
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people write it: `1e-3` is a number (YAML 1.2), and a key that stands twice is refused."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
-    list("-+0123456789."),
-)
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        where = f"{loader.name}:{key_node.start_mark.line + 1}"
-        if not isinstance(key_node, yaml.ScalarNode):  # `name: {{ name }}`, a template that nobody has filled in
-            raise ConfigError(f"{where}: Expected each key to be a plain value. Received: a {key_node.id}.")
-        key = key_node.value  # as written: every key is a name, `8` and `null` too
-        if key in values:
-            raise ConfigError(f"{where}: Expected each key once. Received: '{key}' twice.")
-        values[key] = loader.construct_object(value_node, deep=True)
-    return values
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def _from_yaml(text: str, name: str) -> Any:
-    """The value of a YAML text that errors call `name`."""
-    loader = _Loader(text)
-    loader.name = name
-    try:
-        return loader.get_single_data()
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:  # PyYAML's own slips: `2024-13-45`, `!!int x`, 3,000 brackets
-        raise yaml.YAMLError(f"{type(error).__name__}: {error}") from None
-    finally:
-        loader.dispose()
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
@@ -157,14 +119,14 @@ def _section(annotation: Any) -> type[Settings] | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = _from_yaml(file.read_text(encoding="utf-8-sig"), str(file))
+        values = from_yaml(file.read_text(encoding="utf-8-sig"), str(file))
     except FileNotFoundError:
         near = did_you_mean(file.name, [path.name for path in _yaml_files(file.parent)])
         raise ConfigError(f"Expected a config file. Received: '{file}', which does not exist.{near} See configs/ for examples.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Expected a readable YAML file. Received: '{file}': {error}.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"Expected YAML in '{file}'. Received: {' '.join(str(error).split())}.") from None
+    except NotYaml as error:
+        raise ConfigError(f"Expected YAML in '{file}'. Received: {error}.") from None
     if not isinstance(values, dict):
         raise ConfigError(
             f"Expected a mapping with the keys {', '.join(_keys(PipelineConfig))} in '{file}'. Received: {type(values).__name__}."
@@ -206,12 +168,11 @@ def _override(values: dict[str, Any], override: str) -> None:
             table[section] = {}
         table = table[section]
         if not isinstance(table, dict):
-            raise ConfigError(
-                f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{did_you_mean(key, field_paths())}"
-            )
+            near = _elsewhere(name, key.rpartition(".")[0])
+            raise ConfigError(f"--set {key}: Expected a key of a section. Received: '{section}', which is a value.{near}")
     try:
-        value = _from_yaml(text, f"--set {override}")
-    except yaml.YAMLError:
+        value = from_yaml(text, f"--set {override}")
+    except NotYaml:
         value = text
     if tuple(key.split(".")) in _PATH_KEYS and isinstance(value, str):
         value = _absolute(value, Path.cwd())
@@ -226,7 +187,7 @@ def _sentence(origin: str, details: Mapping[str, Any]) -> str:
         return f"{origin}: {context['error']}"
     if kind == "extra_forbidden":
         known = _keys_at(location[:-1])
-        near = did_you_mean(location[-1], known) or _elsewhere(location[-1])
+        near = _elsewhere(location[-1], ".".join(location[:-1])) or did_you_mean(location[-1], known)
         return f"{origin}: {key}: Expected one of the keys {', '.join(known)}. Received: '{location[-1]}'.{near}"
     if kind == "missing":
         return f"{origin}: {key}: Expected a value. Received: none. Add the key `{key}`."
@@ -242,10 +203,14 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _elsewhere(name: str) -> str:
-    """Where the key `name` does belong, for one that stands in the wrong section."""
+def _elsewhere(name: str, section: str) -> str:
+    """Where the key `name` does belong, for one that stands in `section` (empty: at the top) and should not."""
     paths = [path for path in field_paths() if path.rpartition(".")[2] == name]
-    return f" Did you mean '{paths[0]}'?" if paths else did_you_mean(name, [path.rpartition(".")[2] for path in field_paths()])
+    below = [path for path in paths if not section or path.startswith(f"{section}.")]
+    if below:
+        return f" Did you mean '{below[0]}'?"
+    owners = " or ".join(f"`{owner}`" if owner else "the top level" for owner in (path.rpartition(".")[0] for path in paths))
+    return f" `{name}` belongs to {owners}." if paths else ""
 
 
 def _keys(model: type[Settings]) -> list[str]:

@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable
 
 from tfx import types
-from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
@@ -26,6 +25,7 @@ from components import pusher
 from components.baseline import BaselineModelStrategy
 from components.data_gate import DataGate
 from components.evaluation import eval_config
+from components.evaluator import Evaluator
 from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
 from pipeline.config import PipelineConfig
@@ -60,7 +60,8 @@ def create_pipeline(
 ) -> tfx_pipeline.Pipeline:
     """The whole pipeline with its artifacts below `root`.
 
-    `find_baseline` makes the node whose output `model` the new model is held against; by default the last blessed one in the metadata.
+    `find_baseline` makes the node whose output `model` the new model is held against; by default it finds the last blessed one in the
+    metadata, and there is no such node where no bound needs a baseline.
     """
     example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code["ingestion"])
     examples = example_gen.outputs["examples"]
@@ -96,13 +97,14 @@ def create_pipeline(
     )
     model = trainer.outputs["model"]
 
-    baseline = (find_baseline or _last_blessed)().with_id(BASELINE)
-    baseline.add_upstream_node(trainer)
+    baseline = _baseline(find_baseline, config)
+    if baseline:
+        baseline.add_upstream_node(trainer)
     evaluator = Evaluator(
         examples=examples,
         example_splits=[split.TEST],
         model=model,
-        baseline_model=baseline.outputs["model"],
+        baseline_model=baseline.outputs["model"] if baseline else None,
         eval_config=eval_config(config.evaluator, config.trainer.classes, inputs.code["evaluation"]),
     )
     push = Pusher(
@@ -114,11 +116,21 @@ def create_pipeline(
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=root,
-        components=[example_gen, statistics_gen, schema_gen, validator, gate, transform, trainer, baseline, evaluator, push],
+        components=[
+            *(example_gen, statistics_gen, schema_gen, validator, gate, transform, trainer),
+            *([baseline] if baseline else []),
+            *(evaluator, push),
+        ],
         enable_cache=True,
         metadata_connection_config=metadata,
         beam_pipeline_args=beam_args,
     )
+
+
+def _baseline(find_baseline: Callable[[], base_node.BaseNode] | None, config: PipelineConfig) -> base_node.BaseNode | None:
+    if find_baseline is None and config.evaluator.max_accuracy_drop is None:
+        return None
+    return (find_baseline or _last_blessed)().with_id(BASELINE)
 
 
 def _last_blessed() -> base_node.BaseNode:

@@ -21,6 +21,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from pipeline.tfx_platform import TfxPlatform, choose
+from trainer import environment
 from trainer.errors import TapelineError
 
 GB = 1e9
@@ -41,12 +42,15 @@ class Finding:
     remedy: str = ""
 
 
-def run(as_json: bool = False) -> int:
-    """Prints every finding, as lines or as one JSON object; returns 1 where a needed thing is wrong, else 0."""
-    findings = list(_examine(os.environ))
+def run(as_json: bool = False, environ: Mapping[str, str] = os.environ) -> int:
+    """Prints every finding, as lines or as one JSON object; returns 1 where a needed thing is wrong, else 0.
+
+    `environ` is the environment as it was given, before `trainer.environment.settle`.
+    """
+    findings = list(_examine(environ))
     healthy = all(finding.state != "failure" for finding in findings)
     if as_json:
-        sys.stdout.write(json.dumps({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({"healthy": healthy, "findings": [asdict(finding) for finding in findings]}) + "\n")
     else:
         _show(findings)
     return 0 if healthy else 1
@@ -88,20 +92,32 @@ def check_packages(lock: str | None, installed: Mapping[str, str]) -> Finding:
     )
 
 
-def check_keras(keras: str | None, environ: Mapping[str, str]) -> Finding:
-    """Keras 3 on TensorFlow, not legacy Keras 2, not another backend."""
-    legacy, backend = environ.get("TF_USE_LEGACY_KERAS", "0"), environ.get("KERAS_BACKEND", "tensorflow")
+def check_keras(keras: str | None) -> Finding:
+    """Keras 3 it must be; its backend and the other settings are the product's own."""
     if keras is None or int(keras.split(".")[0]) < 3:
         return Finding("Keras", "failure", f"{keras or 'not installed'}, Keras 3 is needed", "Rebuild .venv: `rm -r .venv && make env`.")
-    if legacy.lower() in ("1", "true"):
-        return Finding("Keras", "failure", f"{keras}, but TF_USE_LEGACY_KERAS={legacy} asks for Keras 2", "export TF_USE_LEGACY_KERAS=0")
-    if backend != "tensorflow":
-        return Finding("Keras", "failure", f"{keras}, but KERAS_BACKEND={backend}", "export KERAS_BACKEND=tensorflow")
-    return Finding("Keras", "ok", f"{keras} on TensorFlow, TF_USE_LEGACY_KERAS={legacy}")
+    return Finding("Keras", "ok", f"{keras} on TensorFlow")
 
 
-def check_disk(free: float, place: str) -> Finding:
-    """`free` bytes where the runs are written."""
+def check_settings(environ: Mapping[str, str]) -> Finding:
+    """The environment variables that Keras and TensorFlow read: which count, and which do not."""
+    counting, not_counting = environment.named(environ), environment.overruled(environ)
+    if counting:
+        return Finding(
+            "Settings",
+            "warning",
+            f"{', '.join(counting)} may change results",
+            f"Unset what you do not need: `unset {' '.join(setting.partition('=')[0] for setting in counting)}`.",
+        )
+    if not_counting:
+        return Finding("Settings", "ok", f"{', '.join(not_counting)}: a run sets its own")
+    return Finding("Settings", "ok", "nothing in the environment changes results")
+
+
+def check_disk(free: float | None, place: str) -> Finding:
+    """`free` bytes where the runs are written, None where that folder is gone."""
+    if free is None:
+        return Finding("Disk", "warning", f"{place} has been removed", "Go to a folder that is there: `cd`.")
     text = f"{free / GB:.1f} GB free in {place}"
     if free >= DISK_WANTED:
         return Finding("Disk", "ok", text)
@@ -153,8 +169,9 @@ def _examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield check_python(sys.version_info[:3], sys.executable)
         yield check_tfx(lambda: choose(environ))
         yield check_packages(_lock(environ), installed)
-        yield check_keras(installed.get("keras"), environ)
-        yield check_disk(shutil.disk_usage(Path.cwd()).free, str(Path.cwd()))
+        yield check_keras(installed.get("keras"))
+        yield check_settings(environ)
+        yield check_disk(*_disk())
         yield check_machine(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), _cores())
         yield check_docker(_version(docker.result()), _version(daemon.result()))
         yield check_kubectl(_version(kubectl.result()))
@@ -165,12 +182,12 @@ def _lock(environ: Mapping[str, str]) -> str | None:
         lock = CHECKOUT / choose(environ).lock
     except TapelineError:
         return None  # said by check_tfx
-    return lock.read_text() if lock.exists() else None
+    return lock.read_text(encoding="utf-8") if lock.exists() else None
 
 
 def _output(*command: str) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=TOOL_TIMEOUT, check=True).stdout
+        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=TOOL_TIMEOUT, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -178,6 +195,14 @@ def _output(*command: str) -> str:
 def _version(output: str) -> str | None:
     match = re.search(r"\d+\.\d+(\.\d+)?", output)
     return match[0] if match else None
+
+
+def _disk() -> tuple[int | None, str]:
+    """What is free in the working folder, in bytes, and its name."""
+    try:
+        return shutil.disk_usage(".").free, str(Path.cwd())
+    except OSError:  # removed while a shell stood in it
+        return None, "the working folder"
 
 
 def _cores() -> int:

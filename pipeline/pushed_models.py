@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.workspace import DEFAULT_PARENT
+from serving import versions
 
 
 def with_default_model(arguments: list[str]) -> list[str]:
@@ -34,8 +35,8 @@ def newest_model(parent: Path, name: str = "*") -> Path | None:
 
 def _pushed(parent: Path, name: str) -> Iterator[Path]:
     """A model's folder for each of its versions, the last one first."""
-    versions = [path for path in parent.glob(f"*/serving/{name}/*") if path.name.isdecimal()]
-    return (path.parent for path in sorted(versions, key=lambda path: path.stat().st_mtime, reverse=True))
+    pushed = [path for path in parent.glob(f"*/serving/{name}/*") if versions.parse(path.name) is not None and path.is_dir()]
+    return (path.parent for path in sorted(pushed, key=lambda path: path.stat().st_mtime, reverse=True))
 
 
 def is_newest(version: str) -> bool:
@@ -43,8 +44,10 @@ def is_newest(version: str) -> bool:
     if "://" in version:
         return True
     folder = Path(version)
-    siblings = [int(path.name) for path in folder.parent.glob("*") if path.name.isdecimal()]
-    return folder.is_dir() and int(folder.name) == max(siblings)
+    number = versions.parse(folder.name)
+    if number is None or not folder.is_dir():
+        return False
+    return number == max(versions.by_number(path.name for path in folder.parent.iterdir() if path.is_dir()))
 
 
 def _value(arguments: list[str], flag: str) -> str | None:

@@ -38,24 +38,56 @@ def accept(config: PipelineConfig, workspace: Workspace) -> Path:
 
 def _inferred(workspace: Workspace) -> Path | None:
     """The schema of the last finished run; without a record of one, or where it inferred none, the newest that a run has inferred."""
-    every = sorted(workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt"), key=lambda path: int(path.parent.name))
+    found = [path for path in workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt") if path.parent.name.isdecimal()]
+    every = sorted(found, key=lambda path: int(path.parent.name))
     try:
-        outputs = json.loads(workspace.last_run.read_text())["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        outputs = []
-    of_last_run = [path for path in every if str(path.parent) in outputs]
+        outputs = json.loads(workspace.last_run.read_text(encoding="utf-8"))["outputs"]
+        of_last_run = [path for path in every if str(path.parent) in outputs]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # no record, or a broken one
+        of_last_run = []
     return next(iter([*of_last_run, *reversed(every)]), None)
+
+
+def check_place(config: PipelineConfig) -> None:
+    """Raises ConfigError where `schema.path` is there and is no file, a folder for instance. Imports nothing heavy."""
+    path = Path(config.schema_.path) if config.schema_.path else None
+    if path and path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "something that is no file"
+        raise ConfigError(
+            f"Expected `schema.path` to name a file, or one that is still to be written. Received: '{path}', {what}. "
+            f"Did you mean '{path / 'schema.pbtxt'}'?"
+        )
+
+
+def check(config: PipelineConfig) -> None:
+    """Raises ConfigError where `schema.path` names a folder, or a file that is no schema."""
+    check_place(config)
+    file = Path(config.schema_.path or "")
+    if not file.is_file():
+        return
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        text_format.Parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ConfigError(
+            f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{file}': {reason}. "
+            "Mend that line, or move the file away and run again to infer a schema."
+        ) from None
 
 
 def for_run(config: PipelineConfig, workspace: Workspace) -> str | None:
     """The reviewed schema for a run, None to infer one.
 
-    It is a copy under a name made of its content, because TFX's cache compares the name only.
+    It is a copy under a name made of its content, because TFX's cache compares the name only. Whoever asks what the schema of this run
+    is looks at the copy: the file itself may be edited meanwhile.
     """
     if not config.schema_.path or not Path(config.schema_.path).is_file():
         return None
-    reviewed = Path(config.schema_.path)
-    copy = workspace.schemas / hashlib.sha256(reviewed.read_bytes()).hexdigest()[:16] / "schema.pbtxt"
+    content = Path(config.schema_.path).read_bytes()
+    copy = workspace.schemas / hashlib.sha256(content).hexdigest()[:16] / "schema.pbtxt"
     copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(reviewed, copy)
+    copy.write_bytes(content)
     return str(copy)

@@ -41,6 +41,11 @@ class Workspace:
         Raises:
           ConfigError: the root cannot be written, or another run holds it.
         """
+        if any("\ud800" <= sign <= "\udfff" for sign in str(self.root)):  # bytes that Python could not read; TFX ends by them
+            raise ConfigError(
+                f"Expected a root folder whose name can be read in the locale's encoding. Received: {str(self.root)!r}. "
+                "Set LC_ALL=C.UTF-8, or give another with --root DIR."
+            )
         try:
             for folder in (self.root, self.artifacts, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -55,11 +60,29 @@ class Workspace:
             self._acquire(lock)
             self._clear_temporary()
             os.environ["TMPDIR"] = tempfile.tempdir = str(self.temporary)
-            os.environ.setdefault("KERAS_HOME", str(self.temporary))  # else Keras writes a keras.json into the user's home
             try:
                 yield self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
             finally:
                 shutil.rmtree(self.temporary, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """The root as the working directory, so that the paths in the metadata, relative to it, hold wherever it is moved or copied."""
+        before = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))  # no name: the folder may have lost its own
+        try:
+            os.chdir(self.root)
+            yield
+        finally:
+            os.fchdir(before)
+            os.close(before)
+
+    def stored(self, path: str) -> str:
+        """`path` as the metadata keep it: from the root on where it is below it, else as it is."""
+        return str(Path(path).relative_to(self.root)) if Path(path).is_relative_to(self.root) else path
+
+    def place(self, stored: str) -> str:
+        """The path that the metadata keep as `stored`, in full."""
+        return stored if "://" in stored else str(self.root / stored)
 
     def _acquire(self, lock: TextIO) -> None:
         try:

@@ -1,5 +1,7 @@
 """gRPC's errors as this family's: typed, and in the server's own words."""
 
+import shlex
+
 import grpc
 
 from serving.errors import DeadlineExceededError, ServingError, UnavailableError, error_for_code
@@ -13,7 +15,7 @@ def client_error(error: grpc.RpcError, address: str, model_name: str, deadline: 
     # A request that reaches a server in the moment it goes may be CANCELLED by gRPC; this client waits for all it sends.
     if code == grpc.StatusCode.CANCELLED or (code == grpc.StatusCode.UNAVAILABLE and _is_grpcs_own(details)):
         return UnavailableError(
-            f"No server answers at {address}. Start one: tapeline serve --model_name {model_name}; or name another address."
+            f"No server answers at {address}. Start one: tapeline serve --model_name {shlex.quote(model_name)}; or name another address."
         )
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError(f"No answer from {address} within {deadline:g} seconds.")

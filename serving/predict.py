@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> 
     except BrokenPipeError:  # whoever read the output, `head` perhaps, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as interrupt:
+        return getattr(interrupt, "exit_status", 130)  # SIGTERM's is another
 
 
 def _parser(*, needs_name: bool) -> argparse.ArgumentParser:

@@ -114,12 +114,13 @@ class TableOutput:
 
     def _table(self, *columns: str) -> Any:
         from rich import box
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column(self._key, no_wrap=True)
         for column in columns:
-            table.add_column(column, justify="left" if column == _BAR else "right", no_wrap=True)
+            table.add_column(escape(column), justify="left" if column == _BAR else "right", no_wrap=True)
         return table
 
 

@@ -369,7 +369,7 @@ def _locked(wheel: Path) -> str:
 def _wanted(path: Path) -> list[tuple[str, str]]:
     """The names in an .in file and those it includes, with the pinned version or ''."""
     wanted = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if include := re.match(r"-r (\S+)", line):
             wanted += _wanted(path.parent / include[1])
         elif package := re.match(r"([A-Za-z0-9-]+)(?:==(\S+))?", line):

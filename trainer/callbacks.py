@@ -1,5 +1,6 @@
 """The one list of Keras callbacks that both loops drive, and how the best weights come back at the end."""
 
+import datetime
 import json
 import logging
 import math
@@ -24,7 +25,7 @@ def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> 
 
     Args:
       config: the epochs and when to stop early.
-      model_run_dir: where the best weights and the logs (`train/`, `validation/`) go.
+      model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
     """
     stop = config.early_stopping
@@ -32,7 +33,7 @@ def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> 
         StopAtNaN(config),
         keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True),
         *([keras.callbacks.EarlyStopping(_MONITOR, stop.min_delta, stop.patience, mode="min")] if stop else []),
-        keras.callbacks.TensorBoard(model_run_dir, write_graph=False),
+        keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
     ]
 
@@ -40,6 +41,11 @@ def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> 
 def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:
     """Gives the model the weights of the epoch with the least loss on the eval split."""
     model.load_weights(_best_weights(model_run_dir))
+
+
+def _run_name(config: TrainerConfig) -> str:
+    """What TensorBoard shows: the number that TFX gives the folder above says nothing. The time is written as in the logs' names."""
+    return f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{config.loop}-{config.model}"
 
 
 def _best_weights(model_run_dir: str) -> str:

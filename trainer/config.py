@@ -62,7 +62,9 @@ class TrainerConfig(Settings):
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
-        description="Keep transformed examples in memory: `auto` does where they fit a quarter of the free memory, `none` streams them.",
+        description="Keep transformed examples in memory: `auto` does where they fit a quarter of the memory that is free, a container's "
+        "limit included; `none`, and `auto` else, in a temporary file on the local disk. The batches are the same. Where half of the "
+        "disk's free room is too small, they are read again each epoch, from up to 16 files at once, and shuffled within 256 MiB.",
     )
 
     @pydantic.model_validator(mode="after")

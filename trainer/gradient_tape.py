@@ -66,7 +66,8 @@ def _train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
         with tf.GradientTape() as tape:
             y_pred = model(x, training=True)
             loss = model.compute_loss(x, y, y_pred, training=True)
-        gradients = tape.gradient(loss, model.trainable_variables)
+            scaled_loss = model.optimizer.scale_loss(loss)  # so that float16's small gradients do not become 0; `apply` undoes it
+        gradients = tape.gradient(scaled_loss, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
         _update_metrics(model, strategy, x, y, y_pred, loss)
 

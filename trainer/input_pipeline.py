@@ -1,26 +1,34 @@
-"""Transformed examples -> batches of (pixels, label), the same batches in the same order for both loops.
+"""Transformed examples -> batches of (pixels, label), the same batches in the same order for both loops, wherever the rows are kept.
 
-files -> parse many rows at once -> in memory, where they fit -> each epoch: a new seeded order -> gather a batch at a time
-                                 -> else, each epoch: read again through a seeded shuffle buffer -> parse a batch at a time
+files -> parse many rows at once -> keep them in memory, else on the local disk -> each epoch: a new seeded order -> a batch at a time
+                                 -> where neither has room, each epoch: read again, several files at once, through a seeded shuffle buffer
 """
 
+import logging
+import math
+import shutil
+import tempfile
 from typing import NamedTuple
 
-import psutil
 import tensorflow as tf
 
 from trainer import features
 from trainer.config import TrainerConfig
 from trainer.errors import DataError
+from trainer.free_memory import free_memory
+from trainer.rows import Rows, keep_rows
 
 FeatureSpec = dict[str, tf.io.FixedLenFeature]
-Rows = tuple[tf.Tensor, tf.Tensor]
 
-_SHUFFLE_BUFFER = 16_384  # examples; when streaming
 _READ_BUFFER = 1 << 20  # bytes
-_PARSE_BATCH = 2_048  # examples; when reading into memory
+_PARSED = 1 << 24  # bytes of pixels that are parsed at once when the rows are kept
 _PREFETCH = 8  # batches
 _SHARE_OF_FREE_MEMORY = 0.25
+_SHARE_OF_FREE_DISK = 0.5
+_SHUFFLE_BUFFER = 1 << 28  # bytes of pixels; where the rows are not kept
+_FILES_AT_ONCE = 16  # the same
+
+_log = logging.getLogger(__name__)
 
 
 class Batches(NamedTuple):
@@ -44,32 +52,31 @@ def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig,
       DataError: no file, no example, or a label that is no class.
     """
     files = _files(patterns)
-    rows = _in_memory(files, spec, config)
-    examples = _scan(files, spec, config) if rows is None else int(rows[1].shape[0])
+    rows = _kept(files, spec, config)
+    examples = _scan(files, spec, config) if rows is None else int(rows.labels.shape[0])
     steps = -(-examples // config.batch_size)
 
-    def shuffled_in_memory(epoch: tf.Tensor) -> tf.data.Dataset:
+    def shuffled_rows(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed=tf.stack([config.seed, epoch]))
-        return tf.data.Dataset.range(steps).map(lambda step: _gather(rows, _one_batch(order, step, config)))
+        return _batches(rows, order, steps, config)
 
     def shuffled_stream(epoch: tf.Tensor) -> tf.data.Dataset:
-        shuffled = _records(files).shuffle(_SHUFFLE_BUFFER, seed=config.seed + epoch * 2**31, reshuffle_each_iteration=False)
-        return _parsed(shuffled.batch(config.batch_size), spec)
+        return _parsed(_shuffled_records(files, spec, config.seed + epoch * 2**31).batch(config.batch_size), spec)
 
-    dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if rows is None else shuffled_in_memory)
+    dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if rows is None else shuffled_rows)
     return _finished(dataset, config, one_hot, steps, examples)
 
 
 def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, one_hot: bool = False) -> Batches:
     """The eval split, every example once, in the files' order. Arguments and errors are those of `train_batches`."""
     files = _files(patterns)
-    rows = _in_memory(files, spec, config)
-    examples = _scan(files, spec, config) if rows is None else int(rows[1].shape[0])
+    rows = _kept(files, spec, config)
+    examples = _scan(files, spec, config) if rows is None else int(rows.labels.shape[0])
     steps = -(-examples // config.batch_size)
     if rows is None:
         dataset = _parsed(_records(files).batch(config.batch_size), spec).apply(tf.data.experimental.assert_cardinality(steps))
     else:
-        dataset = tf.data.Dataset.range(steps).map(lambda step: (_one_batch(rows[0], step, config), _one_batch(rows[1], step, config)))
+        dataset = _batches(rows, tf.range(examples), steps, config)
     return _finished(dataset, config, one_hot, steps, examples)
 
 
@@ -82,47 +89,66 @@ def _files(patterns: list[str]) -> list[str]:
     return files
 
 
-def _records(files: list[str]) -> tf.data.Dataset:
+def _records(files: list[str] | tf.Tensor) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(files, compression_type="GZIP", buffer_size=_READ_BUFFER)
+
+
+def _shuffled_records(files: list[str], spec: FeatureSpec, seed: tf.Tensor) -> tf.data.Dataset:
+    """As well mixed as can be without keeping the rows: the files in a new order, some at once, then a shuffle buffer of a fixed size."""
+    order = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=seed, reshuffle_each_iteration=False)
+    mixed = order.interleave(_records, cycle_length=_FILES_AT_ONCE, block_length=1, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return mixed.shuffle(_rows_in(_SHUFFLE_BUFFER, spec), seed=seed, reshuffle_each_iteration=False)
 
 
 def _parsed(batches: tf.data.Dataset, spec: FeatureSpec) -> tf.data.Dataset:
     """(pixels, label) of batches of serialized examples."""
     wanted = {name: spec[name] for name in (features.PIXELS, features.TRANSFORMED_LABEL)}
 
-    def parse(serialized: tf.Tensor) -> Rows:
+    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         row = tf.io.parse_example(serialized, wanted)
         return row[features.PIXELS], row[features.TRANSFORMED_LABEL]
 
     return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _in_memory(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | None:
-    """All rows, or None where `config.cache` says to stream them, or, left to itself, finds that they do not fit."""
-    if config.cache == "none":
+def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | None:
+    """All rows, in memory or on the disk as `config.cache` and the room there say, or None where there is none."""
+    memory = {"memory": float("inf"), "none": 0.0}.get(config.cache, free_memory() * _SHARE_OF_FREE_MEMORY)
+    disk = shutil.disk_usage(tempfile.gettempdir()).free * _SHARE_OF_FREE_DISK
+    parts = _parsed(_records(files).batch(_rows_in(_PARSED, spec)), spec).prefetch(_PREFETCH)
+    rows = keep_rows(parts, memory, disk)
+    if rows is None:
+        _log.warning(
+            "The examples of %s fit neither the memory nor half of the free disk in %s. They are shuffled %d at a time, "
+            "from up to %d files: data that is sorted by class may train worse.",
+            files[0],
+            tempfile.gettempdir(),
+            _rows_in(_SHUFFLE_BUFFER, spec),
+            _FILES_AT_ONCE,
+        )
         return None
-    budget = psutil.virtual_memory().available * _SHARE_OF_FREE_MEMORY if config.cache == "auto" else float("inf")
-    parts: list[Rows] = []
-    for pixels, label in _parsed(_records(files).batch(_PARSE_BATCH), spec).prefetch(_PREFETCH):
-        parts.append((pixels, label))
-        budget -= pixels.shape.num_elements() * pixels.dtype.size
-        if budget < 0:
-            return None
-    _check_labels([label for _, label in parts], files, config)
-    return tf.concat([pixels for pixels, _ in parts], 0), tf.concat([label for _, label in parts], 0)
+    _check_labels([rows.labels], files, config)
+    _log.info("%d examples of %s: %s", int(rows.labels.shape[0]), files[0], rows.place)
+    return rows
+
+
+def _rows_in(size: int, spec: FeatureSpec) -> int:
+    """How many rows have so many bytes of pixels; at least one."""
+    pixels = spec[features.PIXELS]
+    return max(1, size // (math.prod(pixels.shape) * pixels.dtype.size))
 
 
 def _scan(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> int:
     """The number of rows, from one pass that looks at the labels alone."""
     name = features.TRANSFORMED_LABEL
-    labels = _records(files).batch(_PARSE_BATCH).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
+    labels = _records(files).batch(_rows_in(_PARSED, spec)).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
     parts = list(labels)
     _check_labels(parts, files, config)
     return sum(int(part.shape[0]) for part in parts)
 
 
 def _check_labels(parts: list[tf.Tensor], files: list[str], config: TrainerConfig) -> None:
-    if not parts:
+    if not sum(int(part.shape[0]) for part in parts):
         raise DataError(f"Expected examples in {', '.join(files)}. Received none.")
     low = min(int(tf.reduce_min(part)) for part in parts)
     high = max(int(tf.reduce_max(part)) for part in parts)
@@ -134,12 +160,14 @@ def _check_labels(parts: list[tf.Tensor], files: list[str], config: TrainerConfi
         )
 
 
-def _one_batch(rows: tf.Tensor, step: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
-    return rows[step * config.batch_size : (step + 1) * config.batch_size]
+def _batches(rows: Rows, order: tf.Tensor, steps: int, config: TrainerConfig) -> tf.data.Dataset:
+    """The rows that the numbers in `order` name, a batch at a time."""
 
+    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        numbers = order[step * config.batch_size : (step + 1) * config.batch_size]
+        return rows.pixels(numbers), tf.gather(rows.labels, numbers)
 
-def _gather(rows: Rows, chosen: tf.Tensor) -> Rows:
-    return tf.gather(rows[0], chosen), tf.gather(rows[1], chosen)
+    return tf.data.Dataset.range(steps).map(batch)
 
 
 def _finished(dataset: tf.data.Dataset, config: TrainerConfig, one_hot: bool, steps: int, examples: int) -> Batches:

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +133,8 @@ def _wait(process: subprocess.Popen, url: str, log: Path) -> None:
         with contextlib.suppress(OSError), opener.open(url, timeout=5):
             return
         time.sleep(0.2)
-    raise CompetitorFailed(f"Expected an answer of {url} within {_START_SECONDS} seconds. The server said:\n{log.read_text()[-2000:]}")
+    said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+    raise CompetitorFailed(f"Expected an answer of {url} within {_START_SECONDS} seconds. The server said:\n{said}")
 
 
 def _end(process: subprocess.Popen) -> None:

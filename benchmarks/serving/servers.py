@@ -47,7 +47,7 @@ def plain_grpc(version_folder: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _running(command: Sequence[str]) -> Iterator[Server]:
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env={**os.environ, **ENVIRONMENT})
         try:
             yield _addresses(process, said)

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from trainer.settings import Settings
 
+MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
+
 
 class SplitsConfig(Settings):
     """Shares of the rows that no official test set covers. A row's share is decided by a hash of its content."""
@@ -31,5 +33,12 @@ class DataConfig(Settings):
     )
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."
+    )
+    max_image_pixels: int = Field(
+        MAX_IMAGE_PIXELS,
+        ge=1,
+        le=1 << 31,
+        description="The most pixels of one image, height times width; files that declare more are refused. Ingestion needs up to eight "
+        "bytes of memory for each.",
     )
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")

@@ -55,6 +55,11 @@ def fetch(name: str, cache: Path | None = None, mirrors: Sequence[str] | None = 
 def published_digest(name: str) -> str:
     """A digest of the digests of the data set `name`: what its files are, known without fetching them."""
     _, digests = DATA_SETS[name]
+    return combined(digests)
+
+
+def combined(digests: Mapping[str, str]) -> str:
+    """The digest of a download, from the sha256 (hexadecimal) of each file by its name."""
     return hashlib.sha256("".join(f"{file}{digest}" for file, digest in sorted(digests.items())).encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """Which raw files a config names, and a digest of them; found without reading a row, so that a wrong path is told at once."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.example_gen import remote_files
@@ -15,12 +16,20 @@ def fingerprint(config: DataConfig) -> str:
     """A digest of the data's content, so that changed data at the same path is never answered from a cache."""
     if remote_files.is_remote(config.path):
         return remote_files.fingerprint(config.path or "")
-    digest = hashlib.sha256(config.format.encode())
-    for path in files(config):
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return combined(config.format, {path.name: _sha256(path) for path in files(config)})
+
+
+def combined(kind: str, digests: Mapping[str, str]) -> str:
+    """The fingerprint of local data of the format `kind`, from the sha256 (hexadecimal) of each file by its name, in order."""
+    digest = hashlib.sha256(kind.encode())
+    for name, sha256 in digests.items():
+        digest.update(name.encode() + bytes.fromhex(sha256))
     return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files(config: DataConfig) -> list[Path]:
@@ -48,7 +57,7 @@ def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:
             if found is None:
                 raise ConfigError(
                     f"Expected `data.path` to hold {prefixes[0]}-{kind}-idx{dims}-ubyte, gzipped or not. "
-                    f"Received: '{root}' with {_listing(root)}."
+                    f"Received: '{root}' {_folder(root, prefixes, kind, dims) or f'with {_listing(root)}.'}"
                 )
         if images and labels:  # always: the loop above has refused the rest
             pairs.append((split, images, labels))
@@ -56,13 +65,25 @@ def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:
 
 
 def _find(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> Path | None:
-    for prefix in prefixes:
-        for separator in "-.":  # unpacked files keep the dot of the name inside the gzip header
-            for suffix in ("", ".gz"):
-                path = root / f"{prefix}-{kind}{separator}idx{dims}-ubyte{suffix}"
-                if path.is_file():
-                    return path
-    return None
+    return next((path for path in _candidates(root, prefixes, kind, dims) if path.is_file()), None)
+
+
+def _candidates(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> list[Path]:
+    """Unpacked files keep the dot of the name inside the gzip header."""
+    return [
+        root / f"{prefix}-{kind}{separator}idx{dims}-ubyte{suffix}" for prefix in prefixes for separator in "-." for suffix in ("", ".gz")
+    ]
+
+
+def _folder(root: Path, prefixes: tuple[str, ...], kind: str, dims: int) -> str:
+    """What to say where a folder has the file's name, as in archives that were unpacked each into a folder; empty where none has."""
+    folder = next((path for path in _candidates(root, prefixes, kind, dims) if path.is_dir()), None)
+    if folder is None:
+        return ""
+    inside = next((path for path in sorted(folder.iterdir()) if path.is_file()), None)
+    if inside is None:
+        return f"where {folder.name} is a folder without a file. Put the file itself there."
+    return f"where {folder.name} is a folder, the file is inside it. Put the files of such folders beside each other: {inside} and so on."
 
 
 def _listing(root: Path) -> str:

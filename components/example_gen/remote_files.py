@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, DataError
 
 
 def is_remote(path: str | None) -> bool:
@@ -30,14 +30,24 @@ def fingerprint(folder: str) -> str:
 
 
 @contextlib.contextmanager
-def local_copy(folder: str) -> Iterator[Path]:
-    """The files in `folder`, copied into a temporary folder that is gone afterwards. Raises ConfigError as `fingerprint` does."""
+def local_copy(folder: str) -> Iterator[tuple[Path, str]]:
+    """The files in `folder`, copied into a temporary folder that is gone afterwards, and the fingerprint of what was copied.
+
+    Raises:
+      ConfigError: as `fingerprint` does.
+      DataError: a file was changed while it was copied.
+    """
     import tensorflow as tf
 
+    before = fingerprint(folder)
     with tempfile.TemporaryDirectory(prefix="tapeline-raw-") as copy:
         for name in _names(folder):
             tf.io.gfile.copy(f"{folder.rstrip('/')}/{name}", str(Path(copy) / name))
-        yield Path(copy)
+        if fingerprint(folder) != before:
+            raise DataError(
+                f"Expected the files in '{folder}' to stay as they are while they are copied. Received: changed ones. Run again."
+            )
+        yield Path(copy), before
 
 
 def _names(folder: str) -> list[str]:
@@ -46,6 +56,7 @@ def _names(folder: str) -> list[str]:
 
     try:
         names = [name for name in sorted(tf.io.gfile.listdir(folder)) if not name.endswith("/")]
+        return [name for name in names if not tf.io.gfile.isdir(f"{folder.rstrip('/')}/{name}")]
     except tf.errors.OpError as error:
-        raise ConfigError(f"Expected `data.path` to be a folder that can be read. Received: '{folder}': {error.message}") from None
-    return [name for name in names if not tf.io.gfile.isdir(f"{folder.rstrip('/')}/{name}")]
+        cause = next((line.strip() for line in error.message.splitlines() if line.strip()), type(error).__name__)
+        raise ConfigError(f"Expected `data.path` to be a folder that can be read. Received: '{folder}': {cause}") from None

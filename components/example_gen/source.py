@@ -3,23 +3,34 @@
 import contextlib
 from collections.abc import Iterator
 
-from components.example_gen import digits, download, idx, remote_files
+from components.example_gen import digits, download, idx, raw_files, remote_files
 from components.example_gen.config import DataConfig
 from components.example_gen.labelled_images import Part
 
 
 @contextlib.contextmanager
-def open_parts(config: DataConfig) -> Iterator[list[Part]]:
-    """The parts of the data that `config` names, checked; they can be read inside the `with`. `config.path` is absolute by now.
+def open_data(config: DataConfig) -> Iterator[tuple[list[Part], str]]:
+    """The parts of the data that `config` names, checked, and the fingerprint of what the parts read, as `raw_files.fingerprint` takes it.
 
-    Where no path is given but a download is, as in a step of Kubeflow, the data set is fetched now.
+    They can be read inside the `with`. `config.path` is absolute by now. Where no path is given but a download is, as in a step of
+    Kubeflow, the data set is fetched now.
+
+    Raises:
+      ConfigError: the data is not there.
+      DataError: it cannot be read, or changes meanwhile.
     """
     if config.format == "digits":
-        yield digits.open_parts()
+        yield digits.open_parts(), raw_files.fingerprint(config)
     elif remote_files.is_remote(config.path):
-        with remote_files.local_copy(config.path or "") as folder:
-            yield idx.open_parts(str(folder))
+        with remote_files.local_copy(config.path or "") as (folder, fingerprint):
+            yield idx.open_parts(str(folder), config.max_image_pixels), fingerprint
     elif config.download and not config.path:
-        yield idx.open_parts(str(download.fetch(config.download)))
+        parts = idx.open_parts(str(download.fetch(config.download)), config.max_image_pixels)
+        yield parts, download.combined(_files(parts))
     else:
-        yield idx.open_parts(config.path or "")
+        parts = idx.open_parts(config.path or "", config.max_image_pixels)
+        yield parts, raw_files.combined(config.format, _files(parts))
+
+
+def _files(parts: list[Part]) -> dict[str, str]:
+    return {name: sha256 for part in parts for name, sha256 in part.files.items()}

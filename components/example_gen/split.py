@@ -28,5 +28,6 @@ def assign(images: np.ndarray, weights: SplitsConfig, has_official_test: bool) -
 
 
 def _hash(image: np.ndarray) -> int:
-    shape = np.asarray(image.shape, np.int32).tobytes()
-    return int.from_bytes(hashlib.blake2b(shape + image.tobytes(), digest_size=8).digest(), "big")
+    digest = hashlib.blake2b(np.asarray(image.shape, np.int32).tobytes(), digest_size=8)
+    digest.update(np.ascontiguousarray(image))
+    return int.from_bytes(digest.digest(), "big")

@@ -8,19 +8,40 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pydantic
+from typing_extensions import TypedDict  # typing's own is not enough for pydantic below Python 3.12
+
 from pipeline.kubeflow.package import PackageError
 
 _SESSION = '{"Provider":"file","Params":{}}'  # KFP notes here how to open the bucket
 
 
+class _Artifact(TypedDict):
+    uri: str
+    is_there: bool
+    metadata: dict[str, Any]
+
+
+class _Execution(TypedDict):
+    artifacts: dict[str, str]
+    parameters: dict[str, Any]
+
+
+class _State(TypedDict):
+    artifacts: dict[str, _Artifact]
+    executions: dict[str, _Execution]
+
+
+_STATE = pydantic.TypeAdapter(_State)
+
+
 class ArtifactStore:
-    """The store in one file; every change is written at once, whole or not at all."""
+    """The store in one file; every change is written at once, whole or not at all. A file that cannot be read is an empty store."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        state = json.loads(path.read_text()) if path.is_file() else {}
-        self._artifacts: dict[str, dict[str, Any]] = state.get("artifacts", {})
-        self._executions: dict[str, dict[str, Any]] = state.get("executions", {})
+        state = _read(path)
+        self._artifacts, self._executions = state["artifacts"], state["executions"]
 
     def record(self, output: str, artifact: dict[str, Any]) -> str:
         """Keeps an artifact that a step gave as `output`, and returns its name, which is a number. Raises PackageError."""
@@ -41,8 +62,8 @@ class ArtifactStore:
     def cached(self, fingerprint: str) -> dict[str, Any] | None:
         """Outputs of an execution with that fingerprint; None also where somebody has removed their files since."""
         execution = self._executions.get(fingerprint)
-        kept = [self._artifacts[name] for name in execution["artifacts"].values()] if execution else []
-        is_whole = all(Path(artifact["uri"]).exists() for artifact in kept if artifact["is_there"])
+        kept = [self._artifacts.get(name) for name in execution["artifacts"].values()] if execution else []
+        is_whole = all(artifact and (Path(artifact["uri"]).exists() or not artifact["is_there"]) for artifact in kept)
         return execution if is_whole else None
 
     def remember(self, fingerprint: str, outputs: dict[str, Any]) -> None:
@@ -54,6 +75,13 @@ class ArtifactStore:
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps({"artifacts": self._artifacts, "executions": self._executions}, indent=1))
         os.replace(new, self._path)  # noqa: PTH105 - the atomic one
+
+
+def _read(path: Path) -> _State:
+    try:
+        return _STATE.validate_json(path.read_bytes())
+    except (OSError, ValueError):  # none yet, or a broken one: every step runs again, which costs time and nothing else
+        return {"artifacts": {}, "executions": {}}
 
 
 def _round_trip(output: str, key: str, value: Any) -> Any:

@@ -138,7 +138,7 @@ def _publish(
 
 def _read_parameter(task: str, name: str, kind: str, file: Path) -> Any:
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         return text if kind == "STRING" else json.loads(text)
     except (OSError, ValueError) as error:
         raise PackageError(f'task {task}: failed to read output parameter name="{name}" type="{kind}": {error}') from None

@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from pipeline.kubeflow.package import Package
+from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.errors import ConfigError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -38,12 +37,12 @@ def _value(kind: str, text: str) -> Any:
         case "BOOLEAN":
             return _BOOLEANS.get(text.strip().lower(), text)
         case "LIST":
-            value = _from_yaml(text)
+            value = _read(text)
             return value if isinstance(value, list) else text
         case "STRUCT":
-            value = _from_yaml(text)
+            value = _read(text)
             return value if isinstance(value, dict) else text
-    value = _from_yaml(text)  # a quoted text loses its quotes, as with --set
+    value = _read(text)  # a quoted text loses its quotes, as with --set
     return value if isinstance(value, str) else text
 
 
@@ -56,8 +55,8 @@ def _number(kind: str, text: str) -> Any:
     return int(number) if number.is_integer() else text
 
 
-def _from_yaml(text: str) -> Any:
+def _read(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # PyYAML's own slips among them: `2024-13-45`
+        return from_yaml(text, "--parameter")
+    except (NotYaml, ConfigError):  # a text then, which its kind decides about
         return None

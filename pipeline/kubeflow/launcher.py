@@ -76,6 +76,11 @@ def execute(container: dict[str, Any], call: dict[str, Any], pod: Pod) -> dict[s
     return _read_output(Path(call["outputs"]["outputFile"]))
 
 
+def handed_on() -> dict[str, str]:
+    """What a subprocess gets of this process's environment."""
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+
+
 def fill_in(argument: str, call: dict[str, Any]) -> str:
     """An argument with KFP's placeholders replaced, after Kubernetes has made `$` of `$$`."""
     text = argument.replace("$$", "$")
@@ -106,7 +111,7 @@ def _text(value: Any) -> str:
 
 
 def _in_subprocess(command: list[str], environment: dict[str, str], pod: Pod, log: Any) -> int:
-    own = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    own = handed_on()
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{own.get('PATH', os.defpath)}"  # `python` is this one
     place = {"HOME": _UNWRITABLE_HOME, "TMPDIR": str(pod.folder / "tmp")}
     if not shutil.which(command[0], path=own["PATH"]):
@@ -152,7 +157,7 @@ def wait(process: subprocess.Popen) -> int:
 
 
 def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else "the step said nothing"
 
 
@@ -160,7 +165,7 @@ def _read_output(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        message = json_format.Parse(file.read_text(), pipeline_spec_pb2.ExecutorOutput())
+        message = json_format.Parse(file.read_text(encoding="utf-8"), pipeline_spec_pb2.ExecutorOutput())
     except json_format.ParseError as error:
         raise PackageError(f'failed to unmarshall ExecutorOutput in file "{file}": {error}') from None
     return json_format.MessageToDict(message)

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from pipeline import yaml_text
 from pipeline.kubeflow import refusals
 from pipeline.kubeflow.package import Package, PackageError
 from trainer.errors import ConfigError, did_you_mean
@@ -26,7 +26,7 @@ def load(path: Path) -> Package:
       PackageError: KFP would refuse it. ConfigError: there is no such file.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         near = did_you_mean(path.name, [file.name for file in path.parent.glob("*.yaml")]) if path.parent.is_dir() else ""
         raise ConfigError(f"Expected a compiled package, from `tapeline compile`. Received: '{path}': {error}.{near}") from None
@@ -46,9 +46,9 @@ def parse(text: str) -> Package:
 
 def _documents(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as error:
-        raise PackageError(f"Invalid pipeline spec: unable to decode yaml document: {' '.join(str(error).split())}") from None
+        documents = [document for document in yaml_text.documents(text, "the package") if document is not None]
+    except (yaml_text.NotYaml, ConfigError) as error:
+        raise PackageError(f"Invalid pipeline spec: unable to decode yaml document: {error}") from None
     specs = [document for document in documents if isinstance(document, dict) and _is_pipeline_spec(document)]
     platforms = [document for document in documents if isinstance(document, dict) and "platforms" in document]
     if len(specs) > 1:

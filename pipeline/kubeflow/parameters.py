@@ -80,7 +80,7 @@ PARAMETERS = (
     Parameter(
         "max_accuracy_drop",
         DOUBLE,
-        ("Evaluator",),
+        ("BaselineModel", "Evaluator"),
         lambda config, _: 1.0 if config.evaluator.max_accuracy_drop is None else config.evaluator.max_accuracy_drop,
         "How much less accurate than the served model; 1 does not compare.",
     ),

@@ -2,12 +2,11 @@
 
 python -m pipeline.kubeflow.step --executor_class_path ... --json_serialized_invocation_args EXECUTOR_INPUT ...
 
-same code as the package's? -> restore types -> drop what is not the component's -> put parameters in place
+same code as the package's? -> restore types -> drop what is not the component's -> put parameters in place -> empty its outputs
 -> TFX's kubeflow_v2_run_executor -> mend its output
 """
 
 import argparse
-import dataclasses
 import json
 import logging
 import os
@@ -19,11 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.cause import one_line, origin
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
+from serving.terminal import settle_terminal
+from trainer import environment
 from trainer.errors import ConfigError, TapelineError
 
-_EVALUATOR = "tfx.components.evaluator.executor.Executor"
+_EVALUATOR = "components.evaluator.Executor"
 # Without one of these every Beam step builds a source package of the whole of TFX. Nothing reads it: Beam runs in this process.
 _STAGING = ("--setup_file", "--extra_package", "--requirements_file", "--sdk_container_image")
 
@@ -36,13 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             _check_code(dict(part.split("=", 1) for part in options.code))
             _run(options, rest, Path(temporary))
-        except TapelineError as error:
-            print(error, file=sys.stderr)
-            return error.exit_status
         except Exception as error:  # noqa: BLE001 - whatever a component raises ends as one line below its traceback, which KFP's log keeps
-            traceback.print_exc()
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            return 1
+            first = origin(error)
+            if not isinstance(error, TapelineError):
+                traceback.print_exc()
+            print(one_line(error), file=sys.stderr)
+            return first.exit_status if isinstance(first, TapelineError) else 1
     return 0
 
 
@@ -57,11 +58,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settle_in(temporary: Path) -> None:
     """A pod's HOME may not be writable, and several libraries write there; settled before any of them is imported."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "0"  # docs/adr/0002
+    note = environment.note(os.environ)
+    if note:
+        print(note, file=sys.stderr)
+    environment.settle()
     home = os.environ.get("HOME", "")
     if not home or not os.access(home, os.W_OK):
         os.environ["HOME"] = str(temporary)
-    os.environ.setdefault("KERAS_HOME", str(temporary))
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
@@ -84,6 +87,7 @@ def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> 
     if not any(argument.split("=")[0] in _STAGING for argument in beam_args):
         beam_args = [*beam_args, "--setup_file=./setup.py"]
     logging.basicConfig(level=logging.INFO)
+    _clear_outputs(call)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor as tfx_step
 
     try:
@@ -102,10 +106,20 @@ def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> 
     _finish(options.executor_class_path, given)
 
 
+def _clear_outputs(call: dict[str, Any]) -> None:
+    """Removes what an earlier try of this step has written: a component writes into an empty folder or not at all."""
+    from tfx.dsl.io import fileio
+
+    for entry in call["outputs"]["artifacts"].values():
+        for artifact in entry["artifacts"]:
+            if fileio.isdir(artifact["uri"]):
+                fileio.rmtree(artifact["uri"])
+
+
 def _finish(executor: str, given: dict[str, Any]) -> None:
     """Mends the executor's output for KFP, and adds the gate's verdict to the Evaluator's."""
     file = Path(given["outputs"]["outputFile"])
-    output = json.loads(file.read_text())
+    output = json.loads(file.read_text(encoding="utf-8"))
     if executor == _EVALUATOR:
         _tell_verdict(given, output)
     for artifact in output.get("artifacts", {}).get("pushed_model", {}).get("artifacts", []):
@@ -113,27 +127,24 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
         pushed = {"version": metadata.get("pushed_version"), "destination": metadata.get("pushed_destination")}
         print(f"pushed: {json.dumps(pushed)}", file=sys.stderr)
     executor_input.mend_output(output, given)
-    file.write_text(json.dumps(output))
+    file.write_text(json.dumps(output), encoding="utf-8")
 
 
 def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
-    """Metrics, bounds and reasons go into the log, and into the blessing's metadata for whoever asks KFP."""
+    """Metrics, bounds, reasons and notes go into the log, and into the blessing's metadata for whoever asks KFP."""
     from components import verdict
     from pipeline.kubeflow import parameters
 
     config, classes, _ = parameters.gate_config(given["inputs"]["parameterValues"])
     [evaluation] = output["artifacts"]["evaluation"]["artifacts"]
-    bounds = verdict.bounds(evaluation["uri"], config, classes)
-    metrics = verdict.metrics(evaluation["uri"], classes)
-    found = json.dumps({"metrics": metrics, "bounds": [dataclasses.asdict(bound) for bound in bounds]})
+    found = verdict.read(evaluation["uri"], config, classes).to_json()
     print(f"verdict: {found}", file=sys.stderr)
     [blessing] = output["artifacts"]["blessing"]["artifacts"]
-    blessing.setdefault("metadata", {})["verdict"] = json.dumps(
-        {"metrics": metrics, "bounds": [dataclasses.asdict(bound) for bound in bounds]}
-    )
+    blessing.setdefault("metadata", {})["verdict"] = found
 
 
 if __name__ == "__main__":
+    settle_terminal()
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -148,6 +148,7 @@ def _refuse_unasked(options: argparse.Namespace, what: str, *, is_first: bool) -
 
 
 def _carry_out(move: "Move", place: "Place", options: argparse.Namespace) -> int:
+    from pipeline.release.served_config import STABLE
     from pipeline.release.steps import Way, carry_out
 
     if options.dry_run:
@@ -155,11 +156,25 @@ def _carry_out(move: "Move", place: "Place", options: argparse.Namespace) -> int
         return 0
     with ended_like_ctrl_c():
         carry_out(move, Way(place, options.servers, options.timeout, _tell))
+    if move.label == STABLE:
+        _note_stable(move)
     before = move.before.labels.get(move.label)
     _say(f"{move.label} of {move.after.name} is version {move.version}{f', was {before}' if before is not None else ''}. {_way_back(move)}")
     if not options.servers:
         _tell("No server was asked: running ones follow with their next look at the config, and refuse it where the version is not loaded.")
     return 0
+
+
+def _note_stable(move: "Move") -> None:
+    """What is stable is what the next run's gate compares with; a release that cannot say so there is a release all the same."""
+    from pipeline.release import pushed_versions
+
+    trouble = pushed_versions.note_stable(move.after.base_path, move.version)
+    if trouble:
+        _tell(
+            f"The gate of later runs on Kubeflow is not told that version {move.version} is stable: {move.after.base_path} cannot be "
+            f"written from here ({trouble})."
+        )
 
 
 def _way_back(move: "Move") -> str:

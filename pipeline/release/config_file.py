@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ class ConfigFile:
     """A `Place`. A symbolic link stays one: the file it points to is replaced."""
 
     def __init__(self, path: Path) -> None:
-        self.name, self.options = str(path), f"--model_config_file {path}"
+        self.name, self.options = str(path), f"--model_config_file {shlex.quote(str(path))}"
         self._path = path
 
     def read(self) -> Snapshot:

@@ -7,6 +7,7 @@ step back. It carries the resourceVersion that was read, so two releases at once
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ class ConfigMap:
     def __init__(self, namespace: str = NAMESPACE, name: str = NAME, context: str | None = None) -> None:
         self.name = f"ConfigMap {name} in {namespace}"
         given = {"--namespace": (namespace, NAMESPACE), "--configmap": (name, NAME), "--context": (context, None)}
-        self.options = " ".join(f"{option} {value}" for option, (value, default) in given.items() if value != default)
+        self.options = " ".join(f"{option} {shlex.quote(str(value))}" for option, (value, default) in given.items() if value != default)
         self._namespace, self._name = namespace, name
         self._api = _core_api(context)
 

@@ -13,7 +13,7 @@ class Snapshot:
 
 
 class Place(Protocol):
-    """`name`: as messages call it. `options`: by which a further `tapeline release` finds it."""
+    """`name`: as messages call it. `options`: by which a further `tapeline release` finds it, quoted for a shell."""
 
     name: str
     options: str

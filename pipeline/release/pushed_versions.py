@@ -1,16 +1,21 @@
 """The versions below a model's base path, as far as they can be seen from here: a local folder, or a bucket through TensorFlow."""
 
+import contextlib
 import os
 import re
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from components import released
+from serving import versions
 from trainer.errors import ConfigError
 
 LATEST = "latest"
 _SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _REMOTE = re.compile(r"(?!file://)[A-Za-z][A-Za-z0-9+.-]*://")
-_LARGEST = 2**63 - 1  # versions are int64 on the wire
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,31 @@ def find(base_path: str) -> Pushed:
         names = _remote_names(base_path) if _REMOTE.match(base_path) else _local_names(base_path)
     except OSError as error:
         return Pushed(base_path, unknown=error.strerror or str(error))
-    numbers = [name for name in sorted(names) if name.isascii() and name.isdecimal() and int(name) <= _LARGEST]
-    return Pushed(base_path, {int(name): f"{base_path.rstrip('/')}/{name}" for name in numbers})
+    return Pushed(base_path, {number: f"{base_path.rstrip('/')}/{name}" for number, name in versions.by_number(names).items()})
+
+
+def note_stable(base_path: str, version: int) -> str:
+    """Notes beside the versions that `version` is stable, for the gate of the next run; returns why not, empty where it is noted."""
+    try:
+        if _REMOTE.match(base_path):
+            _write_remote(f"{base_path.rstrip('/')}/{released.FILE}", released.text(version))
+        else:
+            target = Path(base_path.removeprefix("file://")) / released.FILE
+            with tempfile.TemporaryDirectory(prefix=".released-", dir=target.parent) as folder:
+                (Path(folder) / released.FILE).write_text(released.text(version))
+                (Path(folder) / released.FILE).replace(target)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def chosen(asked: str, pushed: Pushed) -> int:
     """The version that `asked` (a number or `latest`) means. Raises ConfigError for one that is not there or not whole."""
     if asked == LATEST:
         return _whole(_newest(pushed), pushed)
-    if not (asked.isascii() and asked.isdecimal()) or int(asked) > _LARGEST:
+    version = versions.parse(asked)
+    if version is None:
         raise ConfigError(f"Expected VERSION to be a number or '{LATEST}'. Received: '{asked}'.{_near(None, pushed)}")
-    version = int(asked)
     if pushed.unknown:
         return version  # the server will say whether it is there
     if version not in pushed.folders:
@@ -92,11 +111,24 @@ def _local_names(base_path: str) -> list[str]:
 
 def _remote_names(base_path: str) -> list[str]:
     """Raises OSError, with one line, for whatever TensorFlow's file system says."""
+    with _as_os_error() as gfile:
+        return [name.rstrip("/") for name in gfile.listdir(base_path)]
+
+
+def _write_remote(path: str, text: str) -> None:
+    """Raises OSError as `_remote_names` does."""
+    with _as_os_error() as gfile, gfile.GFile(path, "w") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[Any]:
+    """TensorFlow's file systems, whose errors become an OSError of one line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tensorflow import errors
     from tensorflow.io import gfile
 
     try:
-        return [name.rstrip("/") for name in gfile.listdir(base_path)]
+        yield gfile
     except errors.OpError as error:
         raise OSError(" ".join(str(error.message).split())) from error

@@ -3,19 +3,23 @@
 package -> parameters that this machine can serve -> the emulator, observed -> summary, exit status
 """
 
-import json
+import contextlib
 import os
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from components.bound import Bound
+from components.gate_verdict import Verdict
+from pipeline import interruption, places
 from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
+from pipeline.plain import print_line
+from pipeline.runners.kubeflow_submit import fingerprint_of
 from pipeline.runners.local import EPOCHS_VARIABLE
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -45,14 +49,18 @@ def run(
     started = time.monotonic()
     compiled = load_package.load(path)
     workspace = Workspace(root or Path("runs") / f"{compiled.name}-kubeflow")
+    places.check_root(workspace)
     given = given_parameters.typed(compiled, texts)
     parameters = run_parameters.root_parameters(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     if image:
         _check_writable_places(parameters, given, workspace)
+    if given.get("data_path") and "data_fingerprint" in parameters and "data_fingerprint" not in given:
+        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(given["data_path"]))  # as `submit` does
+        notes += more
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
-        err.print(f"[yellow]Note:[/] {note}", markup=True)
+        print_line(err, f" {note}", "Note:", "yellow")
     out = sys.stderr if as_json else sys.stdout
     summary = Summary()
     with workspace.use():
@@ -76,6 +84,9 @@ def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Worksp
                 parameters[name] = place
         else:
             parameters[name] = str(Path(value).expanduser().absolute())
+    places.check_name(str(parameters.get("pipeline_root", "")), "pipeline_root")
+    if "serving_base_path" in given:
+        places.check_base_path(str(parameters["serving_base_path"]), "serving_base_path")
     return notes
 
 
@@ -108,7 +119,8 @@ def _run(
     with Progress(out, epochs) as progress:
         observer = _Observer(progress, summary)
         try:
-            summary.log = str(machine.run(parameters, pipeline_root, observer))
+            with _open_to_everybody() if mounts and not os.getuid() else contextlib.nullcontext():
+                summary.log = str(machine.run(parameters, pipeline_root, observer))
         except (launcher.StepError, PackageError, KeyboardInterrupt) as error:
             progress.fail()
             name = progress.lines[-1].name if progress.lines else "the run"
@@ -116,6 +128,7 @@ def _run(
             summary.reasons = [
                 str(error) or f"{name} was interrupted. Run the same command again: finished steps are taken from the cache."
             ]
+            summary.signal_status = interruption.exit_status(error)
             if isinstance(error, launcher.StepError):
                 summary.log = str(error.log)
                 summary.outcome = "anomalies" if error.status == AnomaliesError.exit_status else "failed"
@@ -125,8 +138,6 @@ def _run(
 
 def _mounts(parameters: dict[str, Any], pipeline_root: str, workspace: Workspace) -> dict[str, bool]:
     """What a container may see: its artifacts and the served versions to write, the raw data to read."""
-    if not os.getuid():
-        os.umask(0)  # the image's user is another one, and must write into what root makes for it
     mounts = {}
     for folder in (pipeline_root, parameters.get("serving_base_path", ""), str(workspace.temporary)):
         if folder:
@@ -136,6 +147,16 @@ def _mounts(parameters: dict[str, Any], pipeline_root: str, workspace: Workspace
     if data and Path(data).exists():
         mounts[data] = False
     return mounts
+
+
+@contextlib.contextmanager
+def _open_to_everybody() -> Iterator[None]:
+    """What root makes meanwhile the image's user, who is another one, may write into."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _open_to_image(folder: Path, workspace: Workspace) -> None:
@@ -159,15 +180,13 @@ class _Observer:
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
         for artifact in outputs.values():
             self._read(artifact["metadata"])
-        self._progress.finish(state, sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None)
+        rows = sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None
+        self._progress.finish(state, rows, refused=task == "Pusher" and self._summary.outcome == "refused")
 
     def _read(self, metadata: dict[str, Any]) -> None:
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}
         if "verdict" in metadata:
-            verdict = json.loads(metadata["verdict"])
-            self._summary.metrics = verdict["metrics"]
-            self._summary.bounds = [Bound(**bound) for bound in verdict["bounds"]]
-            self._summary.reasons = [bound.reason for bound in self._summary.bounds if not bound.passed]
+            self._summary.take(Verdict.from_json(metadata["verdict"]))
         if "pushed" in metadata:
             self._summary.outcome = "pushed" if metadata["pushed"] else "refused"
             self._summary.version = metadata.get("pushed_version")

@@ -17,7 +17,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
-from pipeline import dag
+from pipeline import dag, places, reviewed_schema
 from pipeline.accelerator import placement
 from pipeline.code_digest import code_digests, step_digests
 from pipeline.config import PipelineConfig
@@ -41,6 +41,8 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
     Raises:
       ConfigError: the config cannot run there.
     """
+    places.check_name(config.kubeflow.pipeline_root, "kubeflow.pipeline_root")
+    places.check_name(config.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
     fingerprint = data_fingerprint(config)
     config = _with_strategy(config)
     code = code_digests()
@@ -62,7 +64,7 @@ def write_package(config: PipelineConfig, path: Path) -> None:
     text = yaml.safe_dump_all(compile_package(config), sort_keys=True, width=140, allow_unicode=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             file.write(text)
         os.chmod(file.name, 0o644)  # noqa: PTH101 - the name is a string; mkstemp's files are their owner's alone
         os.replace(file.name, path)  # noqa: PTH105 - as above
@@ -99,7 +101,12 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
     inputs = dag.Inputs(data_fingerprint=fingerprint, schema_file=_schema(config), serving_path=serving_path, code=code)
     on_cluster = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path(config) or None})})
     pipeline = dag.create_pipeline(
-        on_cluster, inputs, unused_root, None, BEAM_ARGS, find_baseline=lambda: ServedModel(serving_path=serving_path)
+        on_cluster,
+        inputs,
+        unused_root,
+        None,
+        BEAM_ARGS,
+        find_baseline=lambda: ServedModel(serving_path=serving_path, max_accuracy_drop=0.0),
     )
     for node in pipeline.components:
         if isinstance(node, base_component.BaseComponent):
@@ -109,6 +116,7 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
 
 def _schema(config: PipelineConfig) -> str | None:
     """The reviewed schema inside the package: the cluster has no file of this machine's."""
+    reviewed_schema.check(config)
     if not config.schema_.path or not Path(config.schema_.path).is_file():
         return None
     return inline("schema.pbtxt", Path(config.schema_.path).read_bytes())
@@ -183,6 +191,8 @@ def _set_caching(spec: dict[str, Any], config: PipelineConfig) -> None:
     never = _NEVER_CACHED if fixed or config.kubeflow.cache_ingestion else _NEVER_CACHED | {"ImageExampleGen"}
     for name, task in spec["root"]["dag"]["tasks"].items():
         task["cachingOptions"] = {} if name in never else {"enableCache": True}
+    if "ImageExampleGen" in never:  # a recurring run sends the fingerprint of the day it was made, which its data need not have
+        spec["root"]["dag"]["tasks"]["ImageExampleGen"]["inputs"]["parameters"]["fingerprint"] = {"runtimeValue": {"constant": ""}}
 
 
 def _describe_inputs(spec: dict[str, Any]) -> None:

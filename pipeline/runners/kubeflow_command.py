@@ -220,10 +220,11 @@ def _out(options: argparse.Namespace) -> TextIO:
 def _notes(notes: list[str]) -> None:
     from rich.console import Console
 
+    from pipeline.plain import print_line
+
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
-        err.print("[yellow]Note:[/] ", end="")
-        err.print(note, markup=False)
+        print_line(err, f" {note}", "Note:", "yellow")
 
 
 def _say(out: TextIO, line: str) -> None:

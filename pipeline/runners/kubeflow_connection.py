@@ -6,12 +6,12 @@ A token is only ever read and sent; no message holds it.
 import ipaddress
 import os
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.plain import command
 from trainer.errors import ConfigError, TapelineError
 
 HOST_VARIABLE = "TAPELINE_KFP_HOST"
@@ -55,7 +55,7 @@ class Connection:
             options.append("--gke-identity")
         elif self.token_file and str(self.token_file) != os.environ.get(TOKEN_VARIABLE):
             options += ["--token-file", str(self.token_file)]
-        return shlex.join(["tapeline", "kubeflow", *words, *options])
+        return command("kubeflow", *words, *options)
 
 
 def connection(
@@ -129,7 +129,7 @@ def _is_private(url: str) -> bool:
 
 def _read(file: Path | None) -> str:
     try:
-        token = Path(file or "").read_text().strip()
+        token = Path(file or "").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError(

@@ -5,6 +5,7 @@ run and its nodes -> states of the package's tasks -> a line a task; logs of Eva
 
 import functools
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,10 +15,11 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from components.bound import Bound
+from components.gate_verdict import Verdict
 from pipeline.kubeflow import step_log, task_states
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.task_states import TaskState
+from pipeline.plain import command, print_line
 from pipeline.runners.kubeflow_client import ClusterError, KubeflowClient, RefusedError, patiently
 from pipeline.runners.progress import Progress
 from pipeline.runners.summary import Summary, print_summary
@@ -79,8 +81,8 @@ def follow(client: KubeflowClient, run: str, package: Package, out: TextIO, poll
                 found = patiently(lambda: client.run(run), poll, PATIENCE_SECONDS)
                 states = task_states.of(_details(found), package)
                 ended = found.state in task_states.ENDED
-                lines.show(states, ended, found.state == "SUCCEEDED")
                 _keep_logs(client, run, states, logs)
+                lines.show(states, ended, found.state == "SUCCEEDED", logs)
                 if ended:
                     break
                 time.sleep(pause)
@@ -97,18 +99,18 @@ def look(client: KubeflowClient, found: Any, package: Package, out: TextIO) -> S
     """Shows once how far a run is; of one that has ended also what came of it. Its summary's outcome may be `running`."""
     states = task_states.of(_details(found), package)
     if found.state in task_states.ENDED:
-        with Progress(out, _NO_EPOCHS) as progress:
-            _Lines(progress, package).show(states, True, found.state == "SUCCEEDED")
         logs: dict[str, str] = {}
         _keep_logs(client, found.run_id, states, logs)
+        with Progress(out, _NO_EPOCHS) as progress:
+            _Lines(progress, package).show(states, True, found.state == "SUCCEEDED", logs)
         return _summarize(client, found, package, states, logs, progress, out)
     with Progress(out, _NO_EPOCHS) as progress:
-        _Lines(progress, package).show({name: state for name, state in states.items() if state.state != "running"}, True, True)
+        _Lines(progress, package).show({name: state for name, state in states.items() if state.state != "running"}, True, True, {})
     for name, state in states.items():
         if state.state == "running":
-            _console(out).print(f"{name} is running, for {_seconds(state.began, None):.0f} s so far.")
-    command = client.connection.command("status", found.run_id, "--follow")
-    _console(out).print(f"The run is {(found.state or 'PENDING').lower()}. Follow it: {command}", markup=False, soft_wrap=True)
+            print_line(_console(out), f"{name} is running, for {_seconds(state.began, None):.0f} s so far.")
+    again = client.connection.command("status", found.run_id, "--follow")
+    print_line(_console(out), f"The run is {(found.state or 'PENDING').lower()}. Follow it: {again}")
     return Summary(outcome="running", seconds=_duration(found), components=progress.components())
 
 
@@ -145,7 +147,7 @@ class _Lines:
         self._left = package.order()
         self._under_way: str | None = None
 
-    def show(self, states: dict[str, TaskState], run_ended: bool, run_succeeded: bool) -> None:
+    def show(self, states: dict[str, TaskState], run_ended: bool, run_succeeded: bool, logs: dict[str, str]) -> None:
         """Shows what is new; when the run has ended, tasks that still run were cut off, and others will not begin."""
         while self._left:
             name = self._left[0]
@@ -162,7 +164,9 @@ class _Lines:
             self._progress.lines[-1].started = time.monotonic() - _seconds(state.began, state.ended)
             if state.state == "running" and not run_ended:
                 return
-            self._progress.finish("failed" if state.state == "running" else state.state)
+            push = step_log.pushed(logs.get(_PUSHER, "")) if name == _PUSHER else None
+            refused = push is not None and not push.get("version")
+            self._progress.finish("failed" if state.state == "running" else state.state, refused=refused)
             self._left.pop(0)
 
 
@@ -178,11 +182,10 @@ def _summarize(
     summary = Summary(seconds=_duration(found), components=progress.components())
     said = step_log.verdict(logs.get(_EVALUATOR, ""))
     if said:
-        summary.metrics = said["metrics"]
-        summary.bounds = [Bound(**bound) for bound in said["bounds"]]
+        summary.take(Verdict.from_values(said))
     finish: Callable[..., None] = _finish_succeeded if found.state == "SUCCEEDED" else _finish_failed
     finish(client, found, package, states, logs, summary)
-    following = [f"Next:   tapeline release promote {summary.version}"] if summary.version else []
+    following = [f"Next:   {command('release', 'promote', summary.version)}"] if summary.version else []
     print_summary(_console(out), summary, package.name, following)
     return summary
 
@@ -192,7 +195,7 @@ def _finish_succeeded(
 ) -> None:
     """Pushed or refused, as the Pusher says; without its log as the Evaluator's bounds say; else unknown."""
     push = step_log.pushed(logs.get(_PUSHER, ""))
-    refused = [bound.reason for bound in summary.bounds if not bound.passed]
+    refused = summary.reasons
     if push and push.get("version"):
         summary.outcome, summary.version, summary.model_dir = "pushed", str(push["version"]), push.get("destination")
     elif push or refused:
@@ -274,15 +277,16 @@ def _run_error(found: Any) -> str:
 
 
 def _kubectl(client: KubeflowClient, pods: Sequence[str]) -> str:
-    return f"kubectl logs -n {client.connection.namespace or 'kubeflow'} {pods[0]} -c main" if pods else "the run's page"
+    if not pods:
+        return "the run's page"
+    return shlex.join(["kubectl", "logs", "-n", client.connection.namespace or "kubeflow", pods[0], "-c", "main"])
 
 
 def _tell_how_to_go_on(client: KubeflowClient, run: str) -> None:
     err = _console(sys.stderr)
-    command = client.connection.command
-    err.print("The run goes on; only the following of it has ended.", markup=False)
-    err.print(f"Look again: {command('status', run, '--follow')}", markup=False, soft_wrap=True)
-    err.print(f"End it:     {command('terminate', run)}", markup=False, soft_wrap=True)
+    print_line(err, "The run goes on; only the following of it has ended.")
+    print_line(err, f"Look again: {client.connection.command('status', run, '--follow')}")
+    print_line(err, f"End it:     {client.connection.command('terminate', run)}")
 
 
 def _console(out: TextIO) -> Console:

@@ -16,6 +16,7 @@ from pipeline.kubeflow import cron
 from pipeline.kubeflow.config import PLACEHOLDER
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.parameters import UNRESOLVED
+from pipeline.places import UNLOADABLE_SIGNS, check_name
 from pipeline.runners.kubeflow_client import ClusterError, KubeflowClient
 from pipeline.runners.quiet import output_hidden
 from trainer.errors import ConfigError, TapelineError
@@ -87,7 +88,7 @@ def prepare(source: str, overrides: list[str], texts: dict[str, str]) -> Prepare
     compiled = package.parameters.get("data_fingerprint", {}).get("defaultValue")
     is_fresh = not _is_package(source) and "data_path" not in given and compiled != UNRESOLVED  # it has just been compiled in
     if "data_fingerprint" in package.parameters and "data_fingerprint" not in given and values.get("data_path") and not is_fresh:
-        sent["data_fingerprint"], more = _fingerprint(package, str(values["data_path"]))
+        sent["data_fingerprint"], more = fingerprint_of(package, str(values["data_path"]))
         notes += more
     root = values.get("pipeline_root") or package.spec.get("defaultPipelineRoot") or None
     if root and "pipeline_root" in package.parameters:
@@ -192,7 +193,7 @@ def pipeline_name(source: str, overrides: list[str]) -> str:
 
 def _is_package(source: str) -> bool:
     try:
-        return bool(_IS_PACKAGE.search(Path(source).read_text()))
+        return bool(_IS_PACKAGE.search(Path(source).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError):  # whoever reads it next says what is wrong
         return False
 
@@ -201,7 +202,7 @@ def _package_text(source: Path, overrides: list[str]) -> str:
     if _is_package(str(source)):
         if overrides:
             raise ConfigError("Expected --set with a config. Received: it with a package; change its parameters with -p NAME=VALUE.")
-        return source.read_text()
+        return source.read_text(encoding="utf-8")
     from pipeline import config
 
     settings = config.load(str(source), overrides)
@@ -210,10 +211,10 @@ def _package_text(source: Path, overrides: list[str]) -> str:
 
         file = Path(folder) / "pipeline.yaml"
         kubeflow.write_package(settings, file)
-        return file.read_text()
+        return file.read_text(encoding="utf-8")
 
 
-def _fingerprint(package: Package, path: str) -> tuple[str, list[str]]:
+def fingerprint_of(package: Package, path: str) -> tuple[str, list[str]]:
     """The fingerprint of the data in `path`, or one that has never been, which KFP's cache cannot know."""
     from components.example_gen import raw_files
     from components.example_gen.config import DataConfig
@@ -236,6 +237,8 @@ def _check_places(places: dict[str, str | None]) -> None:
     root = places["pipeline_root"]
     if root and not _ROOT.fullmatch(root):
         raise ConfigError(f"Expected pipeline_root to be what KFP can write to: gs://, s3:// or minio://BUCKET/FOLDER. Received: '{root}'.")
+    check_name(root or "", "pipeline_root")
+    check_name(places["serving_base_path"] or "", "serving_base_path", UNLOADABLE_SIGNS)
 
 
 def _version(client: KubeflowClient, prepared: Prepared) -> tuple[str, str, bool]:
@@ -243,7 +246,7 @@ def _version(client: KubeflowClient, prepared: Prepared) -> tuple[str, str, bool
     name = prepared.package.name
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}.yaml"
-        file.write_text(prepared.text)
+        file.write_text(prepared.text, encoding="utf-8")
         pipeline = client.pipeline(name)
         # A new pipeline's first version has the pipeline's name. The one named after its content comes beside it, to be found again.
         pipeline = pipeline or client.upload_pipeline(file, name)

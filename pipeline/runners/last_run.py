@@ -10,7 +10,8 @@ import importlib.metadata
 import json
 from pathlib import Path
 
-from components.bound import Bound
+import pydantic
+
 from pipeline.code_digest import project_digest
 from pipeline.config import PipelineConfig
 from pipeline.pushed_models import is_newest
@@ -21,14 +22,28 @@ _FINISHED = ("pushed", "refused")
 _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis")
 
 
-def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str) -> str:
-    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, the libraries' versions."""
-    schema = Path(config.schema_.path) if config.schema_.path else None
+@dataclasses.dataclass
+class _Record:
+    """What the file holds: the run's key, its summary, and where its outputs are."""
+
+    key: str
+    summary: Summary
+    outputs: list[str]
+
+
+_RECORD = pydantic.TypeAdapter(_Record)
+
+
+def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None) -> str:
+    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, the libraries' versions.
+
+    `schema_file` is this run's copy of the reviewed schema, which nobody edits.
+    """
     parts = [
         config.to_json(),
         serving_path(config, workspace),
         data_fingerprint,
-        schema.read_bytes().hex() if schema and schema.is_file() else "",
+        Path(schema_file).read_bytes().hex() if schema_file else "",
         project_digest(),
         *(importlib.metadata.version(package) for package in _PACKAGES),
     ]
@@ -38,16 +53,15 @@ def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str) -> 
 def recall(workspace: Workspace, wanted: str) -> Summary | None:
     """The last run's summary with every component cached, if that run was `wanted` and all it put out is still there."""
     try:
-        record = json.loads(workspace.last_run.read_text())
-        if record["key"] != wanted:
-            return None
-        summary = Summary(**record["summary"])
-        summary.bounds = [Bound(**bound) for bound in record["summary"]["bounds"]]
-        summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
-        there = all("://" in path or Path(path).exists() for path in record["outputs"])
-    except (OSError, ValueError, KeyError, TypeError):  # no record, or a broken one
+        record = _RECORD.validate_json(workspace.last_run.read_bytes())
+    except (OSError, ValueError):  # no record, or a broken one, which the next finished run replaces
         return None
+    summary = record.summary
+    if record.key != wanted or summary.outcome not in _FINISHED:
+        return None
+    there = all("://" in path or Path(path).exists() for path in record.outputs)
     served = summary.model_dir is None or is_newest(summary.model_dir)
+    summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
     return summary if there and served else None
 
 
@@ -55,8 +69,7 @@ def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: l
     """Keeps a finished run's summary; a run that has failed or met anomalies is not kept."""
     if summary.outcome not in _FINISHED:
         return
-    record = {"key": key_of_run, "summary": dataclasses.asdict(summary), "outputs": outputs}
     unfinished = workspace.last_run.with_suffix(".new")
     with contextlib.suppress(OSError):  # only a cache: a full disk must not make a pushed run a failed one
-        unfinished.write_text(json.dumps(record))
+        unfinished.write_bytes(_RECORD.dump_json(_Record(key_of_run, summary, outputs)))
         unfinished.replace(workspace.last_run)  # never half-written

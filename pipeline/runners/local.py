@@ -3,8 +3,8 @@
 hold the root -> silence the libraries -> launch node by node -> read the gate's verdict and the pushed version back
 """
 
+import contextlib
 import os
-import re
 import sys
 import time
 import traceback
@@ -13,17 +13,18 @@ from typing import TextIO
 
 from rich.console import Console
 
-from components.example_gen import download, raw_files
+from components.example_gen import download, raw_files, remote_files
+from pipeline import interruption, places, reviewed_schema
+from pipeline.cause import one_line, origin
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
-from pipeline.runners.quiet import output_to_log
+from pipeline.runners.quiet import output_hidden, output_to_log
 from pipeline.runners.summary import Summary, print_summary
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, serving_path
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 EPOCHS_VARIABLE = "TAPELINE_PROGRESS"
-_EXCEPTION = re.compile(r"^[\w.]*(Error|Exception)\b.*: ")
 
 
 def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False) -> Summary:
@@ -33,16 +34,29 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
       ConfigError: before anything is run: the data is not there, or the root cannot be written.
     """
     started = time.monotonic()
-    config = _with_data(config)
-    fingerprint = raw_files.fingerprint(config.data)
     workspace = Workspace(root)
+    places.check_root(workspace)
+    if config.pusher.base_path:
+        places.check_base_path(serving_path(config, workspace), "pusher.base_path")
+    reviewed_schema.check_place(config)
+    config = _with_data(config)
+    with output_hidden() if remote_files.is_remote(config.data.path) else contextlib.nullcontext():  # TensorFlow reads gs://, and talks
+        fingerprint = raw_files.fingerprint(config.data)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
-        key = last_run.key(config, workspace, fingerprint)
-        summary = _recalled(workspace, key, terminal) or _run(config, workspace, fingerprint, key, terminal)
+        schema = reviewed_schema.for_run(config, workspace)
+        key = last_run.key(config, workspace, fingerprint, schema)
+        summary = _recalled(workspace, key, terminal)
+        if summary is None:
+            places.check_metadata(workspace.metadata)
+            summary = _run(config, workspace, fingerprint, schema, key, terminal)
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
-        print_summary(Console(file=terminal, highlight=False), summary, config.name)
+        try:
+            print_summary(Console(file=terminal, highlight=False), summary, config.name)
+        except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
+            traceback.print_exc()  # into the log
+            terminal.write(f"{summary.outcome}: {summary.model_dir or summary.reasons}\n")
     return summary
 
 
@@ -62,11 +76,12 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
         with Progress(terminal, workspace.temporary) as progress:
             for component in summary.components:
                 progress.start(component["name"])
-                progress.finish("cached", component["rows"])
+                refused = component["name"] == "Pusher" and summary.outcome == "refused"
+                progress.finish("cached", component["rows"], refused=refused)
     return summary
 
 
-def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: str, terminal: TextIO) -> Summary:
+def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema: str | None, key: str, terminal: TextIO) -> Summary:
     epochs = workspace.temporary / "epochs.jsonl"
     os.environ[EPOCHS_VARIABLE] = str(epochs)
     summary = Summary()
@@ -76,25 +91,26 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, key: st
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
-            outputs = pipeline_run.run(config, workspace, fingerprint, progress, summary)
+            outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
             summary.components = progress.components()
-            last_run.remember(workspace, key, summary, outputs)
+            if last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
+                last_run.remember(workspace, key, summary, outputs)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             progress.fail()
-            summary.outcome = "anomalies" if isinstance(error, AnomaliesError) else "failed"
-            summary.usage_error = isinstance(error, ConfigError)
-            summary.reasons = [_one_line(error, progress.lines[-1].name)]
+            first = origin(error)
+            summary.outcome = "anomalies" if isinstance(first, AnomaliesError) else "failed"
+            summary.usage_error = isinstance(first, ConfigError)
+            summary.signal_status = interruption.exit_status(error)
+            if summary.signal_status:
+                error = KeyboardInterrupt()
+            summary.reasons = [_reason(error, progress.lines[-1].name)]
             summary.components = progress.components()
     return summary
 
 
-def _one_line(error: BaseException, component: str) -> str:
+def _reason(error: BaseException, component: str) -> str:
     """The failure in one line; errors of the project's own say everything themselves."""
-    if isinstance(error, TapelineError):
-        return str(error)
     if isinstance(error, KeyboardInterrupt):
         return f"{component} was interrupted. Run the same command again: finished components are taken from the cache."
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    inner = [line for line in lines if _EXCEPTION.match(line)]  # Beam's errors are whole tracebacks, the cause last
-    return f"{component}: {inner[-1] if inner else f'{type(error).__name__}: {lines[0]}'}"
+    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error)}"

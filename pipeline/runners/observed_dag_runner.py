@@ -1,10 +1,11 @@
 """TFX's LocalDagRunner, telling an observer of every node, and of what it put out.
 
-compile -> for each node in topological order: launch with TFX's launcher, look up its outputs
+compile -> clear old outputs away -> for each node in topological order: launch with TFX's launcher, look up its outputs
 """
 
 import dataclasses
 import datetime
+from pathlib import Path
 from typing import Protocol
 
 from ml_metadata.proto import metadata_store_pb2
@@ -13,6 +14,8 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline.runners.store import remove_unknown_outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +57,7 @@ class ObservedDagRunner(local_dag_runner.LocalDagRunner):
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         connection = deployment.metadata_connection_config
         connection = getattr(connection, connection.WhichOneof("connection_config"))
+        remove_unknown_outputs(connection, Path(pipeline.runtime_spec.pipeline_root.field_value.string_value))
         for node in (each.pipeline_node for each in pipeline.nodes):
             name = node.node_info.id
             self._observer.started(name)

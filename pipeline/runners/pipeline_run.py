@@ -8,12 +8,12 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components import verdict
-from pipeline import dag, reviewed_schema
+from pipeline import dag, interruption, places, reviewed_schema
 from pipeline.code_digest import code_digests
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runners.progress import Progress
-from pipeline.runners.store import forget_superseded_versions
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 
@@ -23,7 +23,9 @@ SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
 
 
-def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, progress: Progress, summary: Summary) -> list[str]:
+def run(
+    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Progress, summary: Summary
+) -> list[str]:
     """Runs every component of `config`, telling `progress`, fills in `summary`'s outcome, and returns where the outputs are.
 
     Raises:
@@ -33,32 +35,38 @@ def run(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, pro
     logging.basicConfig()  # stderr, which is the log file
     logging.getLogger("trainer").setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
-    forget_superseded_versions(connection)
+    reviewed_schema.check(config)
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
-        schema_file=reviewed_schema.for_run(config, workspace),
-        serving_path=serving_path(config, workspace),
+        schema_file=schema_file and workspace.stored(schema_file),
+        serving_path=workspace.stored(serving_path(config, workspace)),
         code=code_digests(),
     )
-    observer = _Observer(config, progress, summary)
-    ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, str(workspace.artifacts), connection, BEAM_ARGS))
+    observer = _Observer(config, workspace, progress, summary)
+    artifacts = workspace.stored(str(workspace.artifacts))
+    with workspace.entered():
+        forget_removed_artifacts(connection)
+        forget_superseded_versions(connection)
+        ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
     return observer.outputs
 
 
 class _Observer:
     """Turns the nodes' outputs into progress lines and the summary."""
 
-    def __init__(self, config: PipelineConfig, progress: Progress, summary: Summary) -> None:
-        self._config, self._progress, self._summary = config, progress, summary
+    def __init__(self, config: PipelineConfig, workspace: Workspace, progress: Progress, summary: Summary) -> None:
+        self._config, self._workspace, self._progress, self._summary = config, workspace, progress, summary
         self._rows: dict[str, int] = {}
         self._nothing_ran = True
         self.outputs: list[str] = []
 
     def started(self, node: str) -> None:
+        interruption.check()
+        places.wait_until_free(self._workspace.metadata)
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
-        self.outputs += [artifact.uri for artifact in result.outputs.values()]
+        self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
         if result.node == "ImageExampleGen":
             self._rows = _rows_of_splits(result.outputs["examples"])
         elif result.node == "Evaluator":
@@ -67,7 +75,8 @@ class _Observer:
             self._read_push(result.outputs["pushed_model"])
         cached = result.cached or (result.node == "BaselineModel" and self._nothing_ran)  # a look-up: TFX never caches it
         self._nothing_ran = self._nothing_ran and cached
-        self._progress.finish("cached" if cached else "run", self._rows_for(result.node))
+        refused = result.node == "Pusher" and self._summary.outcome == "refused"
+        self._progress.finish("cached" if cached else "run", self._rows_for(result.node), refused=refused)
 
     def _rows_for(self, node: str) -> int | None:
         splits = {
@@ -80,9 +89,7 @@ class _Observer:
         return sum(self._rows[name] for name in splits) if splits else None
 
     def _read_verdict(self, evaluation: str) -> None:
-        self._summary.metrics = verdict.metrics(evaluation, self._config.trainer.classes)
-        self._summary.bounds = verdict.bounds(evaluation, self._config.evaluator, self._config.trainer.classes)
-        self._summary.reasons = [bound.reason for bound in self._summary.bounds if not bound.passed]
+        self._summary.take(verdict.read(evaluation, self._config.evaluator, self._config.trainer.classes))
 
     def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
         properties = pushed.custom_properties
@@ -91,7 +98,7 @@ class _Observer:
             return
         self._summary.outcome = "pushed"
         self._summary.version = properties["pushed_version"].string_value
-        self._summary.model_dir = properties["pushed_destination"].string_value
+        self._summary.model_dir = self._workspace.place(properties["pushed_destination"].string_value)
 
 
 def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:

@@ -27,7 +27,8 @@ WHAT = {
     "Evaluator": "measure on the test split",
     "Pusher": "push the version to serve",
 }
-_MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "skipped": ("-", "dim"), "failed": ("✗", "red")}
+NOTHING_TO_PUSH = "nothing to push: gate refused"
+_MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "skipped": ("-", "dim"), "refused": ("-", "yellow"), "failed": ("✗", "red")}
 
 
 @dataclasses.dataclass
@@ -36,15 +37,17 @@ class Line:
 
     Attributes:
       name: the component.
-      state: `running`, `run`, `cached`, `skipped` or `failed`.
+      state: `running`, `run`, `cached`, `skipped`, `failed`, or `refused` for a Pusher that had nothing to push.
       seconds: how long it took.
       rows: how many rows it worked on, None where rows are no measure of it.
+      cached: whether its outputs were an earlier run's.
     """
 
     name: str
     state: str = "running"
     seconds: float = 0.0
     rows: int | None = None
+    cached: bool = False
     started: float = dataclasses.field(default_factory=time.monotonic)
 
 
@@ -75,10 +78,11 @@ class Progress:
         """A component begins."""
         self.lines.append(Line(name))
 
-    def finish(self, state: str, rows: int | None = None) -> None:
-        """The component that began last has ended as `state`."""
+    def finish(self, state: str, rows: int | None = None, *, refused: bool = False) -> None:
+        """The component that began last has ended as `state`; `refused`: it is a Pusher whose model the gate did not let through."""
         line = self.lines[-1]
-        line.state, line.rows, line.seconds = state, rows, time.monotonic() - line.started
+        line.cached = state == "cached"
+        line.state, line.rows, line.seconds = "refused" if refused else state, rows, time.monotonic() - line.started
         if not self._live:
             self._console.print(_table([line]))
 
@@ -90,7 +94,7 @@ class Progress:
     def components(self) -> list[dict[str, Any]]:
         """The components so far as `--json` gives them: name, seconds, cached, rows."""
         return [
-            {"name": line.name, "seconds": round(line.seconds, 2), "cached": line.state == "cached", "rows": line.rows}
+            {"name": line.name, "seconds": round(line.seconds, 2), "cached": line.cached, "rows": line.rows}
             for line in self.lines
             if line.name != START
         ]
@@ -101,7 +105,7 @@ class Progress:
     def _epoch(self) -> str:
         """The Trainer's last finished epoch, in words."""
         try:
-            last = self._epochs_file.read_text().splitlines()[-1]
+            last = self._epochs_file.read_text(encoding="utf-8").splitlines()[-1]
             epoch = json.loads(last)
         except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
             return ""
@@ -111,13 +115,14 @@ class Progress:
 
 def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -> Table:
     table = Table.grid(padding=(0, 1))
-    for column, width in enumerate((1, 16, 30, 14, 8, 6)):  # 80 columns with the gaps
+    for column, width in enumerate((1, 16, 29, 14, 8, 7)):  # 80 columns with the gaps
         table.add_column(min_width=width, no_wrap=True, justify="right" if column in (3, 4) else "left", overflow="ellipsis")
     for line in lines:
         running = line.state == "running"
         seconds = time.monotonic() - line.started if running else line.seconds
         mark: RenderableType = (spinner or Text("·")) if running else Text(*_MARKS[line.state])
         what = epoch if running and line.name == "Trainer" and epoch else WHAT.get(line.name, "")
+        what = NOTHING_TO_PUSH if line.state == "refused" else what
         rows = f"{line.rows:,} rows" if line.rows is not None else ""
         state = "" if running else line.state
         table.add_row(mark, Text(line.name, "bold"), Text(what, "dim"), rows, f"{seconds:.1f} s", Text(state, "dim"))

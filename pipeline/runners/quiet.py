@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from serving.terminal import lenient
 from trainer.errors import TapelineError
 
 
@@ -21,18 +22,19 @@ def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved_out, saved_err = os.dup(1), os.dup(2)
-    # In a session of its own: Ctrl-C is for the run, and tee must outlive it.
-    tee = subprocess.Popen(["tee", "-a", str(log)], stdin=subprocess.PIPE, stdout=saved_err, start_new_session=True) if verbose else None
+    terminal = sys.stdout, sys.stderr
+    tee = _tee(log, saved_err) if verbose else None
     target = tee.stdin.fileno() if tee and tee.stdin else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(target, 1)
     os.dup2(target, 2)
-    with os.fdopen(os.dup(saved_out), "w") as out, os.fdopen(os.dup(saved_err), "w") as err:
+    sys.stdout, sys.stderr = (lenient(descriptor, "utf-8", closefd=False) for descriptor in (1, 2))  # a log is UTF-8, and may be full
+    with lenient(os.dup(saved_out), terminal[0].encoding) as out, lenient(os.dup(saved_err), terminal[1].encoding) as err:
         try:
             yield out, err
         finally:
-            with contextlib.suppress(BrokenPipeError):  # whoever read the log has gone; the terminal comes back all the same
-                sys.stdout.flush()
-                sys.stderr.flush()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sys.stdout, sys.stderr = terminal
             os.dup2(saved_out, 1)
             os.dup2(saved_err, 2)
             os.close(saved_out)
@@ -42,6 +44,15 @@ def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
                 tee.wait()
             else:
                 os.close(target)
+
+
+def _tee(log: Path, shown: int) -> subprocess.Popen:
+    """Copies its input to `log` and to the descriptor `shown`, also when nobody reads that any more: SIGPIPE stays ignored.
+
+    In a session of its own: Ctrl-C is for the run, and tee must outlive it.
+    """
+    command = ["tee", "-a", str(log)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=shown, start_new_session=True, restore_signals=False)
 
 
 @contextlib.contextmanager
@@ -55,5 +66,5 @@ def output_hidden() -> Iterator[None]:
         except TapelineError:  # says everything itself
             raise
         except Exception:  # nobody foresaw it: what was hidden is needed, and the error goes on as it is
-            sys.stderr.write(log.read_text(errors="replace"))
+            sys.stderr.write(log.read_text(encoding="utf-8", errors="replace"))
             raise

@@ -1,10 +1,16 @@
-"""What the runner tells TFX's metadata store before a run, so that its cache holds only what is really there."""
+"""Brings TFX's metadata store and the files on the disk together before a run: each then holds only what the other one knows."""
+
+import logging
+import shutil
+from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
 from pipeline.pushed_models import is_newest
+
+_LOCK_PATIENCE = 10.0  # seconds
 
 
 def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> None:
@@ -19,6 +25,44 @@ def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> Non
             push.state = metadata_store_pb2.Artifact.DELETED
         if gone:
             handle.store.put_artifacts(gone)
+
+
+def forget_removed_artifacts(connection: metadata.ConnectionConfigType) -> None:
+    """Marks artifacts whose files somebody has removed as deleted.
+
+    TFX then neither takes them from the cache nor resolves the baseline to one of them; what they were the output of runs again.
+    """
+    with metadata.Metadata(connection) as handle:
+        live = [artifact for artifact in handle.store.get_artifacts() if artifact.state == metadata_store_pb2.Artifact.LIVE]
+        gone = [artifact for artifact in live if artifact.uri and "://" not in artifact.uri and not Path(artifact.uri).exists()]
+        for artifact in gone:
+            artifact.state = metadata_store_pb2.Artifact.DELETED
+        if gone:
+            handle.store.put_artifacts(gone)
+
+
+def remove_unknown_outputs(connection: metadata.ConnectionConfigType, artifacts: Path) -> None:
+    """Removes the outputs below `artifacts` that the store does not know, so that every component writes into an empty folder.
+
+    They are what a killed run left, or all there is where `metadata.sqlite` was lost: TFX then counts executions from 1 again, and
+    would have components write among the files of old ones. Artifacts are told by `NODE/KEY/EXECUTION`, which a moved root keeps.
+    Nobody else may be running in the same place.
+    """
+    with metadata.Metadata(connection) as handle:
+        known = {tuple(artifact.uri.split("/")[-3:]) for artifact in handle.store.get_artifacts()}
+    for folder in artifacts.glob("*/*/*"):
+        if folder.name.isascii() and folder.name.isdecimal() and folder.parts[-3:] not in known:
+            logging.info("Removing %s, which the metadata do not know.", folder)
+            _remove(folder)
+    for folder in artifacts.glob("*/.system"):  # working folders of components that have ended
+        _remove(folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _destination(push: metadata_store_pb2.Artifact) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from serving.errors import ServingError, StartError
 from serving.server.flags import parse_flags
 from serving.server.idle_flags import idle_notes
-from serving.terminal import say
+from serving.terminal import say, settle_terminal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _read_files(flags: argparse.Namespace) -> None:
     """Puts what the files say beside the flags that name them. Raises ServingError."""
     from serving.server.batching_parameters import read_batching_parameters  # here, because these bring protobuf
-    from serving.server.model_config import read_first_config, single_model
+    from serving.server.model_config import check_served_here, read_first_config, read_models, single_model
     from serving.server.monitoring import Monitoring, read_monitoring_config
     from serving.server.tls import read_ssl_config
 
@@ -42,6 +42,7 @@ def _read_files(flags: argparse.Namespace) -> None:
         flags.config = read_first_config(flags.model_config_file, labels_allowed=may_wait)
     else:
         flags.config = single_model(flags.model_name, flags.model_base_path.expanduser().absolute())
+        check_served_here(read_models(flags.config).values())
     flags.batching_parameters = read_batching_parameters(flags.batching_parameters_file) if flags.batching_parameters_file else None
     flags.monitoring = read_monitoring_config(flags.monitoring_config_file) if flags.monitoring_config_file else Monitoring()
     flags.tls = read_ssl_config(flags.ssl_config_file) if flags.ssl_config_file else None
@@ -55,4 +56,5 @@ def _end(status: int) -> int:
 
 
 if __name__ == "__main__":
+    settle_terminal()
     sys.exit(main())

@@ -42,7 +42,7 @@ def read_batching_parameters(path: Path) -> BatchingParameters:
     """The file's parameters, TensorFlow Serving's defaults for the others. Raises StartError."""
     message = BatchingParametersMessage()
     try:
-        text_format.Parse(path.read_text(), message)
+        text_format.Parse(path.read_text(encoding="utf-8"), message)
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         raise StartError(
             f"--batching_parameters_file {path}: expected a BatchingParameters text file, such as `max_batch_size {{ value: 64 }}`. {error}"

@@ -215,7 +215,7 @@ def _cpu_seconds() -> list[tuple[Labels, float]]:
 def _resident_bytes() -> list[tuple[Labels, float]]:
     """Nothing where there is no /proc, as on macOS: Python knows only the peak there."""
     try:
-        pages = int(_STATM.read_text().split()[1])
+        pages = int(_STATM.read_text(encoding="utf-8").split()[1])
     except OSError:
         return []
     return [((), pages * os.sysconf("SC_PAGE_SIZE"))]

@@ -16,6 +16,7 @@ from serving.errors import InvalidArgumentError, StartError
 
 PLATFORM = "tensorflow"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_UNLOADABLE_SIGNS = "[\\"  # TensorFlow looks for a model's variables by a pattern, and has no way to quote
 _TENSORFLOW_MODEL_TYPE = 1  # ModelType.TENSORFLOW, deprecated in favour of the platform
 _EXAMPLE = 'model_config_list { config { name: "digits" base_path: "/models/digits" model_platform: "tensorflow" } }'
 
@@ -100,12 +101,18 @@ def check_platforms(old: Mapping[str, ModelConfig], new: Mapping[str, ModelConfi
 
 
 def check_served_here(models: Iterable[ModelConfig]) -> None:
-    """Raises InvalidArgumentError for a platform other than `tensorflow` and for paths that are not on this machine."""
+    """Raises InvalidArgumentError for a platform other than `tensorflow`, and for paths that cannot be loaded here."""
     for model in models:
         if model.platform != PLATFORM:
             raise InvalidArgumentError(f"Model {model.name} requests unsupported platform {model.platform}")
         if _URI.match(str(model.base_path)):
             raise InvalidArgumentError(f"Expected model {model.name} to have a folder of this machine as base_path; got {model.base_path}")
+        sign = next((sign for sign in str(model.base_path) if sign in _UNLOADABLE_SIGNS), None)
+        if sign is not None:
+            raise InvalidArgumentError(
+                f"Expected model {model.name} to have a base_path without {' '.join(_UNLOADABLE_SIGNS)}, "
+                f"which TensorFlow takes for patterns; got {model.base_path}, with '{sign}'. Rename the folder"
+            )
 
 
 def _check_names(names: list[str]) -> None:

@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 
+from serving.terminal import lenient
+
 
 def silence_tensorflow() -> None:
     """Silences TensorFlow's loggers and warnings, and everything that native code writes to the process's stderr.
@@ -19,6 +21,6 @@ def silence_tensorflow() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    sys.stderr = lenient(os.dup(2), sys.stderr.encoding)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     faulthandler.enable(file=sys.stderr)

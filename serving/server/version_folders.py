@@ -1,21 +1,18 @@
 """The version folders below a model's base path: which there are, whether one has changed, and what to say when there is none."""
 
 import os
-import re
+import shlex
 from pathlib import Path
 
-_INTEGER = re.compile(r"[0-9]+")
-_LARGEST = 2**63 - 1  # versions are int64 on the wire
+from serving import versions
+
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 def find_versions(base_path: Path) -> dict[int, Path]:
-    """Version number -> folder, for every folder whose name is an integer. Raises OSError where there is no such path.
-
-    `0000007` is 7; where both are there it is the one that sorts last, `7`, as in TensorFlow Serving.
-    """
-    named = sorted(entry for entry in base_path.iterdir() if _INTEGER.fullmatch(entry.name) and int(entry.name) <= _LARGEST)
-    return {int(folder.name): folder for folder in named if folder.is_dir()}
+    """Version number -> folder, for every folder whose name is a version. Raises OSError where there is no such path."""
+    names = [entry.name for entry in base_path.iterdir() if versions.parse(entry.name) is not None and entry.is_dir()]
+    return {number: base_path / name for number, name in versions.by_number(names).items()}
 
 
 def fingerprint(folder: Path) -> frozenset[tuple[str, int, int, int]]:
@@ -37,13 +34,13 @@ def hint(base_path: Path, option: str = "--model_base_path") -> str:
     if not base_path.is_dir():
         return "the folder does not exist yet"
     if any((base_path / name).is_file() for name in SAVED_MODEL_FILES):
-        return f"it is a version itself; did you mean {option} {base_path.parent}?"
+        return f"it is a version itself; did you mean {option} {shlex.quote(str(base_path.parent))}?"
     try:
         models = [entry for entry in sorted(base_path.iterdir()) if entry.is_dir() and _has_versions(entry)]
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     if len(models) == 1:
-        return f"did you mean {option} {models[0]}?"
+        return f"did you mean {option} {shlex.quote(str(models[0]))}?"
     if models:
         return f"it holds models: {', '.join(entry.name for entry in models)}; name one of them in {option}"
     return "it has no folder named by a number yet"

@@ -84,10 +84,21 @@ def test_a_feature_that_is_missing_is_named(gate):
     assert "feature 'image/height', split 'train': Column dropped: Column is completely missing (the schema says: presence {" in message
 
 
-@pytest.mark.parametrize(("labels", "said"), [([0, 3, 10], "labels from 0 to 10"), ([-1, 9], "labels from -1 to 9")])
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([0, 3, 10], "labels from 0 to 10 (`trainer.classes` says: 0 to 9): for these labels set `trainer.classes: 11`"),
+        ([-1, 9], "labels from -1 to 9 (`trainer.classes` says: 0 to 9)"),
+    ],
+)
 def test_labels_outside_the_models_classes_are_anomalies_whatever_the_schema_allows(gate, labels, said):
     message = refusal(gate, {"train": rows(), "test": rows(labels=labels)})
-    assert f"Received: feature 'image/class/label', split 'test': {said} (`trainer.classes` says: 0 to 9). Mend" in message
+    assert f"Received: feature 'image/class/label', split 'test': {said}. Mend" in message
+
+
+def test_the_classes_to_set_cover_the_labels_of_every_split(gate):
+    message = refusal(gate, {"train": rows(labels=[0, 25]), "test": rows(labels=[0, 26])})
+    assert message.count("set `trainer.classes: 27`") == 2
 
 
 def test_more_classes_make_the_same_labels_right(gate):

@@ -1,16 +1,18 @@
 """Pushing: a version appears whole or not at all, and the same model once."""
 
+import errno
+import multiprocessing
 import os
-import socket
-import subprocess
-import sys
+import signal
 import time
 
 import pytest
 
 from components import pusher
+from trainer.errors import ConfigError
 
-STAGING = f".incoming-{socket.gethostname()}-"
+LARGEST = 2**63 - 1
+CONTAINERS, ROUNDS = 4, 8
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_a_new_model_is_newer_than_every_version_even_one_from_the_future(model,
 def test_versions_are_compared_as_numbers(model, base, monkeypatch):
     for version in ("9", "10"):
         (base / version).mkdir(parents=True)
-    monkeypatch.setattr(pusher.time, "time", lambda: 5.0)
+    monkeypatch.setattr(time, "time", lambda: 5.0)
     assert pusher.push(model, base) == "11"
 
 
@@ -97,7 +99,7 @@ def test_a_push_that_fails_before_the_rename_leaves_no_version(model, base, monk
     monkeypatch.setattr(os, "rename", fail)
     with pytest.raises(OSError, match="no rename today"):
         pusher.push(model, base)
-    assert [path.name for path in base.iterdir()] == [f"{STAGING}{os.getpid()}"]
+    assert list(base.iterdir()) == []
     monkeypatch.undo()
     version = pusher.push(model, base)
     assert [path.name for path in base.iterdir()] == [version]
@@ -117,25 +119,150 @@ def test_no_file_of_the_model_is_ever_below_a_version_that_is_not_whole(model, b
     assert seen == [[], []]
 
 
-def test_what_a_dead_process_left_is_removed_and_what_a_living_one_copies_is_kept(model, base):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        for process in (dead, living):
-            make_model(base / f"{STAGING}{process.pid}", b"half")
-        version = pusher.push(model, base)
-        assert {path.name for path in base.iterdir()} == {version, f"{STAGING}{living.pid}"}
-    finally:
-        living.communicate()
+@pytest.fixture
+def container():
+    """container(function, *arguments): calls it in a process of its own, killed in the end."""
+    started = []
+
+    def start(function, *arguments):
+        process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
 
 
-@pytest.mark.parametrize("name", [".incoming-elsewhere-1", f"{STAGING}other-999999999", f"{STAGING}notes"])
-def test_what_other_machines_copy_is_kept(model, base, name):
-    """`HOST-other` is another machine than `HOST`; whether its process lives cannot be seen from here."""
+def push_as_number_7(model, base):
+    """As in a container, where each process is the first or the seventh, and the host's name is the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 7)
+        return pusher.push(model, base)
+
+
+def test_pushes_from_several_containers_at_once_each_end_with_a_whole_version_of_its_own(base, tmp_path, container):
+    for index in range(CONTAINERS):
+        model = make_model(tmp_path / str(index), b"0")
+        for number in range(20):
+            (model / "variables" / f"part-{number}").write_bytes(bytes([index]) * 1000)
+    together, answers = multiprocessing.Barrier(CONTAINERS), multiprocessing.Queue()
+
+    def push_in_rounds(index):
+        for number in range(ROUNDS):
+            (tmp_path / str(index) / "saved_model.pb").write_text(f"{index} {number}")
+            expected = files(tmp_path / str(index))
+            together.wait(60)
+            version = push_as_number_7(tmp_path / str(index), base)
+            pushed = files(base / version)
+            del pushed["assets.extra/tapeline.sha256"]
+            answers.put((version, pushed == expected))
+
+    processes = [container(push_in_rounds, index) for index in range(CONTAINERS)]
+    received = [answers.get(timeout=60) for _ in range(CONTAINERS * ROUNDS)]
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert all(is_whole for _, is_whole in received)
+    assert sorted(version for version, _ in received) == sorted(path.name for path in base.iterdir())
+    assert len({version for version, _ in received}) == CONTAINERS * ROUNDS
+
+
+def test_what_a_living_push_copies_is_kept_and_what_a_killed_one_left_is_removed(base, model, tmp_path, container):
+    """Whatever its process's number is: the lock in its folder goes with the process, in whatever container that was."""
+    copying = multiprocessing.Event()
+
+    def copy_for_ever(*_, **__):
+        copying.set()
+        signal.pause()
+
+    def push():
+        pusher.io_utils.fileio.copy = copy_for_ever
+        push_as_number_7(model, base)
+
+    process = container(push)
+    assert copying.wait(60)
+    [staging] = base.iterdir()
+    first = pusher.push(make_model(tmp_path / "other", b"others"), base)
+    assert {path.name for path in base.iterdir()} == {first, staging.name}
+    process.kill()
+    process.join()
+    second = pusher.push(model, base)
+    assert {path.name for path in base.iterdir()} == {first, second}
+
+
+def test_a_push_that_was_killed_before_it_had_its_lock_is_removed(model, base):
+    (base / f".incoming-{0:032x}").mkdir(parents=True)
+    version = pusher.push(model, base)
+    assert [path.name for path in base.iterdir()] == [version]
+
+
+NAMES = [".incoming-elsewhere-1", ".incoming-elsewhere-other-999999999", ".incoming-notes", f".incoming-{1:032x}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_folders_of_others_are_kept_and_in_nobodys_way(model, base, name):
     (base / name).mkdir(parents=True)
-    pusher.push(model, base)
-    assert (base / name).is_dir()
+    (base / name / "notes").touch()
+    version = pusher.push(model, base)
+    assert {path.name for path in base.iterdir()} == {version, name}
+
+
+@pytest.mark.parametrize("name", [*NAMES, ".incoming-"])
+def test_files_of_such_a_name_are_kept_and_in_nobodys_way(model, base, name):
+    base.mkdir(parents=True)
+    (base / name).touch()
+    version = pusher.push(model, base)
+    assert {path.name for path in base.iterdir()} == {version, name}
+
+
+def test_a_file_system_without_locks_takes_a_push_like_any_other(model, base, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(pusher.fcntl, "flock", refuse)
+    version = pusher.push(model, base)
+    assert [path.name for path in base.iterdir()] == [version]
+
+
+def test_an_empty_folder_that_somebody_else_made_is_no_place_for_a_version(model, base, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    (base / "5").mkdir(parents=True)
+    assert pusher.push(model, base) == "6"
+    assert list((base / "5").iterdir()) == []
+
+
+def test_a_number_that_a_file_has_is_left_out(model, base, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 5.0)
+    base.mkdir(parents=True)
+    for name in ("5", "006"):
+        (base / name).touch()
+    assert pusher.push(model, base) == "7"
+
+
+@pytest.mark.parametrize("name", [str(2**63), "9" * 200, "\uff17", "-3"])
+def test_what_no_server_loads_is_no_version_to_be_newer_than(model, base, name):
+    (base / name).mkdir(parents=True)
+    before = int(time.time())
+    assert before <= int(pusher.push(model, base)) <= time.time()
+
+
+def test_behind_the_highest_version_there_is_none_and_the_push_says_so(model, base):
+    (base / str(LARGEST)).mkdir(parents=True)
+    with pytest.raises(ConfigError) as caught:
+        pusher.push(model, base)
+    assert str(caught.value) == (
+        f"Expected versions below {LARGEST} in '{base}': that is the highest which TensorFlow Serving loads, and the next one needs a "
+        f"higher number. Received: {LARGEST}. Move that folder away."
+    )
+    assert [path.name for path in base.iterdir()] == [str(LARGEST)]
+
+
+def test_the_highest_version_itself_can_be_pushed(model, base):
+    (base / str(LARGEST - 1)).mkdir(parents=True)
+    assert pusher.push(model, base) == str(LARGEST)
 
 
 def test_the_digest_is_of_names_and_content(tmp_path):

@@ -3,11 +3,13 @@
 A row's `image/height` is the class the candidate answers, its `image/width` the class the baseline answers.
 """
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
-from tfx.components.evaluator.executor import Executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
@@ -15,6 +17,7 @@ from components import verdict
 from components.bound import Bound
 from components.config import EvaluatorConfig
 from components.evaluation import eval_config
+from components.evaluator import Executor
 from trainer import features
 
 CLASSES = 3
@@ -41,16 +44,14 @@ def examples(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """model(feature): a Model artifact that answers the class that `feature` says."""
+    """model(feature, classes): a Model artifact that answers the class that `feature` says, of as many as there are."""
 
-    def make(feature):
+    def make(feature, classes=CLASSES):
         module = tf.Module()
+        constant = [2] if feature == "image/constant" else None  # which the rows do not have
+        parse = {feature: tf.io.FixedLenFeature([], tf.int64, constant)}
         module.answer = tf.function(
-            lambda examples: {
-                "probabilities": tf.one_hot(tf.io.parse_example(examples, {feature: tf.io.FixedLenFeature([], tf.int64)})[feature], CLASSES)
-                * 0.8
-                + 0.1
-            },
+            lambda examples: {"probabilities": tf.one_hot(tf.io.parse_example(examples, parse)[feature], classes) * 0.8 + 0.1},
             input_signature=[tf.TensorSpec([None], tf.string)],
         )
         artifact = standard_artifacts.Model()
@@ -63,14 +64,14 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def evaluate(examples, model, beam_context, tmp_path_factory):
-    """evaluate(config, with_baseline): (evaluation folder, whether TFX blessed the candidate)."""
-    models = {"model": [model(features.IMAGE_HEIGHT)], "baseline_model": [model(features.IMAGE_WIDTH)]}
+    """evaluate(config, with_baseline, **others): (evaluation folder, whether TFX blessed the candidate); `others` are other models."""
+    models = {"model": model(features.IMAGE_HEIGHT), "baseline_model": model(features.IMAGE_WIDTH)}
 
-    def run(config, with_baseline=False):
+    def run(config, with_baseline=False, **others):
         folder = tmp_path_factory.mktemp("evaluator")
         evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
         evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
-        inputs = {"examples": [examples], **models}
+        inputs = {"examples": [examples], **{name: [artifact] for name, artifact in {**models, **others}.items()}}
         if not with_baseline:
             del inputs["baseline_model"]
         Executor(beam_context(folder)).Do(
@@ -159,3 +160,69 @@ def test_the_labels_in_the_record_are_in_their_order_as_numbers(blessed, monkeyp
     by_class = {str(label): {"accuracy": 1.0} for label in (10, 9, 1)}
     monkeypatch.setattr(verdict, "_metrics_by_slice", lambda *_: ({}, by_class))
     assert list(verdict.metrics(blessed[0], CLASSES)["accuracy_by_class"]) == ["1", "9", "10"]
+
+
+COMPARED = EvaluatorConfig(min_accuracy=0.5, max_accuracy_drop=0.3)
+
+
+def test_the_note_says_which_baseline_was_compared_with(refused, blessed):
+    assert [line for line in verdict.read(refused[0], STRICT, CLASSES).notes if "compared with /" in line]
+    assert not [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "baseline" in line]
+
+
+@pytest.mark.parametrize("harm", ["gone", "truncated", "more classes", "other rows"])
+def test_a_baseline_that_cannot_be_compared_with_is_left_out_and_the_absolute_bounds_decide(evaluate, model, harm):
+    baseline = model("image/other" if harm == "other rows" else features.IMAGE_WIDTH, CLASSES + (harm == "more classes"))
+    file = Path(baseline.uri) / "Format-Serving" / "saved_model.pb"
+    if harm == "gone":
+        shutil.rmtree(baseline.uri)
+    elif harm == "truncated":
+        file.write_bytes(file.read_bytes()[:100])
+    evaluation, is_blessed = evaluate(COMPARED, with_baseline=True, baseline_model=baseline)
+    found = verdict.read(evaluation, COMPARED, CLASSES)
+    why = {
+        "gone": "its folder is not there",
+        "truncated": "it does not answer (",
+        "more classes": "it answers float32 for 4 classes, and the new model float32 for 3 classes",
+        "other rows": "it does not answer (",
+    }[harm]
+    [line] = [line for line in found.notes if "baseline" in line]
+    assert line.startswith(f"the baseline {baseline.uri} was left out: {why}")
+    assert "\n" not in line
+    assert is_blessed
+    assert [bound.origin for bound in found.bounds] == [""]
+
+
+def test_a_baseline_that_no_bound_needs_is_not_opened(evaluate, model):
+    """Its folder is gone, and nobody asks for it."""
+    baseline = model(features.IMAGE_WIDTH)
+    shutil.rmtree(baseline.uri)
+    config = EvaluatorConfig(min_accuracy=0.5, max_accuracy_drop=None)
+    evaluation, is_blessed = evaluate(config, with_baseline=True, baseline_model=baseline)
+    assert is_blessed
+    assert not [line for line in verdict.read(evaluation, config, CLASSES).notes if "baseline" in line]
+
+
+def test_a_model_that_gives_every_row_the_same_answer_is_told_from_a_bad_one(evaluate, model, blessed):
+    evaluation, _ = evaluate(COMPARED, model=model("image/constant"))
+    [line] = [line for line in verdict.read(evaluation, COMPARED, CLASSES).notes if "predicts" in line]
+    assert line.startswith("the model predicts class 2 for all 10 test rows")
+    assert "`preprocessing.normalize: standardize`" in line
+    assert not [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "predicts" in line]
+
+
+def test_a_test_split_too_small_to_judge_by_is_warned_about(blessed):
+    [line] = [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "test split" in line]
+    assert line.startswith("the test split has 10 rows: one answer more or less moves the accuracy by 0.10")
+
+
+def test_of_a_thousand_classes_the_record_holds_the_worst_and_the_most_confused(blessed, monkeypatch):
+    by_class = {str(label): {"accuracy": label / 1000} for label in range(1000)}
+    pairs = {(actual, (actual + 1) % 1000): actual + 1 for actual in range(1000)} | {(5, 5): 9_999}
+    monkeypatch.setattr(verdict, "_metrics_by_slice", lambda *_: ({"accuracy": 0.1}, by_class))
+    monkeypatch.setattr(verdict, "_confusions", lambda *_: pairs)
+    metrics = verdict.metrics(blessed[0], 1000)
+    assert list(metrics["accuracy_by_class"]) == [str(label) for label in range(100)]
+    assert metrics["most_confused"][:2] == [[999, 0, 1000], [998, 999, 999]]
+    assert len(metrics["most_confused"]) == 100
+    assert "confusion_matrix" not in metrics

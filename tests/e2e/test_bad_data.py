@@ -63,6 +63,7 @@ def test_labels_outside_the_models_classes_end_with_4_and_say_where(wrong_labels
     assert (wrong_labels.status, wrong_labels.record["outcome"]) == (4, "anomalies")
     reason = one_line_reason(wrong_labels, "Anomalies")
     assert "feature 'image/class/label', split 'train': labels from 3 to 12 (`trainer.classes` says: 0 to 9)" in reason
+    assert "for these labels set `trainer.classes: 13`" in reason
     assert wrong_labels.record["components"][-1]["name"] == "DataGate"
     assert here.versions() == []
 

@@ -21,9 +21,7 @@ def settings():
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """A workspace; TMPDIR and KERAS_HOME are put back after the test."""
-    monkeypatch.setenv("KERAS_HOME", "unused")
-    monkeypatch.delenv("KERAS_HOME")
+    """A workspace; TMPDIR is put back after the test."""
     monkeypatch.setenv("TMPDIR", os.environ["TMPDIR"])
     monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
     return Workspace(tmp_path / "root")

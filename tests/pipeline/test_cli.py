@@ -1,5 +1,6 @@
 """The `tapeline` command: exit statuses, one line an error, help without TensorFlow or NumPy."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -169,3 +170,39 @@ def test_output_whose_reader_has_gone_is_no_error(tmp_path):
     process.stdout.close()
     assert process.stderr.read() == b""
     process.wait()
+
+
+def _config(tmp_path, path):
+    file = tmp_path / "use.yaml"
+    file.write_text(f"name: digits\ndata: {{format: idx, path: {path}}}\n")
+    return str(file)
+
+
+def test_a_config_whose_data_are_not_there_is_not_right(tmp_path, capsys):
+    assert call("config", "check", _config(tmp_path, "nowhere")) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"Expected `data.path` to be a folder of IDX files. Received: '{tmp_path}/nowhere', which is not a folder.\n"
+    (tmp_path / "nowhere").mkdir()
+    assert call("config", "check", _config(tmp_path, "nowhere")) == 2
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / "nowhere" / name).touch()
+    assert call("config", "check", _config(tmp_path, "nowhere")) == 0
+
+
+def test_data_on_object_storage_are_not_looked_for_and_the_check_says_so(tmp_path, capsys):
+    assert call("config", "check", _config(tmp_path, "gs://bucket/data")) == 0
+    assert capsys.readouterr().out.endswith(" Whether gs://bucket/data is there was not looked at.\n")
+
+
+def test_the_version_is_the_installed_ones(capsys):
+    assert call("--version") == 0
+    assert capsys.readouterr().out == f"tapeline {importlib.metadata.version('tapeline')}\n"
+
+
+def test_what_the_readme_writes_into_a_checkout_is_no_change_of_it():
+    written = ["pipeline.yaml", "seven.png", "runs/digits/last_run.json"]
+    done = subprocess.run(["git", "check-ignore", "--no-index", *written], cwd=CHECKOUT, capture_output=True, text=True)
+    if done.returncode == 128:
+        pytest.skip("no git repository")
+    assert done.stdout.split() == written

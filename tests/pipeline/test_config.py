@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline import config
+from pipeline import config, yaml_text
 from trainer.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
@@ -55,6 +55,19 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "label_smoothing, metrics, dropout, early_stopping, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
+        (
+            "data: {format: digits, epochs: 3}",
+            "data.epochs: Expected one of the keys format, path, download, splits. Received: 'epochs'. `epochs` belongs to `trainer`.",
+        ),
+        (
+            "trainer: {path: x}",
+            "trainer.path: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, loss, "
+            "label_smoothing, metrics, dropout, early_stopping, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
+        ),
+        (
+            "pusher: {epoch: 3}",
+            "pusher.epoch: Expected one of the keys base_path. Received: 'epoch'.",
+        ),
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",
@@ -125,12 +138,12 @@ def test_numbers_are_read_as_people_write_them(file, text, value):
     path = file(f"{MINIMAL}trainer: {{learning_rate: {text}}}\n" if value <= 10 else MINIMAL)
     if value <= 10:
         assert config.load(path).trainer.learning_rate == value
-    assert config._from_yaml(text, "text") == value
+    assert yaml_text.from_yaml(text, "text") == value
 
 
 @pytest.mark.parametrize("text", ["1e", "e3", "1.2.3", "0x1F", "12ab", "mnist-1e3"])
 def test_what_only_looks_like_a_number_is_none(text):
-    assert not isinstance(config._from_yaml(text, "text"), float)
+    assert not isinstance(yaml_text.from_yaml(text, "text"), float)
 
 
 def test_a_key_that_stands_twice_is_refused_with_its_line(file):
@@ -254,12 +267,12 @@ def test_a_config_cannot_be_changed(file):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_loads_is_valid_by_the_json_schema_and_reads_back_equal_from_its_own_yaml(path, file):
-    jsonschema.validate(config._from_yaml(path.read_text(), "text"), config.json_schema(), jsonschema.Draft202012Validator)
+    jsonschema.validate(yaml_text.from_yaml(path.read_text(), "text"), config.json_schema(), jsonschema.Draft202012Validator)
     settings = config.load(path)
     assert settings.name == path.stem
     shown = file(config.to_yaml(settings), "shown.yaml")
     assert config.load(shown) == settings
-    jsonschema.validate(config._from_yaml(shown.read_text(), "text"), config.json_schema(), jsonschema.Draft202012Validator)
+    jsonschema.validate(yaml_text.from_yaml(shown.read_text(), "text"), config.json_schema(), jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize(

@@ -65,22 +65,40 @@ def test_without_a_lock_file_there_is_a_warning():
     assert (finding.state, finding.text) == ("warning", "no lock file to compare with")
 
 
+@pytest.mark.parametrize(("keras", "text"), [(None, "not installed, Keras 3 is needed"), ("2.15.0", "2.15.0, Keras 3 is needed")])
+def test_anything_but_keras_3_fails(keras, text):
+    finding = doctor.check_keras(keras)
+    assert (finding.state, finding.text, finding.remedy) == ("failure", text, "Rebuild .venv: `rm -r .venv && make env`.")
+
+
+def test_keras_3_is_well():
+    assert doctor.check_keras("3.15.1").text == "3.15.1 on TensorFlow"
+
+
 @pytest.mark.parametrize(
-    ("keras", "environ", "text", "remedy"),
+    ("environ", "state", "text"),
     [
-        (None, {}, "not installed, Keras 3 is needed", "Rebuild .venv: `rm -r .venv && make env`."),
-        ("2.15.0", {}, "2.15.0, Keras 3 is needed", "Rebuild .venv: `rm -r .venv && make env`."),
-        ("3.15.1", {"TF_USE_LEGACY_KERAS": "1"}, "3.15.1, but TF_USE_LEGACY_KERAS=1 asks for Keras 2", "export TF_USE_LEGACY_KERAS=0"),
-        ("3.15.1", {"KERAS_BACKEND": "torch"}, "3.15.1, but KERAS_BACKEND=torch", "export KERAS_BACKEND=tensorflow"),
+        ({"PATH": "/bin"}, "ok", "nothing in the environment changes results"),
+        ({"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}, "ok", "nothing in the environment changes results"),
+        ({"KERAS_BACKEND": "jax"}, "ok", "KERAS_BACKEND=jax: a run sets its own"),
+        (
+            {"KERAS_MAX_EPOCHS": "1", "TF_USE_LEGACY_KERAS": "1"},
+            "ok",
+            "KERAS_MAX_EPOCHS=1, TF_USE_LEGACY_KERAS=1: a run sets its own",
+        ),
+        ({"XLA_FLAGS": "--a", "KERAS_HOME": "/k"}, "warning", "XLA_FLAGS=--a may change results"),
     ],
 )
-def test_anything_but_keras_3_on_tensorflow_fails(keras, environ, text, remedy):
-    finding = doctor.check_keras(keras, environ)
-    assert (finding.state, finding.text, finding.remedy) == ("failure", text, remedy)
+def test_settings_of_keras_and_tensorflow_are_named_with_whether_they_count(environ, state, text):
+    finding = doctor.check_settings(environ)
+    assert (finding.state, finding.text) == (state, text)
+    assert ("unset XLA_FLAGS" in finding.remedy) == (state == "warning")
 
 
-def test_keras_3_on_tensorflow_is_well():
-    assert doctor.check_keras("3.15.1", {"TF_USE_LEGACY_KERAS": "0"}).text == "3.15.1 on TensorFlow, TF_USE_LEGACY_KERAS=0"
+def test_a_removed_working_folder_is_named_with_the_way_out():
+    finding = doctor.check_disk(None, "the working folder")
+    assert (finding.state, finding.text) == ("warning", "the working folder has been removed")
+    assert finding.remedy
 
 
 @pytest.mark.parametrize(("free", "state"), [(5e9, "ok"), (4.9e9, "warning"), (0.9e9, "failure")])
@@ -131,6 +149,7 @@ def test_the_json_has_every_finding_and_agrees_with_the_exit_status(examined):
         "TFX",
         "Packages",
         "Keras",
+        "Settings",
         "Disk",
         "Machine",
         "Docker",

@@ -66,5 +66,51 @@ def test_a_run_reads_a_copy_whose_name_changes_with_the_content(workspace, setti
     for text in ("first", "second", "first"):
         target.write_text(text)
         names.append(reviewed_schema.for_run(settings(schema={"path": str(target)}), workspace))
-        assert Path(names[-1]).read_text() == text
+        assert Path(names[-1]).read_text(encoding="utf-8") == text
     assert names[0] == names[2] != names[1]
+
+
+@pytest.mark.parametrize("record", ["[" * 10_000, '{"outputs": 3}', '{"outputs": null}', "{"])
+def test_a_broken_record_of_the_last_run_and_a_folder_of_ones_own_do_not_matter(workspace, settings, target, record):
+    inferred(workspace, 3, "newest")
+    inferred(workspace, "copy-of-3", "a copy")
+    workspace.last_run.write_text(record)
+    reviewed_schema.accept(settings(schema={"path": str(target)}), workspace)
+    assert target.read_text() == "newest"
+
+
+def test_a_folder_as_the_schemas_path_is_refused(settings, target):
+    target.mkdir(parents=True)
+    with pytest.raises(ConfigError) as caught:
+        reviewed_schema.check_place(settings(schema={"path": str(target)}))
+    assert str(caught.value) == (
+        f"Expected `schema.path` to name a file, or one that is still to be written. Received: '{target}', a folder. "
+        f"Did you mean '{target}/schema.pbtxt'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"feature { name: 'x' }\nfeatur { name: 'y' }\n", "2:1 : "),
+        (b"\x89PNG\r\n", "invalid start byte"),
+        (b"{}", "1:1 : "),
+    ],
+)
+def test_a_file_that_is_no_schema_is_named_with_its_line(settings, target, content, reason):
+    target.parent.mkdir()
+    target.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        reviewed_schema.check(settings(schema={"path": str(target)}))
+    line = str(caught.value)
+    assert line.startswith(f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{target}': ")
+    assert reason in line
+    assert "\n" not in line
+
+
+def test_a_schema_or_none_is_fine(settings, target):
+    target.parent.mkdir()
+    reviewed_schema.check(settings())
+    reviewed_schema.check(settings(schema={"path": str(target)}))
+    target.write_text('feature { name: "image/class/label" type: INT }')
+    reviewed_schema.check(settings(schema={"path": str(target)}))

@@ -19,14 +19,6 @@ def test_temporary_files_stay_below_the_root_and_are_gone_after_the_run(workspac
     assert not (workspace.root / "tmp").exists()
 
 
-def test_keras_keeps_its_settings_below_the_root_unless_the_user_says_where(workspace, monkeypatch):
-    with workspace.use():
-        assert os.environ["KERAS_HOME"] == str(workspace.root / "tmp")
-    monkeypatch.setenv("KERAS_HOME", "/mine")
-    with workspace.use():
-        assert os.environ["KERAS_HOME"] == "/mine"
-
-
 def test_temporary_files_are_gone_after_a_failed_run_too(workspace):
     with pytest.raises(RuntimeError), workspace.use():
         raise RuntimeError
@@ -110,3 +102,27 @@ def test_versions_go_below_the_root_unless_a_base_path_is_given(workspace, setti
     assert serving_path(settings(pusher={"base_path": "/models/"}), workspace) == "/models/digits"
     assert serving_path(settings(pusher={"base_path": "gs://bucket/models"}), workspace) == "gs://bucket/models/digits"
     assert default_root(settings()) == Path("runs/digits")
+
+
+def test_what_the_metadata_keep_of_a_path_holds_after_the_root_has_moved(workspace, tmp_path):
+    stored = workspace.stored(str(workspace.artifacts / "Trainer" / "model" / "7"))
+    assert stored == "artifacts/Trainer/model/7"
+    assert Workspace(tmp_path / "moved").place(stored) == str(tmp_path / "moved" / "artifacts" / "Trainer" / "model" / "7")
+
+
+def test_a_path_outside_the_root_is_kept_as_it_is(workspace):
+    for path in ("/elsewhere/serving/digits", "gs://bucket/serving/digits", f"{workspace.root}-other/digits"):
+        assert workspace.place(workspace.stored(path)) == path
+
+
+def test_a_run_works_in_the_root_and_goes_back_even_to_a_folder_that_is_gone(workspace, monkeypatch, tmp_path):
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    before = Path().stat().st_ino
+    gone.rmdir()
+    with workspace.entered():
+        assert Path.cwd().samefile(workspace.root)
+    assert Path().stat().st_ino == before

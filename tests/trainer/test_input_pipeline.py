@@ -1,13 +1,18 @@
 """Batches out of Transform's artifacts, in memory and streamed."""
 
+import functools
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from tests.trainer.conftest import ROWS
+from trainer import features
 from trainer.config import TrainerConfig
 from trainer.errors import DataError
+from trainer.free_memory import free_memory
 from trainer.input_pipeline import eval_batches, train_batches
 
 CACHES = ("memory", "auto", "none")
@@ -68,14 +73,78 @@ def test_eval_sees_every_example_once(scaled, cache):
     assert sorted_rows(*rows_of(batches)) == raw_rows(scaled, "eval")
 
 
-def test_auto_streams_what_does_not_fit_into_a_quarter_of_the_free_memory(scaled, monkeypatch):
-    class AlmostFull:
-        available = 4 * 299 * 8 * 8 * 4 - 1
+@pytest.fixture
+def limited(tmp_path, monkeypatch):
+    """limited(bytes): the process is in a container that leaves it so many."""
 
-    monkeypatch.setattr("trainer.input_pipeline.psutil.virtual_memory", lambda: AlmostFull)
-    streamed = rows_of(make(scaled, "train", cache="none"))[0]
-    np.testing.assert_array_equal(rows_of(make(scaled, "train", cache="auto"))[0], streamed)
-    assert not np.array_equal(rows_of(make(scaled, "train", cache="memory"))[0], streamed)
+    def limit(left):
+        tree = {
+            "proc/self/cgroup": "0::/",
+            "sys/fs/cgroup/memory.max": left + 1000,
+            "sys/fs/cgroup/memory.current": 1000,
+            "sys/fs/cgroup/memory.stat": "",
+        }
+        for name, content in tree.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(f"{content}\n")
+        monkeypatch.setattr("trainer.input_pipeline.free_memory", functools.partial(free_memory, tmp_path))
+
+    return limit
+
+
+@pytest.mark.parametrize(("left", "place"), [(4 * 299 * 8 * 8 * 4 - 1, "in a file in "), (4 * 299 * 8 * 8 * 4, "in memory")])
+def test_auto_keeps_in_memory_what_fits_a_quarter_of_what_the_container_may_still_take(scaled, limited, caplog, left, place):
+    limited(left)
+    with caplog.at_level("INFO", "trainer.input_pipeline"):
+        make(scaled, "train", cache="auto")
+    (line,) = caplog.messages
+    assert re.fullmatch(rf"299 examples of .*Split-train.*gz: {place}.*", line)
+
+
+def write_rows(folder, spec, labels, shards):
+    """Transformed examples of one pixel, the row's number, in `shards` files one after the other."""
+    for shard, numbers in enumerate(np.array_split(np.arange(len(labels)), shards)):
+        with tf.io.TFRecordWriter(str(folder / f"rows-{shard:03d}.gz"), "GZIP") as file:
+            for number in numbers:
+                pixel = tf.train.Feature(float_list=tf.train.FloatList(value=[float(number)]))
+                label = tf.train.Feature(int64_list=tf.train.Int64List(value=[labels[number]]))
+                example = tf.train.Example(features=tf.train.Features(feature={features.PIXELS: pixel, features.TRANSFORMED_LABEL: label}))
+                file.write(example.SerializeToString())
+
+
+ONE_PIXEL = {
+    features.PIXELS: tf.io.FixedLenFeature((1, 1, 1), tf.float32),
+    features.TRANSFORMED_LABEL: tf.io.FixedLenFeature((), tf.int64),
+}
+SORTED = np.repeat(np.arange(10), 400)
+
+
+@pytest.mark.parametrize("shards", [1, 7])
+def test_data_sorted_by_class_is_mixed_alike_in_memory_and_on_disk(tmp_path, monkeypatch, shards):
+    write_rows(tmp_path, ONE_PIXEL, SORTED, shards)
+    monkeypatch.setattr("trainer.input_pipeline._SHUFFLE_BUFFER", 4)  # one row: what is kept needs no buffer
+    memory, disk = (
+        train_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(epochs=2, batch_size=100, cache=cache)) for cache in ("memory", "none")
+    )
+    for (pixels, labels), (disk_pixels, disk_labels) in zip(memory.dataset, disk.dataset, strict=True):
+        np.testing.assert_array_equal(pixels, disk_pixels)
+        np.testing.assert_array_equal(labels, disk_labels)
+        np.testing.assert_array_equal(SORTED[pixels.numpy().astype(int).ravel()], labels)
+        assert len(np.unique(labels)) == 10
+
+
+def test_without_room_on_the_disk_files_and_a_buffer_of_stated_size_mix_the_rows(tmp_path, monkeypatch, caplog):
+    write_rows(tmp_path, ONE_PIXEL, SORTED, 20)
+    monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
+    monkeypatch.setattr("trainer.input_pipeline._SHUFFLE_BUFFER", 1600)
+    first, again = (train_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(epochs=2, batch_size=100, cache="none")) for _ in range(2))
+    assert re.search(r"rows-000\.gz fit neither .* shuffled 400 at a time, from up to 16 files: data that is sorted", caplog.messages[0])
+    pixels, labels = rows_of(first)
+    np.testing.assert_array_equal(pixels, rows_of(again)[0])
+    for epoch in (pixels[:4000], pixels[4000:]):
+        np.testing.assert_array_equal(np.sort(epoch.ravel()), np.arange(4000))
+    assert min(len(np.unique(batch)) for batch in labels[:2000].reshape(-1, 100)) >= 5  # the first half of an epoch, while files last
+    assert not np.array_equal(pixels[:4000], pixels[4000:])
 
 
 def test_labels_come_one_hot_encoded_where_the_loss_wants_them_so(scaled):

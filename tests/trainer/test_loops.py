@@ -1,7 +1,10 @@
 """The seam: both loops, one recipe."""
 
+import functools
 import json
+import re
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,9 +22,9 @@ from trainer.strategy import make_strategy
 LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 
-def trained(loop, artifacts, folder, **settings):
-    """(model after the last epoch, history) of what `trainer.run.run` does up to there."""
-    config = TrainerConfig(**{"epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
+def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **settings):
+    """(model after the last epoch, history) of what `run` does up to there; `make_optimizer` gives another than the config's."""
+    config = TrainerConfig(**{"loop": loop, "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches = [
         make(artifacts.files(split), spec, config, one_hot_labels(config))
@@ -30,7 +33,11 @@ def trained(loop, artifacts, folder, **settings):
     strategy = make_strategy(config.strategy)
     with strategy.scope():
         model = build_model(config, tuple(spec[features.PIXELS].shape))
-    history = LOOPS[loop].train(model, *batches, strategy, config, make_callbacks(config, str(folder / loop), batches[0].examples))
+        if make_optimizer:
+            model.compile(make_optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
+            model.optimizer.build(model.trainable_variables)
+    callbacks = callbacks or make_callbacks(config, str(folder / loop), batches[0].examples)
+    history = LOOPS[loop].train(model, *batches, strategy, config, callbacks)
     return model, history.history
 
 
@@ -63,9 +70,10 @@ def test_both_loops_end_with_equal_weights_and_an_equal_history(both):
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path):
+@pytest.mark.parametrize("cache", ["memory", "none"])
+def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path, cache):
     assert make_strategy("mirrored").num_replicas_in_sync == 2
-    assert_same(*(trained(loop, scaled, tmp_path, strategy="mirrored", batch_size=64) for loop in LOOPS))
+    assert_same(*(trained(loop, scaled, tmp_path, strategy="mirrored", batch_size=64, cache=cache) for loop in LOOPS))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +87,21 @@ def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path):
 )
 def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_path, settings):
     assert_same(*(trained(loop, scaled, tmp_path, **settings) for loop in LOOPS))
+
+
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [
+        lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=1024.0, dynamic_growth_steps=3),
+        lambda: keras.optimizers.SGD(0.1, loss_scale_factor=512.0),
+    ],
+    ids=["dynamic", "fixed"],
+)
+@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+def test_the_loops_agree_where_the_optimizer_scales_the_loss(scaled, tmp_path, strategy, make_optimizer):
+    fitted, taped = (trained(loop, scaled, tmp_path, make_optimizer, strategy=strategy, batch_size=64) for loop in LOOPS)
+    assert_same(fitted, taped)
+    assert fitted[1]["loss"][-1] < 0.95 * fitted[1]["loss"][0]  # gradients that are not scaled, but divided, hardly move the weights
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -102,10 +125,11 @@ def test_without_early_stopping_training_goes_to_the_end(scaled, tmp_path, loop)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_tensorboard_finds_the_metrics_of_both_splits(both, loop):
+def test_tensorboard_finds_the_metrics_of_both_splits_under_a_name_that_says_when_and_what(both, loop):
     folder, _, history = both[loop]
     for split, prefix in (("train", ""), ("validation", "val_")):
-        (file,) = (folder / loop / split).glob("events.out.tfevents.*")
+        (file,) = (folder / loop).glob(f"*/{split}/events.out.tfevents.*")
+        assert re.fullmatch(rf"20\d{{6}}-\d{{6}}-{loop}-mlp", file.parent.parent.name)
         scalars = {}
         for event in tf.compat.v1.train.summary_iterator(str(file)):
             for value in event.summary.value:
@@ -122,6 +146,30 @@ def test_progress_is_one_json_line_an_epoch(both, loop):
     for name, values in history.items():
         np.testing.assert_allclose([line[name] for line in lines], values, atol=1e-6)
     assert all(line["examples_per_second"] > 0 for line in lines)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Every call that Keras documents, with its epoch or batch and the names of its logs; of validation not its batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+        hooks = ("train_begin", "epoch_begin", "train_batch_begin", "train_batch_end", "test_begin", "test_end", "epoch_end", "train_end")
+        for hook in hooks:
+            setattr(self, f"on_{hook}", functools.partial(self._record, hook))
+
+    def _record(self, hook, *arguments, logs=None):
+        numbers = [argument for argument in arguments if isinstance(argument, int)]
+        (logs,) = [argument for argument in arguments if isinstance(argument, dict)] or [logs]
+        self.calls.append((hook, *numbers, sorted(logs or {})))
+
+
+def test_both_loops_make_the_same_calls_to_the_callbacks(scaled, tmp_path):
+    recorders = {loop: Recorder() for loop in LOOPS}
+    for loop, recorder in recorders.items():
+        trained(loop, scaled, tmp_path, callbacks=[recorder])
+    assert recorders["gradient_tape"].calls == recorders["fit"].calls
+    assert len(recorders["fit"].calls) == 2 + 2 * 6  # of the training, and of each of two epochs
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -24,6 +24,11 @@ def test_auto_is_one_replica_where_there_are_not_several_gpus():
     assert make_strategy("auto").num_replicas_in_sync == max(1, len(tf.config.list_logical_devices("GPU")))
 
 
+def test_one_device_is_one_replica_however_many_devices_there_are():
+    assert len(tf.config.list_logical_devices()) > 1
+    assert make_strategy("one_device").num_replicas_in_sync == 1
+
+
 def test_mirrored_takes_every_logical_cpu_where_there_is_no_gpu():
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     assert make_strategy("mirrored").num_replicas_in_sync == len(devices)

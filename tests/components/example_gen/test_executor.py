@@ -1,6 +1,10 @@
 """The ingestion component, through Beam for real: TFRecords of tf.Examples in three splits."""
 
+import gzip
 import hashlib
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +14,10 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.example_gen import executor, split
+from components.example_gen import executor, idx, raw_files, split
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
+from components.example_gen.labelled_images import Part
 from pipeline.runners.observed_dag_runner import ObservedDagRunner
 from pipeline.runners.pipeline_run import BEAM_ARGS
 from trainer import features
@@ -30,12 +35,12 @@ def folder(tmp_path_factory, write_idx, images, labels):
 
 @pytest.fixture(scope="module")
 def ingest(beam_context):
-    """ingest(data, folder): runs the executor, and returns its Examples artifact."""
+    """ingest(data, folder, fingerprint): runs the executor, and returns its Examples artifact."""
 
-    def run(data, folder):
+    def run(data, folder, fingerprint=""):
         artifact = standard_artifacts.Examples()
         artifact.uri = str(folder / "examples")
-        executor.Executor(beam_context(folder)).Do({}, {"examples": [artifact]}, {"data": data.to_json()})
+        executor.Executor(beam_context(folder)).Do({}, {"examples": [artifact]}, {"data": data.to_json(), "fingerprint": fingerprint})
         return artifact
 
     return run
@@ -92,14 +97,52 @@ def test_without_official_test_files_the_test_split_is_a_share_of_the_rows(inges
     assert min(counts) > 10
 
 
-def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(executor, "ROWS_PER_SHARD", 25)
+@pytest.mark.parametrize(("limit", "value"), [("ROWS_PER_SHARD", 25), ("BYTES_PER_SHARD", 25 * 12 + 11)])
+def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_path, monkeypatch, limit, value):
+    monkeypatch.setattr(executor, limit, value)
     data = DataConfig(format="idx", path=str(folder), splits=SplitsConfig(train=2, eval=1))
     first, second = ingest(data, tmp_path / "first"), ingest(data, tmp_path / "second")
     assert digests(first.uri) == digests(second.uri)
     assert sorted(name for name in digests(first.uri) if "train" in name) == [
         f"Split-train/data_tfrecord-00-{number:05d}.gz" for number in range(3)
     ]
+
+
+@pytest.mark.parametrize(("row_bytes", "rows"), [(784, 10_000), (6_710, 10_000), (6_711, 9_999), (1 << 20, 64), (1 << 26, 1), (1 << 28, 1)])
+def test_a_shard_is_bounded_by_rows_and_by_bytes_and_has_a_row(row_bytes, rows):
+    assert executor.rows_per_shard(Part(None, 100_000, row_bytes, {}, iter)) == rows
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_large_pictures(tmp_path):
+    """Eight of 8,192 x 8,192, half a gigabyte, in a process of their own: all at once they took 1.5 GiB more than before."""
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb", 1) as file:
+        file.write(struct.pack(">4I", 0x803, 8, 8192, 8192))
+        for row in range(8):
+            file.write(bytes([row]) * 64 + bytes(8192 * 8192 - 64))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 8) + bytes(range(8)))
+    run = subprocess.run([sys.executable, "-c", INGEST_AND_MEASURE, tmp_path], capture_output=True, text=True, check=True)
+    assert int(run.stdout.split()[-1]) < 500 * 1024, run.stdout
+
+
+INGEST_AND_MEASURE = """
+import resource, sys
+import numpy as np
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from components.example_gen import executor
+from components.example_gen.config import DataConfig, SplitsConfig
+from pipeline.runners.pipeline_run import BEAM_ARGS
+
+executor.encode_png(np.zeros((1, 8, 8), np.uint8))
+artifact = standard_artifacts.Examples()
+artifact.uri = sys.argv[1] + "/examples"
+context = base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=sys.argv[1], unique_id="1")
+data = DataConfig(format="idx", path=sys.argv[1], splits=SplitsConfig(train=1, eval=1, test=1))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+executor.Executor(context).Do({}, {"examples": [artifact]}, {"data": data.to_json()})
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
 
 def test_colour_images_keep_their_three_channels(images):
@@ -113,6 +156,40 @@ def test_a_broken_file_is_refused_before_anything_is_written(ingest, tmp_path, w
     with pytest.raises(DataError, match=r"^Expected as many labels as images\. Received: 9 images"):
         ingest(DataConfig(format="idx", path=str(tmp_path / "raw")), tmp_path)
     assert not (tmp_path / "examples").exists()
+
+
+def test_data_of_another_fingerprint_than_the_caches_key_is_refused_before_anything_is_written(ingest, tmp_path, write_idx, images, labels):
+    write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    data = DataConfig(format="idx", path=str(tmp_path / "raw"))
+    before = raw_files.fingerprint(data)
+    write_idx(tmp_path / "raw", images(ROWS, seed=1), labels(ROWS))
+    after = raw_files.fingerprint(data)
+    with pytest.raises(DataError) as caught:
+        ingest(data, tmp_path, before)
+    assert str(caught.value) == (
+        f"Expected the data whose fingerprint was taken when the run began, {before[:12]}. Received: {after[:12]} in "
+        f"'{tmp_path / 'raw'}', which has changed since. Run again; submit a compiled package again."
+    )
+    assert not (tmp_path / "examples").exists()
+    ingest(data, tmp_path, after)
+
+
+def test_data_that_changes_while_it_is_read_is_refused_in_its_own_words(ingest, tmp_path, write_idx, images, labels, monkeypatch):
+    """And not in Beam's, which makes a RuntimeError with a whole traceback of what a worker raises."""
+    folder = write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    data = DataConfig(format="idx", path=str(folder))
+    check = idx._open_part
+
+    def check_then_change(*arguments):
+        part = check(*arguments)
+        write_idx(folder, images(ROWS, seed=1), labels(ROWS))
+        return part
+
+    monkeypatch.setattr(idx, "_open_part", check_then_change)
+    with pytest.raises(
+        DataError, match=rf"^Expected '{folder}/train-images-idx3-ubyte' to stay as it is while it is read\..* Run again\.$"
+    ):
+        ingest(data, tmp_path, raw_files.fingerprint(data))
 
 
 class _Recorder:
@@ -139,6 +216,34 @@ def test_under_tfx_an_empty_split_fails_the_run_and_leaves_no_half_written_artif
 def test_under_tfx_a_second_run_takes_the_rows_from_the_cache_until_the_fingerprint_changes(tmp_path, write_idx, images, labels):
     write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
     assert [_run(tmp_path, fingerprint).cached for fingerprint in ("1", "1", "2")] == [False, True, False]
+
+
+def test_files_that_lie_in_a_splits_folder_are_not_among_the_rows_that_were_counted(ingest, folder, tmp_path):
+    """What a try that was killed has left would be read downstream: every shard in the folder is."""
+    old = tmp_path / "examples" / "Split-test" / "data_tfrecord-09-00000.gz"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"an older try's")
+    artifact = ingest(DataConfig(format="idx", path=str(folder)), tmp_path)
+    assert artifact.get_int_custom_property("rows_test") == len(rows_of(artifact, "test")) == TEST_ROWS
+    assert sorted(path.name for path in Path(artifact.uri).iterdir()) == ["Split-eval", "Split-test", "Split-train"]
+
+
+def test_under_tfx_a_lost_metadata_store_brings_no_old_rows_back(tmp_path, write_idx, images, labels):
+    """A new store counts executions from 1 again, so the old folder is the new execution's."""
+    write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
+    write_idx(tmp_path / "raw", images(TEST_ROWS, seed=1), labels(TEST_ROWS), "t10k")
+    old = _run(tmp_path).outputs["examples"]
+    (Path(old.uri) / "left-by-any-component").touch()
+    (tmp_path / "metadata.sqlite").unlink()
+    for path in (tmp_path / "raw").glob("t10k-*"):
+        path.unlink()
+    write_idx(tmp_path / "raw", images(ROWS, seed=2), labels(ROWS))
+    new = _run(tmp_path, "2").outputs["examples"]
+    assert new.uri == old.uri
+    assert not (Path(new.uri) / "left-by-any-component").exists()
+    counts = {name: new.custom_properties[f"rows_{name}"].int_value for name in split.SPLITS}
+    assert counts == {name: len(rows_of(new, name)) for name in split.SPLITS}
+    assert sum(counts.values()) == ROWS
 
 
 def _run(folder, fingerprint="1"):

@@ -1,12 +1,16 @@
 """Reading IDX: what is read, and what is said of a file that cannot be."""
 
+import contextlib
 import gzip
+import hashlib
 import struct
 
 import numpy as np
 import pytest
 
 from components.example_gen import idx as idx_reader
+from components.example_gen import source
+from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError, DataError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -88,6 +92,14 @@ def test_trailing_bytes_are_refused_with_their_number_and_offset(folder):
     assert error_of(folder) == f"Expected 136 bytes in '{IMAGES}' (10 rows of 12). 5 bytes follow offset 136. Copy or download it again."
 
 
+def test_a_gzip_file_that_goes_on_after_its_last_row_is_refused_at_once(folder, labels, idx):
+    """It is not read to its end, which may be far away: what follows is broken here, and nobody gets there."""
+    more = bytearray(gzip.compress(np.random.default_rng(0).bytes(1 << 20)))
+    more[-1000:] = bytes(1000)
+    (folder / LABELS).write_bytes(gzip.compress(idx(labels(10))) + more)
+    assert error_of(folder) == f"Expected 18 bytes in '{LABELS}' (10 rows of 1). More bytes follow offset 18. Copy or download it again."
+
+
 def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, images, labels):
     write_idx(tmp_path, images(1000), labels(1000), zipped=True)
     path = tmp_path / f"{IMAGES}.gz"
@@ -95,6 +107,36 @@ def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, ima
     message = error_of(tmp_path)
     assert message.startswith(f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset ")
     assert message.endswith("Compressed file ended before the end-of-stream marker was reached. Copy or download it again.")
+
+
+@pytest.mark.parametrize("file", [IMAGES, LABELS])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzipped"])
+def test_a_file_that_changes_between_the_check_and_the_reading_is_refused(tmp_path, write_idx, images, labels, file, zipped):
+    """Also one that is as long as before: what is read must be what the cache's key was made of."""
+    write_idx(tmp_path, images(10), labels(10), zipped=zipped)
+    [part] = idx_reader.open_parts(str(tmp_path))
+    write_idx(tmp_path, images(10, seed=1), labels(10), zipped=zipped) if file == IMAGES else write_idx(
+        tmp_path, images(10), labels(10) + 1, zipped=zipped
+    )
+    name = f"{file}.gz" if zipped else file
+    with pytest.raises(DataError) as caught:
+        list(part.chunks(4))
+    assert str(caught.value) == (
+        f"Expected '{tmp_path / name}' to stay as it is while it is read. Received: another content than a moment ago. Run again."
+    )
+
+
+@pytest.mark.parametrize("rows", [9, 11])
+def test_a_file_that_grows_or_shrinks_between_the_check_and_the_reading_is_refused(folder, write_idx, images, labels, rows):
+    [part] = idx_reader.open_parts(str(folder))
+    write_idx(folder, images(rows), labels(rows))
+    with pytest.raises(DataError, match=r"to stay as it is while it is read"):
+        list(part.chunks(4))
+
+
+def test_a_part_names_its_files_with_their_sha256(folder):
+    [part] = idx_reader.open_parts(str(folder))
+    assert part.files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (IMAGES, LABELS)}
 
 
 @pytest.mark.parametrize("where", [-5, 40], ids=["checksum", "data"])
@@ -107,24 +149,25 @@ def test_a_corrupt_gzip_file_is_named(tmp_path, write_idx, labels, where):
     assert f"Expected a sound gzip file. Received '{IMAGES}.gz', which is truncated or corrupt near offset " in error_of(tmp_path)
 
 
-def test_a_wrong_magic_number_is_named_with_offset_0(folder):
-    (folder / IMAGES).write_bytes(b"\x89PNG" + bytes(132))
-    assert error_of(folder) == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x89504e47."
-
-
-def test_swapped_files_are_recognised(folder):
-    content = (folder / IMAGES).read_bytes()
-    (folder / IMAGES).write_bytes((folder / LABELS).read_bytes())
-    assert (
-        error_of(folder)
-        == f"Expected magic number 0x00000803 (images) at offset 0 of '{IMAGES}'. Received: 0x00000801. That is a label file."
-    )
-    (folder / LABELS).write_bytes(content)
-    (folder / IMAGES).write_bytes(content)
-    assert (
-        error_of(folder)
-        == f"Expected magic number 0x00000801 (labels) at offset 0 of '{LABELS}'. Received: 0x00000803. That is an image file."
-    )
+@pytest.mark.parametrize(
+    ("file", "start", "received"),
+    [
+        (IMAGES, b"\0\0\x08\x01", "uint8 labels. Check the names of the two files."),
+        (IMAGES, b"\0\0\x08\x04", "uint8 colour images. Convert them to grey, uint8 (rows, height, width)."),
+        (IMAGES, b"\0\0\x0d\x03", "float32 images. Save them as uint8, 0 to 255."),
+        (IMAGES, b"\0\0\x08\x02", "uint8 rows of 2 dimensions. Save them as uint8 (rows, height, width)."),
+        (IMAGES, b"\x89PNG", "a PNG picture, which is not IDX. Copy or download it again."),
+        (IMAGES, b"\0\0\x07\x03", "a file that begins with the bytes 00 00 07 03, which is not IDX. Copy or download it again."),
+        (LABELS, b"\0\0\x08\x03", "uint8 images. Check the names of the two files."),
+        (LABELS, b"\0\0\x0c\x01", "int32 labels. Save them as uint8, 0 to 255."),
+        (LABELS, b"\0\0\x08\x02", "uint8 rows of 2 dimensions. Save one label a row, as uint8 (rows,)."),
+        (LABELS, b"<!do", "a web page, which is not IDX. Copy or download it again."),
+    ],
+)
+def test_a_file_that_holds_something_else_is_told_by_what_it_holds_with_what_to_do(folder, file, start, received):
+    (folder / file).write_bytes(start + bytes(132))
+    expected = "grey images, uint8 (rows, height, width)," if file == IMAGES else "labels, uint8 (rows,),"
+    assert error_of(folder) == f"Expected {expected} in '{file}'. Received: {received}"
 
 
 def test_images_and_labels_of_different_counts_are_refused_with_both_counts_and_where_they_stand(folder, idx, labels):
@@ -149,9 +192,26 @@ def test_no_rows_are_refused(folder, idx, images):
     assert error_of(folder) == f"Expected at least one row and pixel in '{IMAGES}'. Received the shape (0, 4, 3) at offset 4."
 
 
-def test_sizes_too_large_for_64_bits_are_a_wrong_length_like_any_other(folder):
+def test_sizes_too_large_for_64_bits_are_too_many_pixels_like_any_other(folder):
     (folder / IMAGES).write_bytes(struct.pack(">4I", 0x803, 10, 0xFFFFFFFF, 0xFFFFFFFF) + bytes(120))
-    assert "The file ends at offset 136, in row 0. Copy or download it again." in error_of(folder)
+    message = error_of(folder)
+    assert "Received: 4,294,967,295 x 4,294,967,295 at offset 8." in message
+
+
+def test_images_of_more_pixels_than_the_limit_are_refused_before_a_pixel_is_read(folder, idx, labels):
+    (folder / IMAGES).write_bytes(struct.pack(">4I", 0x803, 8, 16384, 16384))
+    (folder / LABELS).write_bytes(idx(labels(8)))
+    assert error_of(folder) == (
+        f"Expected images of at most 67,108,864 pixels (`data.max_image_pixels`) in '{IMAGES}'. Received: 16,384 x 16,384 at offset 8. "
+        "Copy or download it again; if that is right, raise `data.max_image_pixels`."
+    )
+
+
+@pytest.mark.parametrize(("limit", "is_refused"), [(12, False), (11, True)])
+def test_the_limit_of_pixels_is_the_configs(folder, limit, is_refused):
+    data = DataConfig(format="idx", path=str(folder), max_image_pixels=limit)
+    with pytest.raises(DataError, match=rf"at most {limit} pixels") if is_refused else contextlib.nullcontext(), source.open_data(data):
+        pass
 
 
 def test_a_broken_official_test_file_is_found_before_any_row_is_given(folder, write_idx, images, labels):

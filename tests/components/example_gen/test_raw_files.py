@@ -61,3 +61,22 @@ def test_of_a_folder_with_many_other_files_six_are_named(tmp_path):
 def test_an_empty_folder_has_no_files(tmp_path):
     with pytest.raises(ConfigError, match=r"with no files\.$"):
         raw_files.files(config(tmp_path))
+
+
+def test_a_folder_with_the_files_name_is_said_to_be_one_with_the_file_inside(folder):
+    """As archives are unpacked, each into a folder of its own name."""
+    for path in list(folder.iterdir()):
+        content = path.read_bytes()
+        path.unlink()
+        path.mkdir()
+        (path / path.name).write_bytes(content)
+    name = "train-images-idx3-ubyte"
+    with pytest.raises(ConfigError) as caught:
+        raw_files.files(config(folder))
+    assert str(caught.value) == (
+        f"Expected `data.path` to hold {name}, gzipped or not. Received: '{folder}' where {name} is a folder, the file is inside it. "
+        f"Put the files of such folders beside each other: {folder}/{name}/{name} and so on."
+    )
+    (folder / name / name).unlink()
+    with pytest.raises(ConfigError, match=rf"where {name} is a folder without a file\. Put the file itself there\.$"):
+        raw_files.files(config(folder))

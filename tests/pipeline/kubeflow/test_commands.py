@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from components.example_gen import raw_files
+from components.example_gen.config import DataConfig
 from pipeline import cli
 
 
@@ -84,3 +86,33 @@ def test_a_file_that_is_no_package_is_refused(emulate, tmp_path):
     (tmp_path / "x.yaml").write_text("name: digits\n")
     status, _, err = emulate(str(tmp_path / "x.yaml"))
     assert status == 2 and "no pipeline spec is provided" in err
+
+
+def test_the_fingerprint_of_a_folder_that_is_given_is_found_out_as_at_submission(tmp_path, emulate):
+    """The one that was compiled in is that of other data, and the step would refuse these."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (raw / name).write_bytes(b"raw")
+    of_root = {name: {"parameterType": "STRING", "defaultValue": "compiled"} for name in ("data_path", "data_fingerprint")}
+    given = {
+        "data": {"runtimeValue": {"constant": '{"format": "idx", "path": "/elsewhere"}'}},
+        "fingerprint": {"componentInputParameter": "data_fingerprint"},
+    }
+    task = {"componentRef": {"name": "comp"}, "taskInfo": {"name": "ImageExampleGen"}, "inputs": {"parameters": given}}
+    container = {"image": "none", "command": ["sh", "-c", 'echo "got $0" >&2; exit 1'], "args": ["{{$.inputs.parameters['fingerprint']}}"]}
+    component = {"executorLabel": "exec", "inputDefinitions": {"parameters": {name: {"parameterType": "STRING"} for name in given}}}
+    spec = {
+        "schemaVersion": "2.1.0",
+        "pipelineInfo": {"name": "tiny"},
+        "root": {"dag": {"tasks": {"ImageExampleGen": task}}, "inputDefinitions": {"parameters": of_root}},
+        "components": {"comp": component},
+        "deploymentSpec": {"executors": {"exec": {"container": container}}},
+    }
+    package = tmp_path / "pipeline.yaml"
+    package.write_text(json.dumps(spec))
+    fingerprint = raw_files.fingerprint(DataConfig(format="idx", path=str(raw)))
+    _, out, _ = emulate(str(package), "-p", f"data_path={raw}")
+    assert f"got {fingerprint}" in out
+    _, out, _ = emulate(str(package), "-p", f"data_path={raw}", "-p", "data_fingerprint=mine")
+    assert "got mine" in out

@@ -130,7 +130,18 @@ def test_changed_data_at_the_same_path_are_never_answered_from_the_cache(compile
     [after] = compile_config(*of_path)
     fingerprints = [spec["root"]["inputDefinitions"]["parameters"]["data_fingerprint"]["defaultValue"] for spec in (before, after)]
     assert fingerprints[0] != fingerprints[1]
-    assert before["root"]["dag"]["tasks"]["ImageExampleGen"]["cachingOptions"] == {}  # runs started elsewhere send an old fingerprint
+    task = before["root"]["dag"]["tasks"]["ImageExampleGen"]
+    assert task["cachingOptions"] == {}  # runs started elsewhere send an old fingerprint
+    assert task["inputs"]["parameters"]["fingerprint"] == {"runtimeValue": {"constant": ""}}  # which the step would refuse
+
+
+def test_cached_ingestion_is_told_the_fingerprint_that_its_cache_goes_by(compile_config, tmp_path):
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(b"raw")
+    [spec] = compile_config("configs/digits.yaml", "data.format=idx", f"data.path={tmp_path}", "kubeflow.cache_ingestion=true")
+    task = spec["root"]["dag"]["tasks"]["ImageExampleGen"]
+    assert task["cachingOptions"] == {"enableCache": True}
+    assert task["inputs"]["parameters"]["fingerprint"] == {"componentInputParameter": "data_fingerprint"}
 
 
 def test_data_that_only_the_cluster_sees_are_no_reason_not_to_compile(compile_config):
@@ -232,3 +243,8 @@ def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="-o to name a file that can be written"):
         kubeflow.write_package(config.load("configs/digits.yaml"), tmp_path / "file" / "pipeline.yaml")
+
+
+def test_a_pipeline_root_that_the_libraries_would_take_for_a_pattern_is_refused(compile_config):
+    with pytest.raises(ConfigError, match=r"Expected kubeflow.pipeline_root .* Received: 'gs://bucket/\[old\]/root', with '\['"):
+        compile_config("configs/digits.yaml", "kubeflow.pipeline_root='gs://bucket/[old]/root'")

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from pipeline.kubeflow import launcher, load_package, run_parameters
+from pipeline.kubeflow.artifact_store import ArtifactStore
 from pipeline.kubeflow.emulator import Emulator
 from pipeline.kubeflow.launcher import StepError
 from pipeline.kubeflow.package import PackageError
@@ -71,7 +72,7 @@ class _Observer:
         self.outputs[task] = outputs
 
     def text(self, task, output):
-        with open(self.outputs[task][output]["uri"]) as file:  # noqa: PTH123 - an URI's text
+        with open(self.outputs[task][output]["uri"], encoding="utf-8") as file:  # noqa: PTH123 - an URI's text
             return file.read()
 
 
@@ -256,3 +257,23 @@ def test_a_second_ctrl_c_leaves_no_step_running():
         with pytest.raises(KeyboardInterrupt):
             launcher.wait(step)
         assert subprocess.Popen.wait(step, timeout=60) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[" * 10_000,
+        '{"artifacts": {}}',
+        '{"artifacts": {"1": {"uri": 3, "is_there": true, "metadata": {}}}, "executions": {}}',
+        '{"artifacts": {}, "executions": {"FINGERPRINT": {"artifacts": {"out": "1"}, "parameters": {}}}}',
+    ],
+    ids=lambda content: content[:60],
+)
+def test_a_store_that_cannot_be_read_answers_nothing_and_is_written_anew(tmp_path, content):
+    file = tmp_path / "metadata.json"
+    file.write_text(content)
+    store = ArtifactStore(file)
+    assert store.cached("FINGERPRINT") is None
+    store.remember("other", {"artifacts": {}, "parameters": {"a": 1}})
+    assert ArtifactStore(file).cached("other") == {"artifacts": {}, "parameters": {"a": 1}}

@@ -1,12 +1,14 @@
-"""The entry point of a step: what it refuses before a component runs."""
+"""The entry point of every step: what it refuses before a component runs, and how a failure ends its log."""
 
 import json
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from pipeline.code_digest import code_digests
+from pipeline.kubeflow import step as entry_point
 
 
 @pytest.fixture
@@ -18,6 +20,30 @@ def step(tmp_path):
         command = [sys.executable, "-m", "pipeline.kubeflow.step", "--executor_class_path", "no.such.Executor"]
         command += ["--json_serialized_invocation_args", json.dumps(given), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=100)
+
+    return run
+
+
+@pytest.fixture
+def run_step(monkeypatch, tmp_path):
+    """run_step(executor, outputs, **parameters): runs a step and returns its exit status; the process's settings are put back."""
+    for name in ("TF_USE_LEGACY_KERAS", "KERAS_HOME", "TMPDIR", "TF_CPP_MIN_LOG_LEVEL"):
+        monkeypatch.setenv(name, "0" if name == "TF_USE_LEGACY_KERAS" else str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    def run(executor, outputs, **parameters):
+        call = {
+            "inputs": {"parameterValues": parameters},
+            "outputs": {
+                "artifacts": {
+                    name: {"artifacts": [{"type": {"schemaTitle": kind}, "uri": str(folder)}]} for name, (kind, folder) in outputs.items()
+                },
+                "outputFile": str(tmp_path / "output" / "executor_output.json"),
+            },
+        }
+        definitions = json.dumps({"parameters": {name: {"parameterType": "STRING"} for name in parameters}})
+        arguments = ["--executor_class_path", executor, "--json_serialized_invocation_args", json.dumps(call)]
+        return entry_point.main([*arguments, "--json_serialized_inputs_spec_args", definitions])
 
     return run
 
@@ -45,3 +71,34 @@ def test_the_packages_own_code_goes_on_to_the_component(step):
     ended = step(*arguments)
     assert ended.returncode == 1
     assert "Expected the code" not in ended.stderr
+
+
+def test_the_last_line_of_a_failed_step_has_the_cause_below_its_traceback(tmp_path):
+    folder = tmp_path / "outputs"
+    call = {
+        "inputs": {"parameterValues": {}, "artifacts": {}},
+        "outputs": {"outputFile": str(folder / "output.json"), "artifacts": {}, "parameters": {}},
+    }
+    code = (
+        "import sys\nfrom pipeline.kubeflow import step\n"
+        "def fails(*_):\n"
+        "    try: {}['x']\n"
+        "    except KeyError as error: raise RuntimeError('add_input failed on \"y\" with inputs:\\n[1 2]') from error\n"
+        "step._run = fails\nsys.exit(step.main(sys.argv[1:]))"
+    )
+    arguments = ["--executor_class_path", "none", "--json_serialized_invocation_args", json.dumps(call)]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "KeyError: 'x'")
+    assert "Traceback" in done.stderr
+
+
+def test_a_step_that_is_tried_again_writes_into_an_empty_folder(run_step, tmp_path):
+    """Kubeflow Pipelines 2.4 gives a retry the first try's folders."""
+    model = tmp_path / "root" / "model"
+    (model / "Format-Serving").mkdir(parents=True)
+    (model / "Format-Serving" / "saved_model.pb").write_text("half of the first try's")
+    status = run_step(
+        "components.served_model.ServedModel_Executor", {"model": ("tfx.Model", model)}, serving_path=str(tmp_path / "nothing-served")
+    )
+    assert status == 0
+    assert [path.name for path in model.iterdir()] == ["served_version.txt"]

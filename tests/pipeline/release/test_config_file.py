@@ -68,6 +68,26 @@ def test_a_rollback_to_a_version_that_is_not_kept_loaded_asks_for_a_server(promo
     assert entry(config_file).labels == {"stable": 1}
 
 
+def test_what_is_stable_is_noted_beside_the_versions_for_the_next_runs_gate(promote, rollback, tmp_path):
+    note = tmp_path / "digits" / "released.json"
+    promote(3)
+    promote(4)
+    assert json.loads(note.read_text()) == {"stable": 4}
+    promote(5, "--label", "canary")
+    assert json.loads(note.read_text()) == {"stable": 4}
+    rollback()
+    assert json.loads(note.read_text()) == {"stable": 3}
+    assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == ["1", "2", "3", "4", "5", "released.json"]
+
+
+def test_a_release_whose_base_path_cannot_be_written_is_done_and_says_so(promote, config_file, entry, tmp_path):
+    (tmp_path / "digits" / "released.json").mkdir()
+    answer = promote(3)
+    assert entry(config_file) == entry_of(stable=3, versions=[3])
+    assert "The gate of later runs on Kubeflow is not told that version 3 is stable: " in answer.err
+    assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == ["1", "2", "3", "4", "5", "released.json"]
+
+
 def test_a_canary_beside_stable_leaves_stable_and_its_history_alone(promote, rollback, config_file, entry):
     promote(1)
     promote(2)

@@ -1,5 +1,7 @@
 """What `tapeline kubeflow emulate --image` opens to the image: the run's own folders, and what the person names."""
 
+import tempfile
+
 import pytest
 import yaml
 
@@ -19,6 +21,9 @@ def place(tmp_path):
 def emulate(tmp_path, monkeypatch, capsys):
     """emulate({parameter: default}, "--option") -> (exit status, stderr) of a package with those defaults, where there is no Docker."""
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    for name in ("TMPDIR", "KERAS_HOME"):  # which a run sets for its process, and this one goes on
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def run(defaults, *options):
         compiled = yaml.safe_load(package())

@@ -75,26 +75,48 @@ def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
         '{"key": "key"}',
         '{"key": "key", "summary": {}, "outputs": 3}',
         '{"key": "key", "outputs": [], "summary": {"unknown": 1}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "other"}}',
+        '{"key": "key", "outputs": [3], "summary": {"outcome": "refused"}}',
+        '{"key": "key", "outputs": [null], "summary": {"outcome": "refused"}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "model_dir": 3}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "model_dir": ["7"]}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "model_dir": "/"}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "components": [{}]}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "components": [3]}}',
+        '{"key": "key", "outputs": [], "summary": {"outcome": "refused", "bounds": [{"metric": "accuracy", "bound": "high"}]}}',
+        "[" * 10_000,
+        '{"key": "key", "outputs": [], "summary": ' + '{"metrics": ' * 10_000,
+        "\ud800",
     ],
+    ids=lambda record: record[:80],
 )
-def test_a_record_that_cannot_be_read_is_no_record(workspace, record):
-    workspace.last_run.write_text(record)
+def test_a_record_that_cannot_be_read_is_no_record_and_the_next_run_replaces_it(workspace, finished, record):
+    workspace.last_run.write_bytes(record.encode("utf-8", "surrogatepass"))
+    assert last_run.recall(workspace, "key") is None
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "key") is not None
+
+
+def test_a_record_that_is_cut_off_is_no_record(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    whole = workspace.last_run.read_bytes()
+    workspace.last_run.write_bytes(whole[: len(whole) // 2])
     assert last_run.recall(workspace, "key") is None
 
 
 def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path, monkeypatch):
     path = tmp_path / "use.yaml"
-    path.write_text("name: d\ndata: {format: digits}\nschema: {path: s.pbtxt}\n")
-    base = last_run.key(config.load(path), workspace, "data")
+    path.write_text("name: d\ndata: {format: digits}\n")
+    base = last_run.key(config.load(path), workspace, "data", None)
+    schema = tmp_path / "s.pbtxt"
+    schema.write_text("feature {}")
     keys = {
         base,
-        last_run.key(config.load(path, ["trainer.epochs=3"]), workspace, "data"),
-        last_run.key(config.load(path), workspace, "new data"),
+        last_run.key(config.load(path, ["trainer.epochs=3"]), workspace, "data", None),
+        last_run.key(config.load(path), workspace, "new data", None),
+        last_run.key(config.load(path), workspace, "data", str(schema)),
     }
-    (tmp_path / "s.pbtxt").write_text("feature {}")
-    keys.add(last_run.key(config.load(path), workspace, "data"))
-    (tmp_path / "s.pbtxt").unlink()
-    assert last_run.key(config.load(path), workspace, "data") == base
+    assert last_run.key(config.load(path), workspace, "data", None) == base
     monkeypatch.setattr(last_run, "project_digest", lambda: "edited")
-    keys.add(last_run.key(config.load(path), workspace, "data"))
+    keys.add(last_run.key(config.load(path), workspace, "data", None))
     assert len(keys) == 5

@@ -16,12 +16,21 @@ def rendered(lines, width=80, epoch=""):
     return console.file.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("state", ["run", "cached", "failed"])
+@pytest.mark.parametrize("state", ["run", "cached", "failed", "skipped"])
 @pytest.mark.parametrize("name", WHAT)
 def test_every_component_is_one_whole_line_of_80_columns(name, state):
     [line] = rendered([Line(name, state, 1234.5, 1_700_000)])
     assert len(line.rstrip()) <= 80
-    assert line.split() == ["✓" if state != "failed" else "✗", name, *WHAT[name].split(), "1,700,000", "rows", "1234.5", "s", state]
+    assert line.split() == [
+        {"failed": "✗", "skipped": "-"}.get(state, "✓"),
+        name,
+        *WHAT[name].split(),
+        "1,700,000",
+        "rows",
+        "1234.5",
+        "s",
+        state,
+    ]
 
 
 def test_the_columns_of_lines_that_are_printed_one_by_one_stand_below_each_other():
@@ -50,6 +59,17 @@ def test_without_a_terminal_each_component_is_one_line_when_it_ends(tmp_path):
     assert first.rstrip().endswith(" run")
     assert second.startswith("✓ Trainer ")
     assert second.rstrip().endswith(" cached")
+
+
+@pytest.mark.parametrize("state", ["run", "cached"])
+def test_a_pusher_whose_model_the_gate_refused_does_not_say_that_it_pushed(tmp_path, state):
+    out = io.StringIO()
+    with Progress(out, tmp_path / "epochs") as shown:
+        shown.start("Pusher")
+        shown.finish(state, refused=True)
+    [line] = out.getvalue().splitlines()
+    assert line.split() == ["-", "Pusher", "nothing", "to", "push:", "gate", "refused", "0.0", "s", "refused"]
+    assert shown.components()[0]["cached"] == (state == "cached")
 
 
 def test_only_what_is_under_way_can_fail(tmp_path):

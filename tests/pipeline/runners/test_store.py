@@ -1,11 +1,11 @@
-"""A push that is not the newest version any more, or was removed, is forgotten, so that the same model is pushed again."""
+"""Before a run the metadata and the disk agree: pushes that are not served are forgotten, outputs that nobody knows are removed."""
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.runners.store import forget_superseded_versions
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions, remove_unknown_outputs
 
 
 @pytest.fixture
@@ -46,3 +46,44 @@ def test_only_pushes_that_are_gone_or_superseded_are_marked_as_deleted(connectio
 
 def test_in_a_new_store_there_is_nothing_to_forget(connection):
     forget_superseded_versions(connection)
+
+
+def test_artifacts_whose_files_somebody_has_removed_are_marked_as_deleted(connection, tmp_path):
+    model = standard_artifacts.Model()
+    (tmp_path / "there").mkdir()
+    with metadata.Metadata(connection) as handle:
+        kind = handle.store.put_artifact_type(model.artifact_type)
+        live, pending = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.PENDING
+        rows = [
+            (str(tmp_path / "there"), live),
+            (str(tmp_path / "gone"), live),
+            ("gs://bucket/model", live),
+            (str(tmp_path / "new"), pending),
+        ]
+        identifiers = handle.store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=uri, state=state) for uri, state in rows])
+    forget_removed_artifacts(connection)
+    with metadata.Metadata(connection) as handle:
+        states = [handle.store.get_artifacts_by_id([identifier])[0].state for identifier in identifiers]
+    assert states == [live, metadata_store_pb2.Artifact.DELETED, live, pending]
+
+
+def test_outputs_that_the_store_does_not_know_are_removed_and_all_others_are_kept(connection, tmp_path):
+    artifacts = tmp_path / "artifacts"
+    for place in (
+        "Trainer/model/7/Format-Serving",
+        "Trainer/model/9",
+        "ExampleGen/examples/7",
+        "Trainer/.system/executor_execution/9/.temp",
+    ):
+        (artifacts / place).mkdir(parents=True)
+    (artifacts / "Trainer" / "notes" / "mine").mkdir(parents=True)
+    model = standard_artifacts.Model()
+    model.uri = "/where/the/root/was/before/artifacts/Trainer/model/7"
+    with metadata.Metadata(connection) as handle:
+        model.type_id = handle.store.put_artifact_type(model.artifact_type)
+        handle.store.put_artifacts([model.mlmd_artifact])
+    remove_unknown_outputs(connection, artifacts)
+    left = {str(path.relative_to(artifacts)) for path in artifacts.glob("*/*/*")}
+    assert left == {"Trainer/model/7", "Trainer/notes/mine"}
+    assert (artifacts / "Trainer/model/7/Format-Serving").is_dir()
+    assert not (artifacts / "Trainer/.system").exists()

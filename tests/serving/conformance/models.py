@@ -205,7 +205,7 @@ def _shapes() -> tuple[dict[str, Signature], None]:
 
 def _tables(vocabulary: Path) -> tuple[dict[str, Signature], tf.Operation]:
     """A lookup table whose vocabulary is an asset: word -> its number, -1 for the unknown."""
-    vocabulary.write_text("".join(f"{word}\n" for word in VOCABULARY))
+    vocabulary.write_text("".join(f"{word}\n" for word in VOCABULARY), encoding="utf-8")
     lines, whole = tf.lookup.TextFileIndex.LINE_NUMBER, tf.lookup.TextFileIndex.WHOLE_LINE
     table = tf.lookup.StaticHashTable(tf.lookup.TextFileInitializer(str(vocabulary), tf.string, whole, tf.int64, lines), -1)
     words = v1.placeholder(tf.string, [None], "words")

@@ -108,7 +108,7 @@ def test_a_look_that_fails_is_said_once_until_it_fails_with_something_else(capsy
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
 def test_where_nobody_can_read_it_the_server_goes_on_without_a_word(monkeypatch):
-    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
         monkeypatch.setattr("sys.stderr", full)
         Narrator("127.0.0.1:1", "127.0.0.1:2").refused("nobody reads this")
         monkeypatch.undo()

@@ -62,6 +62,16 @@ def test_a_wrong_flag_says_what_was_expected(arguments, text):
     assert done.stderr.splitlines()[-1].endswith(text)
 
 
+@pytest.mark.parametrize(("folder", "sign"), [("a[old]", "["), ("a\\b", "\\")])
+def test_a_folder_that_tensorflow_would_take_for_a_pattern_is_refused_at_once_with_the_sign(tmp_path, folder, sign):
+    done = run("--model_name", "digits", "--model_base_path", tmp_path / folder)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "tapeline serve: Expected model digits to have a base_path without [ \\, which TensorFlow takes for patterns; "
+        f"got {tmp_path / folder}, with '{sign}'. Rename the folder\n"
+    )
+
+
 def test_neither_a_folder_nor_a_config_file_is_a_usage_error():
     done = run("--model_name", "digits")
     assert done.returncode == 2

@@ -1,7 +1,9 @@
 """Version folders are integers compared as numbers, and a wrong base path is explained."""
 
+import numpy as np
 import pytest
 
+from serving.client import Client
 from serving.server.version_folders import find_versions, fingerprint, hint
 
 
@@ -69,3 +71,10 @@ def test_a_fingerprint_changes_with_every_copied_byte(tmp_path):
     second = fingerprint(tmp_path)
     (tmp_path / "variables" / "data").chmod(0o600)
     assert len({before, first, second, fingerprint(tmp_path)}) == 4
+
+
+def test_a_base_path_may_have_any_sign_that_tensorflow_takes_as_it_is(tmp_path, write_version, serve_here):
+    base_path = tmp_path / "old]*?{a} #%20'é" / "digits"
+    write_version(base_path, 7, 3)
+    with Client(serve_here(base_path).grpc, model_name="digits") as client:
+        assert client.predict({"a": np.float32([1]), "b": np.float32([2])}, "add")["sum"].tolist() == [3]

@@ -1,0 +1,24 @@
+"""Whatever somebody removes below a root, the same command ends well: what is gone is made again."""
+
+import shutil
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
+SHORT = ("--set", "trainer.epochs=1", "--set", "evaluator.min_accuracy=0.1")
+
+
+@pytest.fixture(scope="module")
+def finished(place, digits_yaml):
+    """A place with one pushed run."""
+    removed = place("removed")
+    assert removed.run(digits_yaml, *SHORT).status == 0
+    return removed
+
+
+@pytest.mark.parametrize("gone", ["artifacts", "artifacts/Trainer/model", "artifacts/Transform/transform_graph", "serving", "logs"])
+def test_a_root_without_one_of_its_folders_is_mended_by_the_next_run(finished, digits_yaml, gone):
+    shutil.rmtree(finished.root / gone)
+    answer = finished.run(digits_yaml, *SHORT)
+    assert (answer.status, answer.record["outcome"]) == (0, "pushed"), answer.stderr
+    assert (finished.root / "serving" / "digits" / answer.record["version"] / "saved_model.pb").is_file()

@@ -1,0 +1,127 @@
+"""Whatever stdout and stderr are, and whichever folder the command stands in: printing changes nothing that was done.
+
+The runs are answered from the record of the last one, which takes half a second and prints all that a run prints.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.bound import Bound
+from components.example_gen import raw_files
+from pipeline import config
+from pipeline.runners import last_run
+from pipeline.runners.summary import Summary
+from pipeline.workspace import Workspace
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DIGITS = CHECKOUT / "configs" / "digits.yaml"
+UTF8 = {"PYTHONIOENCODING": "utf-8"}
+NOT_UTF8 = [
+    {"PYTHONIOENCODING": "euc_jp"},
+    {"PYTHONIOENCODING": "latin-1"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """The root of a run that has pushed version 7, in a folder with a Japanese name."""
+    workspace = Workspace(tmp_path / "数字")
+    settings = config.load(DIGITS)
+    version = workspace.root / "serving" / "digits" / "7"
+    version.mkdir(parents=True)
+    summary = Summary(outcome="pushed", version="7", model_dir=str(version), bounds=[Bound("accuracy", 0.9, 0.95, True)])
+    summary.components = [{"name": "Pusher", "seconds": 1.0, "cached": False, "rows": None}]
+    last_run.remember(workspace, last_run.key(settings, workspace, raw_files.fingerprint(settings.data)), summary, [str(version)])
+    return workspace.root
+
+
+def shell(script, environ=UTF8, cwd=CHECKOUT):
+    """A shell's `script`, in which `tapeline` is this checkout's: the finished process, its output as bytes."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    command = f'tapeline() {{ "{sys.executable}" -m pipeline.cli "$@"; }}\n{script}'
+    return subprocess.run(["bash", "-c", command], cwd=cwd, env={**kept, "PYTHONPATH": str(CHECKOUT), **environ}, capture_output=True)
+
+
+@pytest.mark.parametrize(("environ", "name"), [(NOT_UTF8[0], "数字"), (NOT_UTF8[1], r"\u6570\u5b57")], ids=["euc_jp", "latin-1"])
+def test_a_run_prints_on_a_terminal_that_is_not_utf_8(root, environ, name):
+    answer = shell(f"tapeline run '{DIGITS}' --root '{root}'", environ)
+    assert answer.returncode == 0, answer.stderr
+    said = answer.stdout.decode(environ.get("PYTHONIOENCODING", "ascii"))
+    assert "v Pusher " in said
+    assert "| accuracy | >= 0.9000 | 0.9500 | passed  |" in said
+    assert f"{name}/serving/digits/7" in said
+    [log] = (root / "logs").iterdir()
+    assert log.read_text(encoding="utf-8") == "Nothing has changed since the last run.\n"
+
+
+def test_a_root_whose_name_the_locale_cannot_read_is_refused_and_another_is_fine(root, tmp_path):
+    answer = shell(f"tapeline run '{DIGITS}' --root '{root}'", NOT_UTF8[2])
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(b"Expected a root folder whose name can be read in the locale's encoding. Received: '")
+    assert answer.stderr.count(b"\n") == 1
+    (tmp_path / "plain").mkdir()
+    answer = shell(f"tapeline schema accept '{DIGITS}' --root '{tmp_path}/plain' --set schema.path=/x", NOT_UTF8[2])
+    assert answer.stderr.startswith(b"Expected a run that has inferred a schema")
+
+
+@pytest.mark.parametrize("environ", NOT_UTF8, ids=lambda environ: "-".join(environ.values()))
+def test_every_other_command_prints_on_a_terminal_that_is_not_utf_8(tmp_path, environ):
+    (tmp_path / "設定.yaml").write_text("name: mine\ndata: {format: digits}\nréseau: 1\n", encoding="utf-8")
+    script = f"""cd '{tmp_path}'
+        tapeline doctor >&2; echo "doctor $?"
+        tapeline config check 設定.yaml; echo "check $?"
+        tapeline predict 設定.png --model_name m; echo "predict $?"
+        tapeline serve --model_base_path 設定 --port x; echo "serve $?"
+    """
+    answer = shell(script, environ)
+    assert b"UnicodeEncodeError" not in answer.stderr
+    assert answer.stdout.split(b"\n")[:-1] == [answer.stdout.split(b"\n")[0], b"check 2", b"predict 2", b"serve 2"]
+    assert answer.stdout.split(b"\n")[0] in (b"doctor 0", b"doctor 1")  # as this machine is
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", ">&- 2>&-", ">/dev/full 2>/dev/full", "0<&- >&- 2>&-", "| true"])
+@pytest.mark.parametrize("options", ["", "--json", "--verbose"])
+def test_a_pushed_run_stays_one_whether_it_can_be_told_or_not(root, redirection, options):
+    answer = shell(f"set -o pipefail; tapeline run '{DIGITS}' --root '{root}' {options} {redirection}")
+    assert answer.returncode == 0, answer.stderr
+    assert b"Traceback" not in answer.stderr
+    [log] = (root / "logs").iterdir()  # and not what the next file's descriptor happened to be
+    assert log.read_text(encoding="utf-8") == "Nothing has changed since the last run.\n"
+    assert json.loads((root / "last_run.json").read_text())["summary"]["outcome"] == "pushed"
+
+
+def test_a_record_that_could_not_be_written_is_said(root):
+    answer = shell(f"tapeline run '{DIGITS}' --root '{root}' --json >/dev/full")
+    assert answer.stderr.decode().splitlines()[-1] == (
+        "Note: stdout could not be written (No space left on device). The exit status 0 holds all the same, and "
+        "ROOT/last_run.json has what became of a finished run."
+    )
+
+
+@pytest.mark.parametrize("command", [f"config show '{DIGITS}'", "config schema", "--help"])
+def test_a_command_that_only_prints_has_failed_where_its_output_is_lost(command):
+    answer = shell(f"tapeline {command} >/dev/full")
+    assert (answer.returncode, answer.stderr) == (
+        1,
+        b"Expected an stdout that can be written. Received: No space left on device. Part of the output is lost.\n",
+    )
+    assert shell(f"set -o pipefail; tapeline {command} | true").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("run '{DIGITS}' --root '{root}' --json", 0), ("doctor", 0), ("config check '{DIGITS}'", 0), ("run '{DIGITS}' --root here", 2)],
+)
+def test_a_working_folder_that_has_been_removed(root, tmp_path, command, status):
+    command = command.format(DIGITS=DIGITS, root=root)
+    answer = shell(f"mkdir '{tmp_path}/gone'; cd '{tmp_path}/gone'; rmdir '{tmp_path}/gone'; tapeline {command}")
+    assert b"Traceback" not in answer.stderr
+    assert answer.returncode == status or command == "doctor", answer.stderr
+    if status:
+        assert answer.stderr.startswith(b"Expected a working folder that is there")
