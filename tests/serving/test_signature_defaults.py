@@ -11,6 +11,7 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from serving.aio_client import AsyncClient
 from serving.client import Client
 from serving.errors import InvalidArgumentError
+from serving.loadtest.run import make_inputs
 from serving.predict import main
 from serving.server.saved_model import SavedModel
 from serving.server.warmup import WARMUP_FILE, warm_up
@@ -77,6 +78,13 @@ def test_predict_sends_images_to_the_one_input_without_a_default(address, tmp_pa
     path.write_bytes(png(7))
     assert main([str(path), "--signature_name", "greet", "--model_name", "default", "--server", address, "--json"]) == 0
     assert "hello " in json.loads(capsys.readouterr().out)["text"]
+
+
+def test_a_load_test_leaves_it_out(address):
+    with Client(address, model_name="default") as client:
+        inputs = make_inputs(client.signature("greet"), 2, None)
+        assert list(inputs) == ["name"]
+        assert len(client.predict(inputs, "greet")["text"]) == 2
 
 
 def test_a_warm_up_request_may_leave_it_out(base_path, tmp_path):
