@@ -49,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except TapelineError as error:
         return _fail(str(error), error.exit_status, options)
+    except interruption.Told as interrupt:
+        return interruption.exit_status(interrupt) or 130
     except KeyboardInterrupt as interrupt:
         return _fail("Interrupted. Run the same command again.", interruption.exit_status(interrupt) or 130, options)
     except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`

@@ -21,6 +21,10 @@ class Interrupted(KeyboardInterrupt):
         self.exit_status = 128 + number
 
 
+class Told(KeyboardInterrupt):
+    """An interruption of which the command has said itself what became of its work."""
+
+
 def exit_status(error: BaseException) -> int | None:
     """130 after Ctrl-C, 143 after SIGTERM, None where `error` has nothing to do with a signal.
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.interruption import Told
 from pipeline.release import plan, servers
 from pipeline.release.errors import ChangedError, ReleaseError
 from pipeline.release.place import Place, Snapshot
@@ -98,7 +99,7 @@ def _write(way: Way, text: str, after: Snapshot, move: Move) -> Snapshot:
         ) from error
     except KeyboardInterrupt:
         way.tell(f"Stopped while {way.place.name} was being written. See what it says now: {_command('status', way.place)}")
-        raise
+        raise Told from None
 
 
 @contextlib.contextmanager
@@ -107,7 +108,7 @@ def _put_back_on_failure(move: Move, way: Way, listed: Snapshot) -> Iterator[Non
         yield
     except KeyboardInterrupt:
         way.tell(f"Stopped. {_put_back(move, way, listed)}")
-        raise
+        raise Told from None
     except ReleaseError as error:
         raise ReleaseError(f"{error} {_put_back(move, way, listed)}") from error
 

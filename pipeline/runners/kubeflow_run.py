@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from components.gate_verdict import Verdict
+from pipeline.interruption import Told
 from pipeline.kubeflow import step_log, task_states
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.task_states import TaskState
@@ -70,7 +71,7 @@ def follow(client: KubeflowClient, run: str, package: Package, out: TextIO, poll
       poll: seconds between two questions, at first; they grow to ten.
 
     Raises:
-      ClusterError: KFP was away for longer than PATIENCE_SECONDS. KeyboardInterrupt: the run goes on, and that has been said.
+      ClusterError: KFP was away for longer than PATIENCE_SECONDS. Told: Ctrl-C; the run goes on.
     """
     logs: dict[str, str] = {}
     try:
@@ -89,7 +90,7 @@ def follow(client: KubeflowClient, run: str, package: Package, out: TextIO, poll
                 pause = min(pause * 1.1, max(poll, _SLOWEST_POLL_SECONDS))
     except KeyboardInterrupt:
         _tell_how_to_go_on(client, run)
-        raise
+        raise Told from None
     except ClusterError as error:
         raise ClusterError(f"{error} The run goes on. Look again: {client.connection.command('status', run, '--follow')}") from None
     return _summarize(client, found, package, states, logs, progress, out)

@@ -57,7 +57,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
             "data: {format: digits, epochs: 3}",
-            "data.epochs: Expected one of the keys format, path, download, splits. Received: 'epochs'. `epochs` belongs to `trainer`.",
+            "data.epochs: Expected one of the keys format, path, download, max_image_pixels, splits. Received: 'epochs'. "
+            "`epochs` belongs to `trainer`.",
         ),
         (
             "trainer: {path: x}",

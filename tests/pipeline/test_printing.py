@@ -37,7 +37,7 @@ def root(tmp_path):
     version.mkdir(parents=True)
     summary = Summary(outcome="pushed", version="7", model_dir=str(version), bounds=[Bound("accuracy", 0.9, 0.95, True)])
     summary.components = [{"name": "Pusher", "seconds": 1.0, "cached": False, "rows": None}]
-    last_run.remember(workspace, last_run.key(settings, workspace, raw_files.fingerprint(settings.data)), summary, [str(version)])
+    last_run.remember(workspace, last_run.key(settings, workspace, raw_files.fingerprint(settings.data), None), summary, [str(version)])
     return workspace.root
 
 

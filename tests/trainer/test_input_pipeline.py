@@ -97,7 +97,7 @@ def test_auto_keeps_in_memory_what_fits_a_quarter_of_what_the_container_may_stil
     limited(left)
     with caplog.at_level("INFO", "trainer.input_pipeline"):
         make(scaled, "train", cache="auto")
-    (line,) = caplog.messages
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "trainer.input_pipeline"]
     assert re.fullmatch(rf"299 examples of .*Split-train.*gz: {place}.*", line)
 
 

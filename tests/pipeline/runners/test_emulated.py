@@ -21,7 +21,7 @@ def place(tmp_path):
 def emulate(tmp_path, monkeypatch, capsys):
     """emulate({parameter: default}, "--option") -> (exit status, stderr) of a package with those defaults, where there is no Docker."""
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    for name in ("TMPDIR", "KERAS_HOME"):  # which a run sets for its process, and this one goes on
+    for name in ("TMPDIR", "KERAS_HOME", "TAPELINE_PROGRESS"):  # which a run sets for its process, and this one goes on
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
