@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 
@@ -55,12 +56,7 @@ async def bind_grpc(
         _check(host, port, "--port")
     server = grpc.aio.server(options=limits.options())
     if socket_path:
-        try:
-            _add_port(server, f"unix:{socket_path}", tls)
-        except RuntimeError as error:
-            raise StartError(
-                f"--grpc_socket_path: expected a path for a socket in a folder that is there. Received: {socket_path}"
-            ) from error
+        _add_socket(server, socket_path, tls)
     if port is None:
         return server, None
     try:
@@ -82,6 +78,17 @@ def bind_rest(host: str, port: int) -> socket.socket:
 def address(host: str, port: int) -> str:
     """`host:port`, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _add_socket(server: grpc.aio.Server, path: str, tls: Tls | None) -> None:
+    try:
+        if not Path(path).parent.is_dir():  # gRPC itself would write a line of its own to stderr
+            raise RuntimeError
+        _add_port(server, f"unix:{path}", tls)
+    except RuntimeError as error:
+        raise StartError(
+            f"--grpc_socket_path: expected a path of 107 bytes at most, in a folder that is there. Received: {path}"
+        ) from error
 
 
 def _add_port(server: grpc.aio.Server, where: str, tls: Tls | None) -> int:

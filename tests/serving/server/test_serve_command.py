@@ -126,6 +126,15 @@ def test_a_foreign_address_is_one_line_and_exit_2(tmp_path):
     assert done.stderr.startswith("tapeline serve: cannot listen on '192.0.2.1': expected an IPv4 or IPv6 address of this machine")
 
 
+def test_a_socket_that_cannot_be_is_one_line_and_exit_2(tmp_path):
+    path = tmp_path / "none" / "socket"
+    done = run("--model_base_path", tmp_path, "--port=0", "--rest_api_port=auto", "--grpc_socket_path", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"tapeline serve: --grpc_socket_path: expected a path of 107 bytes at most, in a folder that is there. Received: {path}\n"
+    )
+
+
 def test_a_busy_port_of_an_ipv6_address_is_said_as_well(tmp_path):
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
         port = other.getsockname()[1]
