@@ -15,7 +15,7 @@ mkdir "$folder/source" # building writes beside setup.py
 cp -r setup.py pyproject.toml pipeline components trainer serving "$folder/source"
 "$client/python" -m pip install --quiet --disable-pip-version-check "$folder/source[client]"
 
-.venv/bin/tapeline serve --model_base_path "$model" --port 0 --rest_api_port 0 >"$folder/serve.log" 2>&1 &
+.venv/bin/tapeline serve --model_base_path "$model" --port auto --rest_api_port auto >"$folder/serve.log" 2>&1 &
 server=$!
 until address=$(sed -nE 's/.*serves: gRPC ([^,]+),.*/\1/p' "$folder/serve.log") && [[ -n $address ]]; do
     kill -0 "$server" || { cat "$folder/serve.log" && exit 1; }

@@ -51,7 +51,7 @@ class Requests(Protocol):
 
 def requests_for(inputs: Images | Table, signature: Signature) -> Requests:
     """How that signature takes them. Raises InvalidArgumentError where it cannot."""
-    specs = list(signature.inputs.values())
+    specs = signature.required or list(signature.inputs.values())
     takes_strings = len(specs) == 1 and specs[0].dtype == STRING
     if isinstance(inputs, Images):
         if not takes_strings:
@@ -60,7 +60,7 @@ def requests_for(inputs: Images | Table, signature: Signature) -> Requests:
     columns = set(inputs.kinds)
     if takes_strings and specs[0].name not in columns:
         return ExampleRequests(specs[0].name, inputs)
-    if not all(can_be_read(spec.dtype) for spec in specs):
+    if not all(can_be_read(spec.dtype) for name, spec in signature.inputs.items() if name in columns or spec in specs):
         raise InvalidArgumentError(
             _refusal(signature, "one input of strings, for tf.Examples, or inputs of numbers and strings, for columns")
         )
@@ -135,12 +135,13 @@ class ExampleRequests:
 
 
 class ColumnRequests:
-    """Every column as the signature's input of its name, of that input's dtype."""
+    """Every column as the signature's input of its name, of that input's dtype; inputs with a default need none."""
 
     def __init__(self, signature: Signature, table: Table) -> None:
         """Raises InputFileError for a cell that is not of that dtype."""
-        self._signature, self._table = signature, table
-        for name, spec in signature.inputs.items():
+        self._table = table
+        self._specs = {name: spec for name, spec in signature.inputs.items() if name in table.kinds}
+        for name, spec in self._specs.items():
             declared = table.declared.get(name, spec.dtype)
             if declared != spec.dtype:
                 raise InputFileError(
@@ -156,7 +157,7 @@ class ColumnRequests:
 
     def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """See `Requests`."""
-        return {name: self._column(spec, rows) for name, spec in self._signature.inputs.items()}
+        return {name: self._column(spec, rows) for name, spec in self._specs.items()}
 
     def learn(self, refusal: ServingError) -> bool:
         """See `Requests`."""

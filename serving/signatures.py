@@ -35,13 +35,19 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """Inputs and outputs by the names that callers use, of one version of a model."""
+    """Inputs and outputs by the names that callers use, of one version of a model; inputs with `defaults` may be left out."""
 
     name: str
     method_name: str
     inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
     outputs: Mapping[str, TensorSpec] = field(default_factory=dict)
     version: int = 0
+    defaults: Collection[str] = ()
+
+    @property
+    def required(self) -> list[TensorSpec]:
+        """The inputs that every request must have."""
+        return [spec for name, spec in self.inputs.items() if name not in self.defaults]
 
     def arrays(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Arrays that can be sent. Arrays are never cast; Python's own numbers become the signature's dtype where nothing is lost.
@@ -49,14 +55,14 @@ class Signature:
         Raises InvalidArgumentError for a wrong name, dtype or shape.
         """
         self.check_inputs(inputs)
-        return {name: _array(spec, inputs[name]) for name, spec in self.inputs.items()}
+        return {name: _array(spec, inputs[name]) for name, spec in self.inputs.items() if name in inputs}
 
     def check_inputs(self, names: Collection[str]) -> None:
-        """Raises InvalidArgumentError unless they are the names of the inputs."""
+        """Raises InvalidArgumentError unless they are the names of the inputs, those with a default or without."""
         for name in names:
             if name not in self.inputs:
                 raise InvalidArgumentError(f"{self._says('input', self.inputs)} Received: '{name}'.{_nearest(name, self.inputs)}")
-        missing = [name for name in self.inputs if name not in names]
+        missing = [spec.name for spec in self.required if spec.name not in names]
         if missing:
             raise InvalidArgumentError(f"{self._says('input', self.inputs)} Missing: {', '.join(missing)}.")
 
@@ -76,7 +82,8 @@ def read_signatures(response: Any) -> dict[str, Signature]:
     version = response.model_spec.version.value
     definitions = pb.SignatureDefMap.FromString(response.metadata["signature_def"].value).signature_def
     return {
-        name: Signature(name, each.method_name, _specs(each.inputs), _specs(each.outputs), version) for name, each in definitions.items()
+        name: Signature(name, each.method_name, _specs(each.inputs), _specs(each.outputs), version, frozenset(each.defaults))
+        for name, each in definitions.items()
     }
 
 

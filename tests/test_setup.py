@@ -183,7 +183,7 @@ def light(tmp_path_factory):
         ("release status", "pipeline"),
         ("kubeflow emulate x.yaml", "pipeline,kubeflow"),
         ("kubeflow status --host http://127.0.0.1:1", "pipeline,kubeflow"),
-        ("serve --model_base_path . --port 0 --rest_api_port 0", "server"),
+        ("serve --model_base_path . --port auto --rest_api_port auto", "server"),
     ],
 )
 def test_a_command_without_its_extra_says_in_one_line_which_to_install(light, command, extras):

@@ -32,7 +32,7 @@ class Server:
 @contextlib.contextmanager
 def tapeline(model_base_path: Path, *flags: str) -> Iterator[Server]:
     """`tapeline serve` on free ports, with the flags given besides."""
-    ports = ["--port", "0", "--rest_api_port", "0"]
+    ports = ["--port", "auto", "--rest_api_port", "auto"]
     command = ["-m", "pipeline.cli", "serve", "--model_name", MODEL_NAME, "--model_base_path", str(model_base_path), *ports, *flags]
     with _running([sys.executable, *command]) as server:
         yield server

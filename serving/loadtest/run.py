@@ -57,15 +57,15 @@ def run(flags: argparse.Namespace, tell: Callable[[int, int], None]) -> Result:
 
 
 def make_inputs(signature: Signature, rows: int, image: bytes | None) -> dict[str, np.ndarray]:
-    """Inputs that the signature takes: zeros of its dtypes and shapes (unknown sizes are 28), a grey image for strings."""
+    """Inputs that the signature needs: zeros of its dtypes and shapes (unknown sizes are 28), a grey image for strings."""
     inputs = {}
-    for name, spec in signature.inputs.items():
+    for spec in signature.required:
         if spec.dtype == STRING:
-            inputs[name] = strings([image if image is not None else grey_png(_IMAGE_SIDE)] * rows)
+            inputs[spec.name] = strings([image if image is not None else grey_png(_IMAGE_SIDE)] * rows)
         else:
             shape = (None,) if spec.shape is None else spec.shape
             inner = [_IMAGE_SIDE if size is None else size for size in shape[1:]]
-            inputs[name] = np.zeros([rows, *inner] if shape else [], numpy_dtype(spec.dtype))
+            inputs[spec.name] = np.zeros([rows, *inner] if shape else [], numpy_dtype(spec.dtype))
     return inputs
 
 

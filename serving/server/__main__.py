@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from serving.errors import ServingError, StartError
 from serving.server.flags import parse_flags
+from serving.server.idle_flags import idle_notes
 from serving.terminal import say, settle_terminal
 
 
@@ -17,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as exit_:  # argparse leaves this way: 0 after --help, 2 after a usage error
         return exit_.code if isinstance(exit_.code, int) else 2
     try:
+        for note in idle_notes(flags):
+            say(f"tapeline serve: {note}", sys.stderr)
         _read_files(flags)
         from serving.server.serve import serve  # here, because it brings gRPC and TensorFlow
 
@@ -35,7 +38,8 @@ def _read_files(flags: argparse.Namespace) -> None:
     from serving.server.tls import read_ssl_config
 
     if flags.model_config_file:
-        flags.config = read_first_config(flags.model_config_file, labels_allowed=flags.allow_version_labels_for_unavailable_models)
+        may_wait = flags.allow_version_labels_for_unavailable_models or flags.force_allow_any_version_labels_for_unavailable_models
+        flags.config = read_first_config(flags.model_config_file, labels_allowed=may_wait)
     else:
         flags.config = single_model(flags.model_name, flags.model_base_path.expanduser().absolute())
         check_served_here(read_models(flags.config).values())

@@ -22,7 +22,7 @@ from serving.server.rest_transport import Pages, RestTransport
 
 async def answer_on(
     grpc_server: grpc.aio.Server,
-    listener: socket.socket,
+    listener: socket.socket | None,
     models: Models,
     observers: Observers,
     parameters: BatchingParameters,
@@ -31,7 +31,7 @@ async def answer_on(
     reload_refusal: str = "",
     limits: RestLimits = RestLimits(),  # noqa: B008 - it is frozen
 ) -> Callable[[], Awaitable[None]]:
-    """Begins to answer on both ports; a reload is refused with `reload_refusal` where there is one.
+    """Begins to answer on both ports, or without a listener on gRPC's; a reload is refused with `reload_refusal` where there is one.
 
     Returns the coroutine function that ends the REST server and the batch threads.
     """
@@ -42,11 +42,14 @@ async def answer_on(
     names = (PREDICTION_SERVICE, MODEL_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, grpc_server)
     await grpc_server.start()
-    rest_server = RestServer(listener, RestTransport(plane, observers, pages).answer, limits)
-    await rest_server.start()
+    transport = RestTransport(plane, observers, pages, limits.answer_seconds)
+    rest_server = RestServer(listener, transport.answer, limits) if listener else None
+    if rest_server:
+        await rest_server.start()
 
     async def stop() -> None:
-        await rest_server.stop()
+        if rest_server:
+            await rest_server.stop()
         batching.close()
 
     return stop

@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from serving.server.idle_flags import add_idle_flags
+from serving.terminal import say
+
 
 def parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags' values. Leaves as argparse does, by SystemExit, after --help (0) and for flags that are wrong (2)."""
@@ -13,6 +16,10 @@ def parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("expected --model_base_path DIR, or --model_config_file FILE for several models")
     if flags.batching_parameters_file and not flags.enable_batching:
         parser.error("--batching_parameters_file is set without setting --enable_batching to true")
+    if flags.port is None and flags.rest_api_port is None and not flags.grpc_socket_path:
+        parser.error("expected a port to answer on: --port and --rest_api_port are 0, which is none; auto picks a free one")
+    if flags.use_alts_credentials:
+        parser.error("--use_alts_credentials is not there, and the port would be open to everybody: expected --ssl_config_file, or false")
     return flags
 
 
@@ -20,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tapeline serve",
         description="Serve models over TensorFlow Serving's gRPC and REST protocols, and follow their new versions.",
+        epilog="Other flags of tensorflow_model_server are taken, with a note that they have no effect here.",
         allow_abbrev=False,
     )
     _add_model_flags(parser.add_argument_group("what is served"))
@@ -29,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reload_flag(ports)
     _add_batching_flags(parser.add_argument_group("batching"))
     _add_watching_flags(parser.add_argument_group("watching"))
+    add_idle_flags(parser)
     return parser
 
 
@@ -56,7 +65,20 @@ def _add_model_flags(group: argparse._ArgumentGroup) -> None:
         group,
         "--allow_version_labels_for_unavailable_models",
         default=False,
-        help="let a new label point at a version that is not available yet",
+        help="let a new label point at a version that is not available yet, as every label does when the server starts",
+    )
+    _add_switch(
+        group,
+        "--force_allow_any_version_labels_for_unavailable_models",
+        default=False,
+        help="let a label move to a version that is not available yet, too",
+    )
+    group.add_argument(
+        "--saved_model_tags",
+        type=_tags,
+        default=("serve",),
+        metavar="TAG[,TAG]",
+        help="the tags of the meta graph that is loaded from a SavedModel (default: serve)",
     )
 
 
@@ -93,13 +115,27 @@ def _add_version_flags(group: argparse._ArgumentGroup) -> None:
         help="the longest pause between two such tries; the first ones are shorter (default: %(default)s)",
     )
     _add_switch(group, "--enable_model_warmup", default=True, help="replay assets.extra/tf_serving_warmup_requests before a version serves")
+    group.add_argument(
+        "--num_request_iterations_for_warmup",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="how often each of those requests is replayed (default: %(default)s)",
+    )
 
 
 def _add_port_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--port", type=_port, default=8500, metavar="PORT", help="gRPC port; 0 picks a free one (default: %(default)s)")
     group.add_argument(
-        "--rest_api_port", type=_port, default=8501, metavar="PORT", help="REST port; 0 picks a free one (default: %(default)s)"
+        "--port", type=_port, default=8500, metavar="PORT", help="gRPC port; 0 for none, auto for a free one (default: %(default)s)"
     )
+    group.add_argument(
+        "--rest_api_port",
+        type=_port,
+        default=8501,
+        metavar="PORT",
+        help="REST port; 0 for none, auto for a free one (default: %(default)s)",
+    )
+    group.add_argument("--grpc_socket_path", default="", metavar="PATH", help="a UNIX socket that answers gRPC too")
     group.add_argument(
         "--bind_address",
         default="127.0.0.1",
@@ -128,6 +164,20 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
         help="the largest body over REST, inflated if it is compressed (default: %(default)s)",
     )
     group.add_argument(
+        "--rest_api_timeout_in_ms",
+        type=_count,
+        default=30_000,
+        metavar="MILLISECONDS",
+        help="a request over REST that takes longer is answered 504; 0 lets it take any time (default: %(default)s)",
+    )
+    group.add_argument(
+        "--grpc_channel_arguments",
+        type=_channel_arguments,
+        default={},
+        metavar="NAME=VALUE[,...]",
+        help="gRPC's own arguments of a server, such as grpc.max_connection_age_ms=2000; they come before what the server sets itself",
+    )
+    group.add_argument(
         "--rest_api_allowed_hosts",
         type=_host_names,
         default=(),
@@ -141,6 +191,7 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="SSLConfig as text: key and certificate of the gRPC port, custom_ca, client_verify",
     )
+    group.add_argument("--use_alts_credentials", type=_boolean, nargs="?", const=True, default=False, help=argparse.SUPPRESS)
 
 
 def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
@@ -158,6 +209,13 @@ def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
         default=0,
         metavar="N",
         help="threads that one operation may use; 0 is half of the cores (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tensorflow_session_parallelism",
+        type=_parallelism,
+        default=0,
+        metavar="N",
+        help="the same, where the flag above is not given",
     )
 
 
@@ -184,6 +242,17 @@ def _add_watching_flags(group: argparse._ArgumentGroup) -> None:
         help="a new file is begun when one is larger (default: %(default)s)",
     )
     group.add_argument("--verbose", action="store_true", help="show what TensorFlow logs, and tracebacks")
+    group.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help="print Tapeline's version and end")
+
+
+class _ShowVersion(argparse.Action):
+    """As argparse's own, but the version is looked up only where it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        say(f"tapeline {version('tapeline')}")
+        parser.exit()
 
 
 def _add_switch(group: argparse._ArgumentGroup, flag: str, *, default: bool | None, help: str, otherwise: str = "") -> None:
@@ -204,8 +273,31 @@ def _name(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
-    return _integer(text, 0, 65535)
+def _port(text: str) -> int | None:
+    """None for no port, 0 for any that is free, as sockets have it."""
+    if text == "auto":
+        return 0
+    try:
+        return _integer(text, 0, 65535) or None
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a port from 1 to 65535, 0 for none, or auto for a free one, received {text!r}"
+        ) from error
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(tag.strip() for tag in text.split(","))
+
+
+def _channel_arguments(text: str) -> dict[str, int | str]:
+    arguments: dict[str, int | str] = {}
+    for argument in filter(None, text.split(",")):
+        name, equals, value = argument.partition("=")
+        if not name or not equals:
+            raise argparse.ArgumentTypeError(f"expected NAME=VALUE[,NAME=VALUE...], received {text!r}")
+        is_number = value.isascii() and value.removeprefix("-").isdecimal() and abs(int(value)) < 2**31
+        arguments[name] = int(value) if is_number else value
+    return arguments
 
 
 def _bytes(text: str) -> int:

@@ -39,10 +39,12 @@ class Models:
         report: Callable[[Event], None] = lambda event: None,
         retries: Retries = Retries(),  # noqa: B008 - it is frozen
         allow_version_labels_for_unavailable_models: bool = False,
+        force_allow_any_version_labels_for_unavailable_models: bool = False,
         patience: float = 10.0,
     ) -> None:
         self._load, self._warm_up, self._report, self._retries = load, warm_up, report, retries
         self._labels_may_wait = allow_version_labels_for_unavailable_models
+        self._labels_may_move = force_allow_any_version_labels_for_unavailable_models
         self._patience = patience
         self._reloading = threading.Lock()
         self._set: dict[str, _Entry] = {}
@@ -110,7 +112,7 @@ class Models:
         """A label points at an available version; where that is allowed also at one that is to come, unless it would move there."""
         entry = self._set.get(name)
         before = entry.config.version_labels.get(label, version) if entry else version
-        if self._labels_may_wait and before == version:
+        if self._labels_may_move or (self._labels_may_wait and before == version):
             return
         if entry is None or not entry.model.serves(version):
             raise FailedPreconditionError(

@@ -15,6 +15,8 @@ from serving.terminal import say
 class Narrator:
     """Tells of all models. Until `opened` is called nothing is said to serve, because no port answers yet.
 
+    An address is empty where there is no such port.
+
     `option` is where the operator writes a base path; `takes_reloads`: whether callers may list models.
     """
 
@@ -78,7 +80,9 @@ class Narrator:
             _say(f"{time.strftime('%H:%M:%S')}  {event.model} version {event.version} serves now")
 
     def _say_serves(self, name: str, version: int) -> None:
-        _say(f"{name} version {version} serves: gRPC {self._grpc_address}, REST http://{self._rest_address}/v1/models/{name}")
+        over_grpc = f"gRPC {self._grpc_address}" if self._grpc_address else "no gRPC"
+        over_rest = f"REST http://{self._rest_address}/v1/models/{name}" if self._rest_address else "no REST"
+        _say(f"{name} version {version} serves: {over_grpc}, {over_rest}")
 
     def _failed(self, event: Event, serving: set[int]) -> None:
         meanwhile = f"version {max(serving)} goes on serving, " if serving else ""

@@ -1,7 +1,9 @@
 """The server's two ports, taken before TensorFlow is loaded, so that a busy one is said at once."""
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 
@@ -14,40 +16,53 @@ _BACKLOG = 1024
 
 @dataclass(frozen=True)
 class GrpcLimits:
-    """What the gRPC port takes from callers that it does not know: bytes of a message, connections at a time."""
+    """What the gRPC port takes from callers that it does not know: bytes of a message, connections at a time.
+
+    `arguments`: gRPC's own names with values, which have the last word.
+    """
 
     message_bytes: int = MOST_BYTES
     connections: int = 1024
+    arguments: Mapping[str, int | str] = field(default_factory=dict)
 
-    def options(self) -> list[tuple[str, int]]:
+    def options(self) -> list[tuple[str, int | str]]:
         """Of a server. What is not here is left to gRPC: how many requests may wait, how often a caller may ping or reset."""
-        return [
-            ("grpc.so_reuseport", 0),  # a port that is taken is an error rather than shared
-            ("grpc.max_receive_message_length", self.message_bytes),
+        own = {
+            "grpc.so_reuseport": 0,  # a port that is taken is an error rather than shared
+            "grpc.max_receive_message_length": self.message_bytes,
             # gRPC looks at a message's length before it is inflated, and at nothing afterwards: none but the identity is taken.
-            ("grpc.compression_enabled_algorithms_bitset", 1),
-            ("grpc.max_concurrent_streams", 128),  # of a connection; a client lets the others wait
-            ("grpc.max_allowed_incoming_connections", self.connections),
-            ("grpc.server_handshake_timeout_ms", 5_000),
-            ("grpc.max_connection_idle_ms", 60_000),
-        ]
+            "grpc.compression_enabled_algorithms_bitset": 1,
+            "grpc.max_concurrent_streams": 128,  # of a connection; a client lets the others wait
+            "grpc.max_allowed_incoming_connections": self.connections,
+            "grpc.server_handshake_timeout_ms": 5_000,
+            "grpc.max_connection_idle_ms": 60_000,
+        }
+        return [*(own | self.arguments).items()]
 
 
 async def bind_grpc(
     host: str,
-    port: int,
+    port: int | None,
     *,
+    socket_path: str = "",
     tls: Tls | None = None,
     limits: GrpcLimits = GrpcLimits(),
-) -> tuple[grpc.aio.Server, int]:
-    """A gRPC server without services in the running event loop, and the port it has; 0 takes any that is free. Raises StartError."""
-    _check(host, port, "--port")
+) -> tuple[grpc.aio.Server, int | None]:
+    """A gRPC server without services in the running event loop, and the port it has. Raises StartError.
+
+    Port 0 takes any that is free, None takes none; the UNIX socket `socket_path` is there beside it.
+    """
+    if port is not None:
+        _check(host, port, "--port")
     server = grpc.aio.server(options=limits.options())
+    if socket_path:
+        _add_socket(server, socket_path, tls)
+    if port is None:
+        return server, None
     try:
-        bound = _add_port(server, address(host, port), tls)
+        return server, _add_port(server, address(host, port), tls)
     except RuntimeError as error:  # taken between the check and now
         raise StartError(_busy(host, port, "--port")) from error
-    return server, bound
 
 
 def bind_rest(host: str, port: int) -> socket.socket:
@@ -63,6 +78,17 @@ def bind_rest(host: str, port: int) -> socket.socket:
 def address(host: str, port: int) -> str:
     """`host:port`, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _add_socket(server: grpc.aio.Server, path: str, tls: Tls | None) -> None:
+    try:
+        if not Path(path).parent.is_dir():  # gRPC itself would write a line of its own to stderr
+            raise RuntimeError
+        _add_port(server, f"unix:{path}", tls)
+    except RuntimeError as error:
+        raise StartError(
+            f"--grpc_socket_path: expected a path of 107 bytes at most, in a folder that is there. Received: {path}"
+        ) from error
 
 
 def _add_port(server: grpc.aio.Server, where: str, tls: Tls | None) -> int:
@@ -100,7 +126,7 @@ def _socket(host: str) -> socket.socket:
 
 
 def _busy(host: str, port: int, flag: str) -> str:
-    return f"port {port} of {host} is in use by another process; stop that or choose another port, {flag} 0 picks a free one"
+    return f"port {port} of {host} is in use by another process; stop that or choose another port, {flag} auto picks a free one"
 
 
 def _no_address(host: str) -> str:

@@ -50,7 +50,9 @@ def is_row_format(parsed: Mapping[str, Any]) -> bool:
 
 
 def read_inputs(parsed: Mapping[str, Any], signature: Signature) -> dict[str, np.ndarray]:
-    """Arrays by input name. Raises ServingError."""
+    """Arrays by input name. Raises ServingError; no signature without inputs can be called over REST."""
+    if not signature.inputs:
+        raise InvalidArgumentError(f"Failed to get input map for signature: {parsed.get('signature_name') or 'DEFAULT'}")
     return _read_rows(parsed, signature) if is_row_format(parsed) else _read_columns(parsed["inputs"], signature)
 
 
@@ -228,11 +230,15 @@ def _bytes(leaf: Any) -> bytes:
 
 
 def decode_base64(text: str) -> bytes:
-    """Both alphabets, padded or not."""
+    """As absl::Base64Unescape: white space is skipped, padding may be left out or be dots, and there is no web-safe alphabet."""
     try:
-        plain = text.rstrip("=").translate(str.maketrans("-_", "+/"))
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
+        signs = text.encode("ascii").translate(None, b" \t\n\v\f\r")
+        plain = signs.rstrip(b"=.")
+        missing = -len(plain) % 4
+        if len(signs) - len(plain) not in (0, missing):
+            raise binascii.Error("Incorrect padding")
+        return base64.b64decode(plain + b"=" * missing, validate=True)
+    except ValueError as error:  # which binascii.Error is
         raise InvalidArgumentError("Unable to base64 decode") from error
 
 

@@ -18,6 +18,7 @@ class RestLimits:
     body_bytes: int = MOST_BYTES
     body_seconds: float = 60.0
     idle_seconds: float = 60.0  # until a request's headers are there, counted from the last answer, or from when the connection was made
+    answer_seconds: float | None = None  # None: any time
     connections: int = 1024
     hosts: Collection[str] = ()
 

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import socket
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from serving.server.reading import LARGE_BYTES, in_thread_if
@@ -26,6 +27,7 @@ _LINE_LIMIT = 64 * 1024
 _HEAVY_BYTES, _HEAVY_AT_A_TIME = 2**20, 2
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}  # zlib's numbers for its own containers
 _WITHOUT_BODY = ("GET", "HEAD")  # whose callers may announce a body and never send it; aiohttp ends a connection where it is missing
+_ABSOLUTE = re.compile(r"https?://(?:[^/?#]*@)?(?P<host>[^/?#]*)(?P<path>.*)", re.IGNORECASE | re.DOTALL)
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,8 @@ class RestServer:
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         with self._holding() as hold:
             try:
-                self._check_host(request.headers.get("Host"))
+                host, path = _target(request)
+                self._check_host(host)
                 body = await self._read(request, hold) if request.method not in _WITHOUT_BODY else b""
                 encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
                 if encoding not in ("identity", ""):
@@ -62,7 +65,7 @@ class RestServer:
                 return _error(error.status, str(error), close=True)
             with self._server.working(request.protocol):
                 async with self._heavy if len(body) > _HEAVY_BYTES else contextlib.nullcontext():
-                    status, content_type, reply = await self._answer(request.method, request.raw_path, body)
+                    status, content_type, reply = await self._answer(request.method, path, body)
         response = web.Response(status=status, body=reply, headers={"Content-Type": content_type})
         if "gzip" in request.headers.get("Accept-Encoding", "") and len(reply) > 1024:
             response.enable_compression(web.ContentCoding.gzip)
@@ -102,6 +105,7 @@ class RestServer:
         most, body = self._limits.body_bytes, bytearray()
         if (request.content_length or 0) > most:
             raise _too_large(most)
+        await _continue(request)
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 async for part in request.content.iter_any():
@@ -114,6 +118,26 @@ class RestServer:
         except (web.RequestPayloadError, HttpProcessingError, asyncio.IncompleteReadError) as error:
             raise _unreadable(_one_line(error)) from error
         return bytes(body)
+
+
+def _target(request: web.BaseRequest) -> tuple[str | None, str]:
+    """Host and path that a request is for. Where the whole URL is the target, its host counts and `Host` does not (RFC 9112, 3.2.2)."""
+    url = _ABSOLUTE.fullmatch(request.raw_path)
+    if url is None:
+        return request.headers.get("Host"), request.raw_path
+    path = url["path"]
+    return url["host"], path if path.startswith("/") else f"/{path}"
+
+
+async def _continue(request: web.BaseRequest) -> None:
+    """Tells a client that waits for it that its body is welcome: aiohttp does so in its own routes only. Raises _RefusedError."""
+    expected = request.headers.get("Expect")
+    if expected is None or request.version < HttpVersion11 or not request.can_read_body:
+        return
+    if expected.lower() != "100-continue":
+        raise _RefusedError(417, f"Expected `Expect` to be 100-continue. Received: {expected[:100]!r}.")
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # these bytes are not the answer's
 
 
 class _RefusedError(Exception):

@@ -3,6 +3,7 @@
 request line -> route -> DataPlane's method -> JSON; a ServingError becomes its status here and nowhere else
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from serving.errors import InvalidArgumentError, NotFoundError, ServingError, shortened
+from serving.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, ServingError, shortened
 from serving.server.data_plane import DataPlane
 from serving.server.grpc_transport import Log, Observers
 from serving.server.logged_requests import logged_classify, logged_predict, logged_regress
@@ -113,8 +114,8 @@ _POSTED = {"predict": predict, "classify": classify, "regress": regress}
 class RestTransport:
     """Answers requests by method, path and body; `pages` are told apart by their path, whatever the method."""
 
-    def __init__(self, plane: DataPlane, observers: Observers, pages: Pages) -> None:
-        self._plane, self._observers, self._pages = plane, observers, pages
+    def __init__(self, plane: DataPlane, observers: Observers, pages: Pages, answer_seconds: float | None = None) -> None:
+        self._plane, self._observers, self._pages, self._answer_seconds = plane, observers, pages, answer_seconds
 
     async def answer(self, method: str, path: str, body: bytes) -> Reply:
         """HTTP status, content type and body of one request, whatever it is. `path` as it was sent."""
@@ -126,7 +127,7 @@ class RestTransport:
             with self._observers.door:
                 handle, spec = _route(method, path)
                 api = handle.__name__
-                return 200, JSON, await handle(self._plane, spec, body, self._observers.log)
+                return 200, JSON, await self._in_time(handle(self._plane, spec, body, self._observers.log))
         except ServingError as error:
             code = error.code
             return HTTP_STATUS.get(code, 500), JSON, _error_body(str(error))
@@ -136,6 +137,16 @@ class RestTransport:
             return 500, JSON, _error_body(f"{type(error).__name__}: {error}")
         finally:
             self._observers.watch.request(spec.name, api, "REST", code, time.monotonic() - started)
+
+    async def _in_time(self, answer: Awaitable[bytes]) -> bytes:
+        """What is answered; a run of the model that has begun goes on when time is over. Raises DeadlineExceededError."""
+        try:
+            async with asyncio.timeout(self._answer_seconds) as scope:
+                return await answer
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise DeadlineExceededError(f"Timed out after {1000 * self._answer_seconds:g} ms (--rest_api_timeout_in_ms).") from error
 
 
 def _route(method: str, path: str) -> tuple[_Handle, ModelSpec]:

@@ -1,6 +1,6 @@
 """A SavedModel loaded for serving: its signatures, called with NumPy arrays.
 
-    SavedModel(path):  read the meta graph tagged `serve`, restore variables, initialise tables and assets
+    SavedModel(path):  read the meta graph that has the tags, restore variables, initialise tables and assets
     step(signature, inputs, output_filter):  check names and dtypes -> what is to be run
     run(...):  that step, at once
 
@@ -13,7 +13,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Signature:
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
     method_name: str = PREDICT_METHOD
+    defaults: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)  # of inputs that may be left out
 
     @functools.cached_property
     def has_rows(self) -> bool:
@@ -62,11 +63,11 @@ class Signature:
         return all(info.has_rows for info in (*self.inputs.values(), *self.outputs.values()))
 
     def check_names(self, sent: Collection[str]) -> None:
-        """Raises InvalidArgumentError unless exactly the signature's inputs were sent."""
+        """Raises InvalidArgumentError unless the signature's inputs were sent, those with a default or without."""
         got, wanted = sorted(sent), sorted(self.inputs)
-        if got == wanted:
+        extra, missing = sorted(set(got) - set(wanted)), sorted(set(wanted) - set(got) - set(self.defaults))
+        if not extra and not missing:
             return
-        extra, missing = sorted(set(got) - set(wanted)), sorted(set(wanted) - set(got))
         if len(got) == len(wanted):
             problem = f"input tensor alias not found in signature: {extra[0]}. Inputs expected to be in the set {_set(wanted)}."
         else:
@@ -145,16 +146,24 @@ class Call:
 class SavedModel:
     """The SavedModel in a folder. Raises what TensorFlow raises when the folder cannot be loaded.
 
-    `batching`: whether its requests may run together; None: where the model has the mark `ROWS_INDEPENDENT`.
+    `batching`: whether its requests may run together; None: where the model has the mark `ROWS_INDEPENDENT`. `tags`: which of its meta
+    graphs is loaded.
     """
 
-    def __init__(self, path: Path, *, intra_op_parallelism: int = 0, batching: bool | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        intra_op_parallelism: int = 0,
+        batching: bool | None = None,
+        tags: Sequence[str] = (tf.saved_model.SERVING,),
+    ) -> None:
         self._is_marked = (path / ROWS_INDEPENDENT).is_file()
         self._batching = self._is_marked if batching is None else batching
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_config(intra_op_parallelism))
         try:
             with self._session.graph.as_default():
-                meta_graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
+                meta_graph = tf.compat.v1.saved_model.load(self._session, list(tags), str(path))
         except BaseException:  # whatever went wrong, the session's memory is given back
             self._session.close()
             raise
@@ -174,6 +183,7 @@ class SavedModel:
         """The run that answers a request. Raises ServingError for wrong names or dtypes, or an unknown output."""
         signature.check_names(inputs)
         names = signature.filtered(output_filter)
+        inputs = {**signature.defaults, **inputs}
         signature.check_dtypes(inputs)
         call = self._calls(*_tensors(signature, names))
         positions = [call.positions[signature.outputs[name].tensor] for name in names]
@@ -221,7 +231,8 @@ def _signature(name: str, definition: "tf.core.protobuf.meta_graph_pb2.Signature
     def infos(tensors: Mapping) -> dict[str, TensorInfo]:
         return {alias: TensorInfo(info.name, info.dtype, _shape(info.tensor_shape)) for alias, info in tensors.items()}
 
-    return Signature(name, infos(definition.inputs), infos(definition.outputs), definition.method_name)
+    defaults = {alias: tf.make_ndarray(tensor) for alias, tensor in definition.defaults.items()}
+    return Signature(name, infos(definition.inputs), infos(definition.outputs), definition.method_name, defaults)
 
 
 def _shape(proto: "tf.core.framework.tensor_shape_pb2.TensorShapeProto") -> tuple[int | None, ...] | None:

@@ -49,21 +49,31 @@ def serve(flags: argparse.Namespace) -> int:
     """Serves `flags.config` until a signal ends it; 0. Raises ServingError."""
     shutdown, door, loop = Shutdown(), Door(), EventLoop()
     connections = connections_per_port(raise_limit())
-    grpc_limits = GrpcLimits(flags.grpc_max_message_bytes, connections)
-    grpc_server, grpc_port = loop.run(bind_grpc(flags.bind_address, flags.port, tls=flags.tls, limits=grpc_limits))
-    listener = bind_rest(flags.bind_address, flags.rest_api_port)
+    grpc_limits = GrpcLimits(flags.grpc_max_message_bytes, connections, flags.grpc_channel_arguments)
+    binding = bind_grpc(flags.bind_address, flags.port, socket_path=flags.grpc_socket_path, tls=flags.tls, limits=grpc_limits)
+    grpc_server, grpc_port = loop.run(binding)
+    listener = None if flags.rest_api_port is None else bind_rest(flags.bind_address, flags.rest_api_port)
     say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
     from serving.server.grpc_transport import Observers  # here, because these bring TensorFlow
     from serving.server.metrics import Metrics
 
-    where = address(flags.bind_address, grpc_port), address(flags.bind_address, listener.getsockname()[1])
+    socket_address = f"unix:{flags.grpc_socket_path}" if flags.grpc_socket_path else ""
+    where = (
+        socket_address if grpc_port is None else address(flags.bind_address, grpc_port),
+        address(flags.bind_address, listener.getsockname()[1]) if listener else "",
+    )
     metrics = Metrics(lambda: models.served(), lambda: door.inside)
     log = _request_log(flags, metrics)
     narrator, models = _load(flags, metrics, *where)
     shutdown.serving()
     _keep_what_is_loaded()
-    limits = RestLimits(flags.rest_api_max_body_bytes, connections=connections, hosts=flags.rest_api_allowed_hosts)
+    limits = RestLimits(
+        flags.rest_api_max_body_bytes,
+        answer_seconds=flags.rest_api_timeout_in_ms / 1000 or None,
+        connections=connections,
+        hosts=flags.rest_api_allowed_hosts,
+    )
     observers = Observers(metrics, door, log, flags.grpc_max_threads)
     stop = loop.run(_answer(flags, models, observers, metrics, grpc_server, listener, limits))
     narrator.opened()
@@ -97,14 +107,23 @@ def _load(flags: argparse.Namespace, metrics: "Metrics", grpc_address: str, rest
     from serving.server.warmup import no_warm_up, warm_up
 
     option = "base_path:" if flags.model_config_file else "--model_base_path"
-    narrator = Narrator(grpc_address, rest_address, option, takes_reloads=not _reload_refusal(flags))
-    load = functools.partial(SavedModel, intra_op_parallelism=flags.tensorflow_intra_op_parallelism, batching=flags.enable_batching)
+    narrator = Narrator(grpc_address, rest_address, option, takes_reloads=bool(grpc_address) and not _reload_refusal(flags))
+    load = functools.partial(
+        SavedModel,
+        intra_op_parallelism=flags.tensorflow_intra_op_parallelism or flags.tensorflow_session_parallelism,
+        batching=flags.enable_batching,
+        tags=flags.saved_model_tags,
+    )
+    warm = (
+        functools.partial(warm_up, iterations=max(1, flags.num_request_iterations_for_warmup)) if flags.enable_model_warmup else no_warm_up
+    )
     models = Models(
         load=metrics.loading(load),
-        warm_up=metrics.warming_up(warm_up if flags.enable_model_warmup else no_warm_up),
+        warm_up=metrics.warming_up(warm),
         report=narrator.tell,
         retries=Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
         allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
+        force_allow_any_version_labels_for_unavailable_models=flags.force_allow_any_version_labels_for_unavailable_models,
     )
     models.start(flags.config)
     _look(narrator, models)
@@ -142,7 +161,7 @@ async def _answer(
     observers: "Observers",
     metrics: "Metrics",
     grpc_server: grpc.aio.Server,
-    listener: socket.socket,
+    listener: socket.socket | None,
     limits: RestLimits,
 ) -> Callable[[], Awaitable[None]]:
     """Both ports answer from now on. Returns what ends what must not be cut off."""

@@ -47,8 +47,11 @@ def _infer(model: SavedModel, tasks: Sequence[Task], examples: Input) -> None:
     step.call(*step.arrays)
 
 
-def warm_up(folder: Path, model: SavedModel, replay: Callable[[SavedModel, PredictionLog], None] = replay) -> str:
-    """Replays the folder's warm-up file, if it has one. Returns what was wrong with it, or `""`: it never keeps a version from serving."""
+def warm_up(folder: Path, model: SavedModel, replay: Callable[[SavedModel, PredictionLog], None] = replay, iterations: int = 1) -> str:
+    """Replays the folder's warm-up file, if it has one, each request so many times. Returns what was wrong with it, or `""`.
+
+    It never keeps a version from serving.
+    """
     path = folder / WARMUP_FILE
     if not path.is_file():
         return ""
@@ -58,7 +61,7 @@ def warm_up(folder: Path, model: SavedModel, replay: Callable[[SavedModel, Predi
             if number > MOST_RECORDS:
                 problems.append(f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}; the first ones were run")
                 break
-            problems += _replay(number, model, log, replay)
+            problems += _replay(number, model, log, replay, iterations)
     except (tf.errors.OpError, DecodeError, OSError) as error:
         problems.append(f"Expected {path} to hold TFRecords of PredictionLog. {' '.join(str(error).split())}")
     return problems[0] if problems else ""
@@ -69,9 +72,12 @@ def _logs(path: Path) -> Iterator[PredictionLog]:
         yield PredictionLog.FromString(record)
 
 
-def _replay(number: int, model: SavedModel, log: PredictionLog, replay: Callable[[SavedModel, PredictionLog], None]) -> list[str]:
+def _replay(
+    number: int, model: SavedModel, log: PredictionLog, replay: Callable[[SavedModel, PredictionLog], None], iterations: int
+) -> list[str]:
     try:
-        replay(model, log)
+        for _ in range(iterations):
+            replay(model, log)
     except ServingError as error:
         return [f"warm-up request {number} is refused: {error}"]
     except Exception as error:  # noqa: BLE001 - whatever an odd request does to the model, it must not keep the version from serving

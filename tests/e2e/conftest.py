@@ -150,7 +150,7 @@ def serve():
         base = place.folder / "served" / pushed.parent.name
         shutil.copytree(pushed, base / pushed.name)
         command = [sys.executable, "-m", "pipeline.cli", "serve", "--model_name", base.name, "--model_base_path", str(base)]
-        command += ["--port", "0", "--rest_api_port", "0"]
+        command += ["--port", "auto", "--rest_api_port", "auto"]
         log = (place.folder / "server.log").open("w")
         process = subprocess.Popen(command, cwd=place.folder / "cwd", env=place.environment, stdout=subprocess.PIPE, stderr=log, text=True)
         servers.append((process, log))

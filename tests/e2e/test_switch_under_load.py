@@ -110,7 +110,7 @@ def base_path(tmp_path, write_version):  # noqa: F811 - the fixture of that name
 def addresses(base_path):
     """(gRPC, REST) of `tapeline serve` in a process of its own."""
     command = [sys.executable, "-m", "pipeline.cli", "serve", "--model_name", "digits", "--model_base_path", str(base_path)]
-    process = subprocess.Popen([*command, "--port", "0", "--rest_api_port", "0"], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--port", "auto", "--rest_api_port", "auto"], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     try:
         line = next(line for line in process.stdout if " serves: gRPC " in line)
         drain = threading.Thread(target=process.stdout.read, daemon=True)  # it tells of every version

@@ -19,8 +19,8 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_model_that_was_pushed_last_is_served_and_asked(runs):
-    assert pushed_models.with_default_model(["--port=0"]) == [
-        "--port=0",
+    assert pushed_models.with_default_model(["--port=auto"]) == [
+        "--port=auto",
         "--model_name=digits",
         f"--model_base_path={runs}/digits/serving/digits",
     ]
@@ -59,5 +59,5 @@ def test_what_is_half_copied_is_no_version(runs):
 def test_where_nothing_was_pushed_nothing_is_added(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert pushed_models.newest_model(tmp_path / "runs") is None
-    assert pushed_models.with_default_model(["--port=0"]) == ["--port=0"]
+    assert pushed_models.with_default_model(["--port=auto"]) == ["--port=auto"]
     assert pushed_models.names() == []

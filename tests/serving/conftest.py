@@ -119,10 +119,11 @@ def serve_here():
     from serving.server.models import Models
     from serving.server.ports import bind_grpc, bind_rest
     from serving.server.prometheus import CONTENT_TYPE
+    from serving.server.rest_limits import RestLimits
 
     running = []
 
-    def start(base_path: Path, name: str = "digits", report=lambda event: None, patience: float = 10.0, reload_refusal: str = ""):
+    def start(base_path: Path, name: str = "digits", report=lambda event: None, patience: float = 10.0, reload_refusal: str = "", **limits):
         models, door, loop = Models(report=report, patience=patience), Door(), EventLoop()
         models.start(single_model(name, base_path))
         models.poll()
@@ -131,7 +132,8 @@ def serve_here():
         listener = bind_rest("127.0.0.1", 0)
         pages = {"/monitoring/prometheus/metrics": lambda: (CONTENT_TYPE, metrics.page())}
         observers = Observers(metrics, door)
-        answering = answer_on(grpc_server, listener, models, observers, BatchingParameters(), metrics, pages, reload_refusal)
+        parameters = BatchingParameters()
+        answering = answer_on(grpc_server, listener, models, observers, parameters, metrics, pages, reload_refusal, RestLimits(**limits))
         stop = loop.run(answering)
         running.append((loop, grpc_server, stop))
         rest = f"127.0.0.1:{listener.getsockname()[1]}"

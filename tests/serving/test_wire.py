@@ -110,6 +110,7 @@ def test_metadata_is_read_whole_and_what_is_unknown_survives():
     signature.method_name = "tensorflow/serving/predict"
     signature.inputs["x"].name, signature.inputs["x"].dtype = "x:0", 1
     signature.inputs["x"].tensor_shape.dim.add(size=-1)
+    signature.defaults["x"].float_val.append(3.0)
     signature.outputs["y"].coo_sparse.values_tensor_name = "v:0"  # a field that the client does not have
     theirs = get_model_metadata_pb2.GetModelMetadataResponse()
     theirs.model_spec.version.value = 3
@@ -118,4 +119,5 @@ def test_metadata_is_read_whole_and_what_is_unknown_survives():
     assert ours.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True)
     read = prediction_pb2.SignatureDefMap.FromString(ours.metadata["signature_def"].value)
     assert (read.signature_def["s"].inputs["x"].dtype, read.signature_def["s"].inputs["x"].tensor_shape.dim[0].size) == (1, -1)
+    assert list(read.signature_def["s"].defaults["x"].float_val) == [3.0]
     assert read.SerializeToString(deterministic=True) == signatures.SerializeToString(deterministic=True)

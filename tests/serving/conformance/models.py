@@ -52,6 +52,7 @@ def write_models(folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         _save(folder / "tables" / "1", lambda: _tables(Path(scratch) / "vocabulary.txt"))
     _write_module(folder / "module" / "1")
+    _write_defaults(folder / "defaults" / "1")
     for name in ("0", "1", "0000007", "12", "notes", "v99", "1.5", "13-copy"):
         write_version(folder / "numbered", name, {"0": 0, "1": 1, "0000007": 7, "12": 12}.get(name, 99))
     for name in ("newest", "two_newest", "specific"):
@@ -73,7 +74,20 @@ def write_models(folder: Path) -> Path:
 def models_config(folder: Path) -> model_server_config_pb2.ModelServerConfig:
     """What is served. Not listed: `spare`, `corrupt` and `broken_warmup`, which the cases that change the server add."""
     config = model_server_config_pb2.ModelServerConfig()
-    names = ("half_plus_two", "echo", "shapes", "tables", "module", "numbered", "newest", "two_newest", "specific", "changing", "warm")
+    names = (
+        "half_plus_two",
+        "echo",
+        "shapes",
+        "tables",
+        "module",
+        "defaults",
+        "numbered",
+        "newest",
+        "two_newest",
+        "specific",
+        "changing",
+        "warm",
+    )
     served = {name: add_model(config, folder, name) for name in names}
     served["numbered"].model_version_policy.all.SetInParent()
     served["numbered"].version_labels.update({"stable": 7, "canary": 12})
@@ -181,6 +195,7 @@ def _shapes() -> tuple[dict[str, Signature], None]:
     total = tf.reduce_sum(anything)
     return {
         "serving_default": ({"a": a, "b": b}, {"sum": a + b, "difference": a - b}, PREDICT),
+        "no_inputs": ({}, {"answer": tf.constant([42.0])}, PREDICT),
         "matmul": ({"matrix": matrix}, {"product": times}, PREDICT),
         "declared": ({"x": anything}, {"doubled": 2.0 * anything}, PREDICT),
         "scalar_output": ({"x": anything}, {"total": total}, PREDICT),
@@ -230,6 +245,25 @@ def _write_module(path: Path) -> None:
     module = Scale()
     signatures = {"serving_default": module.scale_examples, "scale": module.scale}
     tf.saved_model.save(module, str(path), {**signatures, "classify": module.classify, "regress": module.regress})
+
+
+def _write_defaults(path: Path) -> None:
+    """A line: `y` is `x` times `times` plus `plus`, where `times` is 3 and `plus` 0 unless they are sent."""
+    three, nothing = tf.constant(3.0), tf.constant([0.0])
+
+    class Line(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.float32, "x"),
+                tf.TensorSpec([], tf.float32, "times"),
+                tf.TensorSpec([None], tf.float32, "plus"),
+            ]
+        )
+        def line(self, x: tf.Tensor, times: tf.Tensor = three, plus: tf.Tensor = nothing) -> dict[str, tf.Tensor]:
+            return {"y": x * times + plus}
+
+    module = Line()
+    tf.saved_model.save(module, str(path), {"serving_default": module.line})
 
 
 def _write_warmup(version: Path, name: str) -> None:

@@ -165,3 +165,18 @@ def test_models_of_tensorflow_2_load_with_their_variables(target):
 
 def test_a_model_with_a_warmup_file_loads(target):
     assert target.version("warm") == 1
+
+
+def test_a_signature_without_inputs_is_asked_with_none(target):
+    response = target.predict(predict_request("shapes", signature="no_inputs"))
+    assert list(response.outputs["answer"].float_val) == [42.0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "values"),
+    [({}, [3.0, 6.0]), ({"times": np.float32(5)}, [5.0, 10.0]), ({"plus": np.float32([1])}, [4.0, 7.0])],
+    ids=["both left out", "one sent", "the other sent"],
+)
+def test_an_input_that_has_a_default_may_be_left_out(target, sent, values):
+    response = target.predict(predict_request("defaults", {"x": np.float32([1, 2]), **sent}))
+    assert list(response.outputs["y"].float_val) == values

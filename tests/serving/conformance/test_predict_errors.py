@@ -154,6 +154,19 @@ def test_examples_that_do_not_parse_are_an_invalid_argument(target, model, signa
     assert "Could not parse example input" in message
 
 
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"times": np.float32(1)}, "Sent extra: {}. Missing but required: {x}."),
+        ({"x": np.float32([1]), "time": np.float32(1)}, "Sent extra: {time}. Missing but required: {}."),
+    ],
+    ids=["missing", "extra"],
+)
+def test_defaults_stand_for_no_other_input(target, sent, said):
+    code, message = _refused(target, "defaults", sent)
+    assert (code, message.startswith("input size does not match signature: "), message.endswith(said)) == ("INVALID_ARGUMENT", True, True)
+
+
 def test_an_unknown_output_is_refused(target):
     message = "output tensor alias not found in signature: nothing Outputs expected to be in the set {y}."
     assert _refused(target, "half_plus_two", _X, ["nothing"]) == ("INVALID_ARGUMENT", message)

@@ -125,9 +125,51 @@ def test_base64_must_be_formatted_rightly(target, value):
     _refused(_predict(target, {"signature_name": "string", "inputs": {"x": [value]}}))
 
 
-def test_base64_must_decode(target):
-    message = _refused(_predict(target, {"signature_name": "string", "instances": [{"b64": "!"}]}))
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("+/+/", b"\xfb\xff\xbf"),
+        (" aGVs\r\nbG8=\t\v\f\n", b"hello"),
+        ("aGVsbG8= \n", b"hello"),
+        ("a GVsbA = = ", b"hell"),
+        ("aGVsbA", b"hell"),
+        ("aGVsbA..", b"hell"),
+        ("aGVsbB==", b"hell"),
+        ("", b""),
+        (" \n", b""),
+    ],
+    ids=[
+        "alphabet",
+        "white space",
+        "white space after padding",
+        "white space in padding",
+        "no padding",
+        "dots",
+        "odd bits",
+        "none",
+        "blank",
+    ],
+)
+def test_base64_is_read_as_abseil_reads_it(target, text, content):
+    """White space is skipped wherever it stands; padding is left out or whole, and may be dots."""
+    answer = _predict(target, {"signature_name": "bytes", "inputs": [{"b64": text}]})
+    assert answer.json == {"outputs": [{"b64": base64.b64encode(content).decode()}]}
+
+
+@pytest.mark.parametrize(
+    "text", ["!", "-_-_", "aGVsbA=", "aGVsbG8==", "aGVsb", "aG=VsbG8", "aGVs=", "aGVsbG8=\u00a0", "aGVs\x1cbG8=", "aGVs\0"]
+)
+def test_base64_must_decode(target, text):
+    message = _refused(_predict(target, {"signature_name": "string", "instances": [{"b64": text}]}))
     assert "Unable to base64 decode" in message
+
+
+@pytest.mark.parametrize(("text", "status"), [("aGVs\nbG8=", 200), ("_-_-", 400)], ids=["line break", "web-safe"])
+def test_base64_in_an_example_is_read_alike(target, text, status):
+    answer = target.post(
+        "/v1/models/half_plus_two:regress", {"signature_name": "regress_x_to_y", "examples": [{"x": 2.0, "b": {"b64": text}}]}
+    )
+    assert answer.status == status
 
 
 def test_a_dtype_that_json_cannot_say_is_unimplemented(target):

@@ -204,3 +204,25 @@ def test_a_failed_precondition_is_a_bad_request(target):
 def test_a_missing_feature_is_a_bad_request(target):
     answer = target.post(f"{_HALF}:regress", {"signature_name": "regress_x_to_y", "examples": [{"y": 1.0}]})
     assert "Feature: x (data type: float) is required but could not be found" in _refused(answer)
+
+
+@pytest.mark.parametrize("body", [{"instances": []}, {"instances": [{}]}, {"inputs": {}}, {"inputs": []}, {}], ids=str)
+def test_a_signature_without_inputs_cannot_be_called(target, body):
+    """There is no request for it in JSON; over gRPC there is."""
+    message = _refused(target.post("/v1/models/shapes:predict", {"signature_name": "no_inputs", **body}))
+    assert message == "Failed to get input map for signature: no_inputs"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"inputs": {"x": [1.0]}}, "Missing named input: "),
+        ({"inputs": [1.0]}, "inputs is a plain value/list, but expecting an object"),
+        ({"instances": [{"x": 1.0}]}, "keys must be equal to: plus,times,x"),
+        ({"instances": [1.0]}, "instances is a plain list, but expecting list of objects"),
+    ],
+    ids=["columns", "unnamed", "rows", "unnamed rows"],
+)
+def test_an_input_that_has_a_default_must_be_sent(target, body, said):
+    """Over gRPC it may be left out."""
+    assert said in _refused(target.post("/v1/models/defaults:predict", body))

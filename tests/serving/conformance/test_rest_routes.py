@@ -141,3 +141,43 @@ def test_http_1_0_is_answered(target):
 
 def test_a_body_is_not_read_as_text_of_another_encoding(target):
     assert target.rest("POST", _PREDICT, b'{"instances": [\xff]}').status == 400
+
+
+@pytest.mark.parametrize("authority", ["", "user:password@"], ids=["plain", "with a user"])
+def test_the_whole_url_may_be_the_target(target, authority):
+    url = f"http://{authority}{target.rest_address}"
+    assert target.rest("POST", url + _PREDICT, _BODY).json == _REPLY
+    assert target.rest("GET", f"{url}/v1/models/half_plus_two").status == 200
+    assert target.rest("GET", f"{url}/v1/models").error == "Missing model name in request."
+    assert target.rest("GET", url).status == 404
+
+
+def _expecting(target, expectation, body):
+    """The server's first line on headers alone, and everything that it says when the body has come."""
+    host, _, port = target.rest_address.rpartition(":")
+    headers = f"Host: {target.rest_address}\r\nContent-Length: {len(body)}\r\nExpect: {expectation}\r\nConnection: close\r\n"
+    with socket.create_connection((host, int(port)), TIMEOUT) as connection, connection.makefile("rb") as answer:
+        connection.sendall(f"POST {_PREDICT} HTTP/1.1\r\n{headers}\r\n".encode())
+        line = answer.readline()
+        if b" 100 " in line:
+            connection.sendall(body)
+        return line, answer.read()
+
+
+@pytest.mark.parametrize("expectation", ["100-continue", "100-Continue"])
+@pytest.mark.parametrize("spaces", [0, 2_000_000], ids=["small", "large"])
+def test_a_client_that_waits_is_told_to_send_its_body(target, expectation, spaces):
+    line, rest = _expecting(target, expectation, _BODY + b" " * spaces)
+    assert line == b"HTTP/1.1 100 Continue\r\n"
+    nothing, answer = rest[:2], rest[2:]
+    assert (nothing, answer.split(b" ")[1]) == (b"\r\n", b"200")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == _REPLY
+
+
+def test_another_expectation_fails(target):
+    assert _expecting(target, "200-ok", _BODY)[0].startswith(b"HTTP/1.1 417 ")
+
+
+def test_a_request_without_a_body_is_answered_whatever_it_expects(target):
+    answer = target.rest("GET", "/v1/models/half_plus_two", None, {"Expect": "100-continue"})
+    assert answer.status == 200

@@ -145,6 +145,28 @@ def test_on_a_loopback_address_only_this_machines_names_are_answered_and_those_t
     assert ask(port, request).split()[1] == status
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://localhost:8501/", "evil.example", b"200"),
+        ("HTTP://127.0.0.1", "evil.example", b"200"),
+        ("http://evil.example/", "localhost", b"403"),
+        ("http://evil.example", "localhost", b"403"),
+        ("http://localhost@evil.example/", "localhost", b"403"),
+        ("https://evil.example?localhost/", "localhost", b"403"),
+    ],
+)
+def test_the_host_of_a_whole_url_counts_before_that_of_the_header(serve, target, host, status):
+    request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    assert ask(serve(), request).split()[1] == status
+
+
+@pytest.mark.parametrize(("host", "size", "status"), [("localhost", 1001, b"413"), ("evil.example", 1000, b"403")])
+def test_who_is_refused_is_not_told_to_send_its_body_before(serve, host, size, status):
+    request = f"POST / HTTP/1.1\r\nHost: {host}\r\nExpect: 100-continue\r\nContent-Length: {size}\r\n\r\n".encode()
+    assert ask(serve(body_bytes=1000), request).split()[1] == status
+
+
 def test_on_another_address_any_name_is_answered_unless_names_are_given(serve):
     request = b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     assert b" 200 " in ask(serve("0.0.0.0"), request)  # noqa: S104 - that is what is tested

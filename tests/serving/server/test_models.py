@@ -260,6 +260,14 @@ def test_where_it_is_allowed_a_new_label_may_wait_for_its_version_but_not_move_t
     assert answer(models, "more", label="next") == (3, 6)
 
 
+def test_where_every_label_is_allowed_one_may_move_to_a_version_that_is_to_come(make, base, write_version):
+    models = make(entry("more", base / "more", ALL + labels(stable=1)), force_allow_any_version_labels_for_unavailable_models=True)
+    models.reload(config(entry("digits", base / "digits"), entry("more", base / "more", ALL + labels(stable=3))))
+    write_version(base / "more", 3, 6)
+    models.poll()
+    assert answer(models, "more", label="stable") == (3, 6)
+
+
 def test_without_leave_no_label_can_be_there_from_the_start(base):
     with pytest.raises(FailedPreconditionError, match="which is not currently available for inference"):
         Models().start(config(entry("digits", base / "digits", labels(stable=1))))

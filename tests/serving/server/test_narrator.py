@@ -28,6 +28,17 @@ def test_what_serves_is_said_when_the_ports_answer_and_then_as_it_changes(capsys
     assert said.err == ""
 
 
+def test_a_port_that_is_off_is_said(capsys):
+    for addresses, where in {
+        ("", "127.0.0.1:2"): "no gRPC, REST http://127.0.0.1:2/v1/models/digits",
+        ("127.0.0.1:1", ""): "gRPC 127.0.0.1:1, no REST",
+    }.items():
+        narrator = Narrator(*addresses)
+        narrator.tell(Event("available", "digits", 1))
+        narrator.opened()
+        assert capsys.readouterr().out == f"digits version 1 serves: {where}\n"
+
+
 def test_what_needs_attention_is_said_with_its_reason(capsys):
     narrator = Narrator("127.0.0.1:1", "127.0.0.1:2")
     narrator.opened()

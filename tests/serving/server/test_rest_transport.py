@@ -4,6 +4,7 @@ import base64
 import gzip
 import http.client
 import json
+import os
 
 import pytest
 
@@ -182,3 +183,27 @@ def test_a_chunked_body_is_read(call):
     chunks = b"2\r\n{}\r\n0\r\n\r\n"
     status, answer = call("POST", "/v1/models/digits:predict", chunks, **{"Transfer-Encoding": "chunked"})
     assert (status, answer) == (400, {"error": "Missing 'inputs' or 'instances' key"})
+
+
+def test_a_request_that_takes_too_long_is_answered_504_and_the_next_one_as_ever(serve_here, write_version, tmp_path):
+    """The run goes on: it waits until the test reads the pipe."""
+    write_version(tmp_path / "base", 7, 3)
+    pipes = {name: tmp_path / name for name in ("here", "there")}
+    for pipe in pipes.values():
+        os.mkfifo(pipe)
+    server = serve_here(tmp_path / "base", answer_seconds=0.5)
+    connection = http.client.HTTPConnection(server.rest, timeout=20)
+
+    def post(**body):
+        connection.request("POST", "/v1/models/digits:predict", json.dumps(body))
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+    try:
+        late = post(signature_name="meet", inputs={name: str(pipe) for name, pipe in pipes.items()})
+    finally:
+        texts = [pipes["here"].read_text(), pipes["there"].read_text()]
+    assert late == (504, {"error": "Timed out after 500 ms (--rest_api_timeout_in_ms)."})
+    assert texts == ["in flight", "answered"]
+    assert post(signature_name="add", inputs={"a": [1], "b": [2]}) == (200, {"outputs": [3.0]})
+    connection.close()

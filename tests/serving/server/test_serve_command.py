@@ -1,14 +1,17 @@
 """`python -m serving.server` as a process: help, usage errors, busy ports, and whole lives from the first line to SIGTERM."""
 
 import collections
+import contextlib
 import http.client
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import grpc
 import pytest
@@ -17,6 +20,9 @@ from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 
 from serving.client import Client
 from serving.errors import NotFoundError, ServingError, UnavailableError
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "serving.md"
 
 
 def run(*arguments):
@@ -34,7 +40,7 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--port", "x"], "argument --port: expected an integer from 0 to 65535, received 'x'"),
+        (["--port", "x"], "argument --port: expected a port from 1 to 65535, 0 for none, or auto for a free one, received 'x'"),
         (["--model_name", "a/b"], "argument --model_name: expected a name without '/' and ':', received 'a/b'"),
         (["--file_system_poll_wait_seconds", "-1"], "expected seconds from 0 to 86400, received '-1'"),
         (["--model_config_file_poll_wait_seconds=x"], "expected seconds from 0 to 86400, received 'x'"),
@@ -43,6 +49,10 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
         (["--enable_model_warmup=maybe"], "argument --enable_model_warmup: expected true or false, received 'maybe'"),
         (["--request_log_sampling_rate", "2"], "expected a share from 0 to 1, received '2'"),
         (["--enable_batching=false", "--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
+        (["--rest_api_port=65536"], "expected a port from 1 to 65535, 0 for none, or auto for a free one, received '65536'"),
+        (["--port=0", "--rest_api_port=0"], "--port and --rest_api_port are 0, which is none; auto picks a free one"),
+        (["--use_alts_credentials"], "the port would be open to everybody: expected --ssl_config_file, or false"),
+        (["--grpc_channel_arguments=a"], "argument --grpc_channel_arguments: expected NAME=VALUE[,NAME=VALUE...], received 'a'"),
         (["--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
     ],
 )
@@ -102,11 +112,11 @@ def test_a_wrong_file_is_one_line_and_exit_2_without_tensorflow_and_grpc(tmp_pat
 def test_a_busy_port_is_one_line_and_exit_2(tmp_path, flag):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        done = run("--model_base_path", tmp_path, "--port", 0, "--rest_api_port", 0, flag, port)
+        done = run("--model_base_path", tmp_path, "--port", "auto", "--rest_api_port", "auto", flag, port)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"tapeline serve: port {port} of 127.0.0.1 is in use by another process; "
-        f"stop that or choose another port, {flag} 0 picks a free one\n"
+        f"stop that or choose another port, {flag} auto picks a free one\n"
     )
 
 
@@ -114,6 +124,15 @@ def test_a_foreign_address_is_one_line_and_exit_2(tmp_path):
     done = run("--model_base_path", tmp_path, "--bind_address", "192.0.2.1")
     assert done.returncode == 2
     assert done.stderr.startswith("tapeline serve: cannot listen on '192.0.2.1': expected an IPv4 or IPv6 address of this machine")
+
+
+def test_a_socket_that_cannot_be_is_one_line_and_exit_2(tmp_path):
+    path = tmp_path / "none" / "socket"
+    done = run("--model_base_path", tmp_path, "--port=0", "--rest_api_port=auto", "--grpc_socket_path", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"tapeline serve: --grpc_socket_path: expected a path of 107 bytes at most, in a folder that is there. Received: {path}\n"
+    )
 
 
 def test_a_busy_port_of_an_ipv6_address_is_said_as_well(tmp_path):
@@ -126,9 +145,11 @@ def test_a_busy_port_of_an_ipv6_address_is_said_as_well(tmp_path):
 class Server:
     """The process, and its lines as they come."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, cwd=None):
         command = [sys.executable, "-m", "serving.server", *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
 
     def end(self):
         if self.process.poll() is None:
@@ -141,7 +162,7 @@ def test_a_life_wrong_base_path_first_version_drain_and_not_one_line_too_many(tm
     write_version(tmp_path / "models" / "digits", 1, 1)
     base_path = tmp_path / "models"
     server = Server(
-        *("--model_name", "digits", "--model_base_path", base_path, "--port", 0, "--rest_api_port", 0),
+        *("--model_name", "digits", "--model_base_path", base_path, "--port", "auto", "--rest_api_port", "auto"),
         *("--file_system_poll_wait_seconds", 0.05),
     )
     try:
@@ -168,7 +189,14 @@ def test_a_life_with_a_config_file_on_an_ipv6_address_and_nobody_is_cancelled_at
     path = tmp_path / "models.config"
     path.write_text(_config(tmp_path, "digits"))
     server = Server(
-        *("--model_config_file", path, "--model_config_file_poll_wait_seconds=0.05", "--bind_address=::1", "--port=0", "--rest_api_port=0"),
+        *(
+            "--model_config_file",
+            path,
+            "--model_config_file_poll_wait_seconds=0.05",
+            "--bind_address=::1",
+            "--port=auto",
+            "--rest_api_port=auto",
+        ),
         "--allow_reload_requests=false",
     )
     try:
@@ -187,6 +215,66 @@ def test_a_life_with_a_config_file_on_an_ipv6_address_and_nobody_is_cancelled_at
         seen = _ask_while_it_ends(server.process, serves[1], int(serves[2]))
         assert server.process.returncode == 0
         assert set(seen) <= {"OK", "UNAVAILABLE", 200, 503, "nobody listens"}
+    finally:
+        server.end()
+
+
+@pytest.mark.slow  # TensorFlow in a process of its own, from start to end
+def test_the_example_of_the_page_starts_as_it_stands(tmp_path, write_version):
+    page = PAGE.read_text(encoding="utf-8")
+    (command,) = re.findall(r"^tapeline serve (.*--model_config_file models\.config.*)$", page, re.MULTILINE)
+    example = re.search(r"```\n# models\.config\n.*?```", page, re.DOTALL)[0].strip("`")
+    for version in (3, 4):
+        write_version(tmp_path / "digits", version, version)
+    (tmp_path / "models.config").write_text(example.replace("/srv/models/digits", str(tmp_path / "digits")))
+    server = Server(*shlex.split(command), "--port=auto", "--rest_api_port=auto", cwd=tmp_path)
+    try:
+        lines = [server.process.stdout.readline() for _ in range(2)]
+        assert [line.partition(" serves: ")[0] for line in lines] == ["digits version 3", "digits version 4"]
+        with Client(lines[0].split("gRPC ")[1].partition(",")[0], model_name="digits") as client:
+            for label, version in (("stable", 3), ("canary", 4)):
+                assert client.predict_images([], version_label=label).version == version
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+        assert server.process.stderr.read() == "Loading TensorFlow, then the models of models.config\n"
+    finally:
+        server.end()
+
+
+@pytest.mark.slow  # TensorFlow in a process of its own, from start to end
+def test_a_command_line_of_the_real_server_starts_and_says_what_has_no_effect(tmp_path, write_version):
+    write_version(tmp_path / "digits", 1, 1)
+    given = ["--rest_api_timeout_in_ms=30000", "--rest_api_num_threads=8", "--grpc_channel_arguments=grpc.max_connection_age_ms=20000"]
+    given += ["--flush_filesystem_caches=false", "--rest_api_port=0", "--port=auto", "--grpc_socket_path=socket"]
+    server = Server("--model_name=digits", f"--model_base_path={tmp_path}/digits", *given, cwd=tmp_path)
+    try:
+        where = re.fullmatch(r"digits version 1 serves: gRPC (127\.0\.0\.1:\d+), no REST\n", server.process.stdout.readline())
+        for address in (where[1], f"unix:{tmp_path}/socket"):
+            with Client(address, model_name="digits") as client:
+                assert client.predict_images([]).version == 1
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
+        assert server.process.stderr.read().splitlines() == [
+            "tapeline serve: --rest_api_num_threads has no effect here: both ports answer in one event loop",
+            "tapeline serve: --flush_filesystem_caches has no effect here: nothing is flushed after a load",
+            f"Loading TensorFlow, then digits from {tmp_path}/digits",
+        ]
+    finally:
+        server.end()
+
+
+@pytest.mark.slow  # TensorFlow in a process of its own, from start to end
+def test_without_a_port_for_grpc_rest_answers_alone(tmp_path, write_version):
+    write_version(tmp_path / "digits", 1, 1)
+    server = Server("--model_name=digits", f"--model_base_path={tmp_path}/digits", "--port=0", "--rest_api_port=auto")
+    try:
+        line = server.process.stdout.readline()
+        where = re.fullmatch(r"digits version 1 serves: no gRPC, REST http://(127\.0\.0\.1:\d+)(/v1/models/digits)\n", line)
+        with contextlib.closing(http.client.HTTPConnection(where[1], timeout=60)) as connection:
+            connection.request("GET", where[2])
+            assert connection.getresponse().status == 200
+        server.process.terminate()
+        assert server.process.wait(timeout=60) == 0
     finally:
         server.end()
 

@@ -8,6 +8,7 @@ import pytest
 
 from serving.errors import NotFoundError
 from serving.server.model_config import VersionPolicy
+from serving.server.saved_model import SavedModel
 from serving.server.served_model import Retries, ServedModel
 from serving.server.version_status import State
 
@@ -343,3 +344,24 @@ def test_the_status_of_an_unknown_version_is_not_found(model, base, write_versio
     model.poll()
     with pytest.raises(NotFoundError, match=r"^Could not find version 5 of model digits$"):
         model.statuses(5)
+
+
+def test_a_meta_graph_is_chosen_by_its_tags(tmp_path):
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    builder = v1.saved_model.Builder(str(tmp_path / "1"))
+    for number, tags in enumerate((["serve"], ["serve", "gpu"])):
+        with tf.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder(tf.float32, [None])
+            outputs = {"y": v1.saved_model.utils.build_tensor_info(x + float(number))}
+            definition = v1.saved_model.signature_def_utils.build_signature_def({"x": v1.saved_model.utils.build_tensor_info(x)}, outputs)
+            if number:
+                builder.add_meta_graph(tags, {"serving_default": definition})
+            else:
+                builder.add_meta_graph_and_variables(session, tags, {"serving_default": definition})
+    builder.save()
+    for tags, answer in ((("serve",), 0.0), (("gpu", "serve"), 1.0)):
+        model = SavedModel(tmp_path / "1", tags=tags)
+        assert model.run(model.signature(""), {"x": np.float32([0])})["y"].tolist() == [answer]
+        model.close()

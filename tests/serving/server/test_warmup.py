@@ -48,6 +48,14 @@ def test_predict_requests_are_answered_by_the_model(folder, model, tmp_path):
     assert (tmp_path / "one").read_text() == (tmp_path / "two").read_text() == "in flight"
 
 
+def test_each_request_may_be_replayed_several_times(folder, model):
+    logs = [PredictionLog.FromString(predict_log(path)) for path in ("one", "two")]
+    write_warmup(folder, *(log.SerializeToString() for log in logs))
+    seen = []
+    assert warm_up(folder, model, lambda model, log: seen.append(log), iterations=2) == ""
+    assert seen == [logs[0], logs[0], logs[1], logs[1]]
+
+
 def test_every_kind_of_log_is_handed_to_the_replay(folder, model):
     kinds = ("predict_log", "classify_log", "regress_log", "multi_inference_log", "session_run_log")
     logs = [PredictionLog() for _ in kinds]
