@@ -8,6 +8,9 @@ from serving.server.idle_flags import add_idle_flags
 from serving.terminal import say
 
 
+_FREE = 0  # as sockets have it
+
+
 def parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     """The flags' values. Leaves as argparse does, by SystemExit, after --help (0) and for flags that are wrong (2)."""
     parser = _parser()
@@ -17,7 +20,7 @@ def parse_flags(argv: Sequence[str] | None) -> argparse.Namespace:
     if flags.batching_parameters_file and not flags.enable_batching:
         parser.error("--batching_parameters_file is set without setting --enable_batching to true")
     if flags.port is None and flags.rest_api_port is None and not flags.grpc_socket_path:
-        parser.error("expected a port to answer on: --port and --rest_api_port are 0, which is none; auto picks a free one")
+        flags.port = flags.rest_api_port = _FREE  # nobody wants a server that cannot be asked: what 0 means to sockets
     if flags.use_alts_credentials:
         parser.error("--use_alts_credentials is not there, and the port would be open to everybody: expected --ssl_config_file, or false")
     return flags
@@ -274,9 +277,9 @@ def _name(text: str) -> str:
 
 
 def _port(text: str) -> int | None:
-    """None for no port, 0 for any that is free, as sockets have it."""
+    """None for no port, `_FREE` for any that is free."""
     if text == "auto":
-        return 0
+        return _FREE
     try:
         return _integer(text, 0, 65535) or None
     except argparse.ArgumentTypeError as error:

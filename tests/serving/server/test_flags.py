@@ -67,8 +67,14 @@ def test_zero_is_no_port_and_auto_is_any(text, port):
     assert parse_flags(["--model_base_path=x", "--rest_api_port=1", f"--port={text}"]).port == port
 
 
+def test_zero_for_both_is_any_because_a_server_without_a_port_could_not_be_asked():
+    flags = parse_flags(["--model_base_path=x", "--port=0", "--rest_api_port=0"])
+    assert (flags.port, flags.rest_api_port) == (0, 0)
+
+
 def test_a_socket_alone_is_enough():
-    assert parse_flags(["--model_base_path=x", "--port=0", "--rest_api_port=0", "--grpc_socket_path=a"]).grpc_socket_path == "a"
+    flags = parse_flags(["--model_base_path=x", "--port=0", "--rest_api_port=0", "--grpc_socket_path=a"])
+    assert (flags.grpc_socket_path, flags.port, flags.rest_api_port) == ("a", None, None)
 
 
 def test_the_operators_arguments_come_before_the_servers_own():

@@ -50,7 +50,6 @@ def test_help_and_usage_errors_import_neither_tensorflow_nor_grpc():
         (["--request_log_sampling_rate", "2"], "expected a share from 0 to 1, received '2'"),
         (["--enable_batching=false", "--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
         (["--rest_api_port=65536"], "expected a port from 1 to 65535, 0 for none, or auto for a free one, received '65536'"),
-        (["--port=0", "--rest_api_port=0"], "--port and --rest_api_port are 0, which is none; auto picks a free one"),
         (["--use_alts_credentials"], "the port would be open to everybody: expected --ssl_config_file, or false"),
         (["--grpc_channel_arguments=a"], "argument --grpc_channel_arguments: expected NAME=VALUE[,NAME=VALUE...], received 'a'"),
         (["--batching_parameters_file=x"], "is set without setting --enable_batching to true"),
