@@ -7,7 +7,6 @@ from pathlib import Path
 from serving.server.idle_flags import add_idle_flags
 from serving.terminal import say
 
-
 _FREE = 0  # as sockets have it
 
 
