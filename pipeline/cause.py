@@ -16,8 +16,11 @@ _ABOVE = re.compile(
     r"Graph execution error:|Detected at node|Detected unsupported operation|<stack traces unavailable>|Node: '|\d+ root error\(s\) found"
     r"|Exception encountered when calling"
 )
-# What they write around it: terminal colours; the function or the number in front; operation and node behind.
-_AROUND = re.compile(r"\x1b\[\d*m|^\{\{function_node [^}]*\}\} *|^\(\d+\) +|\s*\[Op:[^\]]*\](?: name:)?.*$|\s*\[\[\{\{node .*$")
+# What they write around it: terminal colours; the function, the data set or the number in front; operation and node behind.
+_DATA_SET = r"Error in user-defined function passed to \S+ transformation with iterator: \S+: "
+_AROUND = re.compile(
+    f"^{_DATA_SET}" r"|\x1b\[\d*m|^\{\{function_node [^}]*\}\} *|^\(\d+\) +|\s*\[Op:[^\]]*\](?: name:)?.*$|\s*\[\[\{\{node .*$"
+)
 
 
 def one_line(error: BaseException) -> str:
