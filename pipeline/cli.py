@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _config_arguments(add_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
     _config_arguments(add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
     schema = commands.add_parser("schema", help="review the schema of the data").add_subparsers(metavar="COMMAND", required=True)
-    accept = add_command(schema, "accept", _schema_accept, "write the inferred schema where `schema.path` says; it counts from then on")
+    accept = add_command(schema, "accept", _schema_accept, "write the inferred schema to `schema.path`, where later runs take it from")
     _config_arguments(accept)
     _root_argument(accept, "folder of the run that inferred it")
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
@@ -122,7 +122,9 @@ def _kubeflow_commands(commands: Any) -> None:
     emulate.add_argument("package", metavar="PACKAGE", type=Path, help="what `tapeline compile` wrote")
     add_parameters(emulate)
     emulate.add_argument("--root", metavar="DIR", type=Path, help="folder for everything the run writes (default: runs/NAME-kubeflow)")
-    emulate.add_argument("--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="which Kubeflow Pipelines to be (default: 2.17)")
+    emulate.add_argument(
+        "--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="version of Kubeflow Pipelines to imitate (default: 2.17)"
+    )
     emulate.add_argument("--image", metavar="IMAGE", help="run the steps in this image, through Docker")
     emulate.add_argument("--no-cache", action="store_true", help="run every step, cached or not")
     emulate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
@@ -241,7 +243,7 @@ def _schema_accept(options: argparse.Namespace) -> int:
 
     settings = config.load(options.config, options.overrides)
     path = reviewed_schema.accept(settings, workspace.Workspace(options.root or workspace.default_root(settings)))
-    print(f"Wrote {path}. Read it through, edit it, keep it under version control: the next run holds the data against it.")
+    print(f"Wrote {path}. Read it through, edit it, keep it under version control: the next run compares the data with it.")
     return 0
 
 
@@ -320,7 +322,7 @@ def _status_after_printing(status: int) -> int:
     if sys.argv[1:2] and sys.argv[1] in _ACTING:
         print(
             f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same, and "
-            "ROOT/last_run.json has what became of a finished run.",
+            "ROOT/last_run.json has the record of a finished run.",
             file=sys.stderr,
         )
         return status

@@ -134,7 +134,7 @@ def test_predict_and_serve_have_their_own_command_lines(capsys):
     assert call("predict", "nowhere.png", "--model_name", "digits") == 2
     assert "nowhere.png" in capsys.readouterr().err
     assert call("serve", "--port", "eighty", "--model_base_path", ".") == 2
-    assert "expected an integer from 0 to 65535, received 'eighty'" in capsys.readouterr().err
+    assert "expected a port from 1 to 65535, 0 for none, or auto for a free one, received 'eighty'" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
