@@ -10,6 +10,7 @@ import contextlib
 import functools
 import gc
 import logging
+import os
 import socket
 import sys
 import threading
@@ -55,6 +56,7 @@ def serve(flags: argparse.Namespace) -> int:
     listener = bind_rest(flags.bind_address, flags.rest_api_port)
     say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
+    _settle_keras()
     from serving.server.grpc_transport import Observers  # here, because these bring TensorFlow
     from serving.server.metrics import Metrics
 
@@ -88,6 +90,13 @@ def _prepare_logs(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.CRITICAL)
     if not verbose:
         silence_tensorflow()
+
+
+def _settle_keras() -> None:
+    """TensorFlow imports Keras, which would end the server for a backend that it does not have, and write into the home folder."""
+    for name in [name for name in os.environ if name.startswith("KERAS_")]:
+        del os.environ[name]
+    os.environ.update(KERAS_BACKEND="tensorflow", KERAS_HOME=os.devnull, TF_USE_LEGACY_KERAS="0")
 
 
 def _load(flags: argparse.Namespace, metrics: "Metrics", grpc_address: str, rest_address: str) -> tuple["Narrator", "Models"]:
