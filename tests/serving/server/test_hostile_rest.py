@@ -224,6 +224,14 @@ def test_a_large_body_is_read_in_a_readers_thread_and_a_small_one_where_it_comes
     assert {name[:5] for name in readers["_inflate"]} == {"read_"}  # a small one may be large inside
 
 
+@pytest.mark.parametrize("case", ["more than 32 dimensions, rows", "more than 32 dimensions, columns"])
+def test_a_tensor_has_at_most_32_dimensions_whatever_numpy_there_is(served, case):
+    path, body = CALLERS_FAULTS[case]
+    with contextlib.closing(http.client.HTTPConnection(served.rest, timeout=20)) as connection:
+        connection.request("POST", f"/v1/models/{path}", body)
+        assert "Expected a shape of at most 32 dimensions. Received: " in json.loads(connection.getresponse().read())["error"]
+
+
 def test_a_features_name_that_is_no_text_is_called_so(served):
     with contextlib.closing(http.client.HTTPConnection(served.rest, timeout=20)) as connection:
         connection.request("POST", "/v1/models/digits:classify", CALLERS_FAULTS["half a surrogate pair"][1])
