@@ -92,3 +92,5 @@ def test_none_of_grpcs_own_limits_is_lifted():
     assert not [name for name in options if "pending_requests" in name or "ping" in name]
     assert 0 < options["grpc.max_receive_message_length"] <= 2**26
     assert 0 < options["grpc.max_concurrent_streams"] <= 1000
+    assert 0 < options["grpc.server_handshake_timeout_ms"] <= 10_000
+    assert 0 < options["grpc.max_connection_idle_ms"] <= 120_000
