@@ -7,7 +7,6 @@ print a line each; exit 0, or 1 where something that is needed is wrong
 import importlib.metadata
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from pipeline.tfx_platform import TfxPlatform, choose
+from serving.cores import cores
 from trainer import environment
 from trainer.errors import TapelineError
 
@@ -172,7 +172,7 @@ def _examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield check_keras(installed.get("keras"))
         yield check_settings(environ)
         yield check_disk(*_disk())
-        yield check_machine(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), _cores())
+        yield check_machine(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), cores())
         yield check_docker(_version(docker.result()), _version(daemon.result()))
         yield check_kubectl(_version(kubectl.result()))
 
@@ -203,10 +203,6 @@ def _disk() -> tuple[int | None, str]:
         return shutil.disk_usage(".").free, str(Path.cwd())
     except OSError:  # removed while a shell stood in it
         return None, "the working folder"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if platform.system() == "Linux" else os.cpu_count() or 1
 
 
 def _normalized(name: str) -> str:

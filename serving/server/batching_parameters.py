@@ -1,11 +1,11 @@
 """The numbers of batching: `--batching_parameters_file`, a BatchingParameters text file as tensorflow_model_server reads it."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
 
+from serving.cores import cores
 from serving.errors import StartError
 from serving.server.server_config_pb2 import BatchingParameters as BatchingParametersMessage
 
@@ -26,7 +26,7 @@ class BatchingParameters:
     max_batch_size: int = 128
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 100
-    num_batch_threads: int = os.cpu_count() or 1
+    num_batch_threads: int = cores()
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False
     max_execution_batch_size: int = 0  # 0: a request is never split
@@ -64,7 +64,7 @@ def _parameters(message: BatchingParametersMessage) -> BatchingParameters:
         max_batch_size=max_batch_size,
         batch_timeout_micros=value("batch_timeout_micros", 0),
         max_enqueued_batches=value("max_enqueued_batches", _TF_SERVING_MAX_ENQUEUED_BATCHES),
-        num_batch_threads=value("num_batch_threads", os.cpu_count() or 1),
+        num_batch_threads=value("num_batch_threads", cores()),
         allowed_batch_sizes=tuple(message.allowed_batch_sizes),
         pad_variable_length_inputs=message.pad_variable_length_inputs,
         max_execution_batch_size=value("max_execution_batch_size", max_batch_size) if splits else 0,

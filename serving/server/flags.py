@@ -210,7 +210,7 @@ def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
         type=_parallelism,
         default=0,
         metavar="N",
-        help="threads that one operation may use; 0 is half of the cores (default: %(default)s)",
+        help="threads that one operation may use; 0 is half of the cores that the process may use (default: %(default)s)",
     )
     group.add_argument(
         "--tensorflow_session_parallelism",

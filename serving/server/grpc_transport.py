@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import grpc
@@ -29,6 +29,7 @@ from tensorflow_serving.apis import (
 from serving.errors import InvalidArgumentError, ServingError, shortened
 from serving.server.data_plane import DataPlane, Prediction
 from serving.server.drain import Door
+from serving.server.grpc_connections import Callers
 from serving.server.inference import Classification, Task, input_examples
 from serving.server.message_in_pieces import from_string
 from serving.server.model_spec import ModelSpec
@@ -64,6 +65,7 @@ class Observers:
     door: Door
     log: Log | None = None
     most_at_a_time: int = 1024  # requests to models
+    grpc_callers: Callers = field(default_factory=Callers)
 
 
 @dataclass(frozen=True)
@@ -214,12 +216,13 @@ def _behavior(
     api: str, method: _Method, plane: DataPlane, observers: Observers, places: asyncio.Semaphore
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     watch, door, log = observers.watch, observers.door, observers.log if method.log_field else None
+    working_for = observers.grpc_callers.working_for
 
     async def behave(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
         started = time.monotonic()
         model = ""
         try:
-            with door:
+            with door, working_for(context.peer()):
                 async with places:
                     request = await read(len(body), _parse, method.message, body)
                     model = method.spec(request).name

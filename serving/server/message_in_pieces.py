@@ -2,7 +2,8 @@
 
     a field that is small                   -> with its neighbours, to protobuf's own parser
     a message in it that is large           -> the same again
-    more fields than anybody sends          -> refused, because each of them takes many times its two bytes of memory
+    more fields than anybody sends, or messages that take more memory
+                                            -> refused, because each of them takes many times its two bytes
 
 Merging the pieces of a message one after the other is the same as parsing it, says protobuf's encoding.
 """
@@ -13,53 +14,77 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
 from serving.errors import InvalidArgumentError
+from serving.server.message_weight import weight
 
 _PIECE = 64 * 1024  # bytes: about a millisecond for the fields that take longest
 MOST_FIELDS = 2**18
+MOST_BYTES = 9 * 2**24  # that the messages inside take; the shortest features that make sense, 16 MiB of them, take that much
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def from_string(message: type, body: bytes) -> Any:
-    """The message. Raises DecodeError, or InvalidArgumentError for one of more than `MOST_FIELDS` fields."""
+    """The message. Raises DecodeError, or InvalidArgumentError for one of more than `MOST_FIELDS` fields or `MOST_BYTES` bytes."""
     parsed = message()
-    _merge(parsed, memoryview(body), MOST_FIELDS)
+    if len(body) <= _PIECE:
+        parsed.MergeFromString(body)
+    else:
+        _merge(parsed, memoryview(body), _Room())
     return parsed
 
 
-def _merge(message: Any, body: memoryview, room: int) -> int:
-    """Returns how many fields may still come."""
+class _Room:
+    """What a message may still bring."""
+
+    def __init__(self) -> None:
+        self._fields, self._bytes = MOST_FIELDS, MOST_BYTES
+
+    def take_field(self) -> None:
+        self._fields -= 1
+        if self._fields < 0:
+            raise InvalidArgumentError(f"Expected a message of at most {MOST_FIELDS} fields. Received: more.")
+
+    def merge(self, message: Any, piece: memoryview) -> None:
+        """Some fields of a message, all at once."""
+        content = bytes(piece)
+        self._bytes -= weight(message.DESCRIPTOR, content)
+        if self._bytes < 0:
+            raise InvalidArgumentError(f"Expected a message that takes at most {MOST_BYTES} bytes of memory. Received: more.")
+        message.MergeFromString(content)
+
+
+def _merge(message: Any, body: memoryview, room: _Room) -> None:
     if len(body) <= _PIECE:
-        message.MergeFromString(bytes(body))
-        return room
+        room.merge(message, body)
+        return
     start = at = 0
     while at < len(body):
-        room -= 1
-        if room < 0:
-            raise InvalidArgumentError(f"Expected a message of at most {MOST_FIELDS} fields. Received: more.")
+        room.take_field()
         tag, value = _varint(body, at)
         value, end = _extent(body, value, tag & 7)
-        field = message.DESCRIPTOR.fields_by_number.get(tag >> 3)
-        is_large = end - value > _PIECE and tag & 7 == _BYTES
-        if is_large and field is not None and field.type == FieldDescriptor.TYPE_MESSAGE:
-            message.MergeFromString(bytes(body[start:at]))
-            room = _merge_field(message, field, body[value:end], room)
+        if end - value > _PIECE and tag & 7 == _BYTES:
+            room.merge(message, body[start:at])
+            field = message.DESCRIPTOR.fields_by_number.get(tag >> 3)
+            if field is not None and field.type == FieldDescriptor.TYPE_MESSAGE:
+                _merge_field(message, field, body[value:end], room)
+            else:
+                message.MergeFromString(bytes(body[at:end]))
             start = end
         elif end - start > _PIECE:
-            message.MergeFromString(bytes(body[start:end]))
+            room.merge(message, body[start:end])
             start = end
         at = end
-    message.MergeFromString(bytes(body[start:]))
-    return room
+    room.merge(message, body[start:])
 
 
-def _merge_field(message: Any, field: FieldDescriptor, body: memoryview, room: int) -> int:
+def _merge_field(message: Any, field: FieldDescriptor, body: memoryview, room: _Room) -> None:
     container = getattr(message, field.name)
     if not _is_repeated(message, field):
         container.SetInParent()
-        return _merge(container, body, room)
-    if field.message_type.GetOptions().map_entry:
-        return _merge_entry(container, field.message_type, body, room)
-    return _merge(container.add(), body, room)
+        _merge(container, body, room)
+    elif field.message_type.GetOptions().map_entry:
+        _merge_entry(container, field.message_type, body, room)
+    else:
+        _merge(container.add(), body, room)
 
 
 def _is_repeated(message: Any, field: FieldDescriptor) -> bool:
@@ -67,7 +92,7 @@ def _is_repeated(message: Any, field: FieldDescriptor) -> bool:
     return not hasattr(getattr(message, field.name), "SetInParent")
 
 
-def _merge_entry(container: Any, entry: Any, body: memoryview, room: int) -> int:
+def _merge_entry(container: Any, entry: Any, body: memoryview, room: _Room) -> None:
     """A map's entry: its key decides where its value goes, and may come after it."""
     key, values, at = bytearray(), [], 0
     while at < len(body):
@@ -84,8 +109,7 @@ def _merge_entry(container: Any, entry: Any, body: memoryview, room: int) -> int
     target = container[parsed.key]
     target.Clear()
     for part in values:
-        room = _merge(target, part, room)
-    return room
+        _merge(target, part, room)
 
 
 def _extent(body: memoryview, at: int, wire_type: int) -> tuple[int, int]:

@@ -11,7 +11,6 @@ call of a small model's signature costs 27 us instead of 560 us (2 cores, Tensor
 
 import contextlib
 import functools
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, error_codes_pb2
 
+from serving.cores import cores
 from serving.errors import FailedPreconditionError, InvalidArgumentError, ServingError, error_for_code
 from serving.tensors import dtype_name, dtype_number
 
@@ -223,7 +223,7 @@ def _config(intra_op_parallelism: int) -> config_pb2.ConfigProto:
         allow_soft_placement=True,
         inter_op_parallelism_threads=-1,
         # Half of the cores: the batch threads, and the answers, need the others.
-        intra_op_parallelism_threads=intra_op_parallelism or max(1, (os.cpu_count() or 1) // 2),
+        intra_op_parallelism_threads=intra_op_parallelism or max(1, cores() // 2),
     )
 
 

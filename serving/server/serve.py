@@ -10,6 +10,7 @@ import contextlib
 import functools
 import gc
 import logging
+import os
 import socket
 import sys
 import threading
@@ -22,6 +23,7 @@ from serving.server.batching_parameters import BatchingParameters
 from serving.server.descriptors import connections_per_port, raise_limit
 from serving.server.drain import Door
 from serving.server.event_loop import EventLoop
+from serving.server.grpc_connections import LOOK_SECONDS, make_room
 from serving.server.ports import GrpcLimits, address, bind_grpc, bind_rest
 from serving.server.prometheus import CONTENT_TYPE
 from serving.server.quiet import silence_tensorflow
@@ -55,6 +57,7 @@ def serve(flags: argparse.Namespace) -> int:
     listener = None if flags.rest_api_port is None else bind_rest(flags.bind_address, flags.rest_api_port)
     say(f"Loading TensorFlow, then {_what(flags)}", sys.stderr)
     _prepare_logs(verbose=flags.verbose)
+    _settle_keras()
     from serving.server.grpc_transport import Observers  # here, because these bring TensorFlow
     from serving.server.metrics import Metrics
 
@@ -77,6 +80,7 @@ def serve(flags: argparse.Namespace) -> int:
     observers = Observers(metrics, door, log, flags.grpc_max_threads)
     stop = loop.run(_answer(flags, models, observers, metrics, grpc_server, listener, limits))
     narrator.opened()
+    _repeat(lambda: make_room(grpc_port, connections, observers.grpc_callers), LOOK_SECONDS, shutdown, lambda error: None)
     _follow(flags, narrator, models, log, shutdown)
     shutdown.wait()
     door.close()
@@ -96,6 +100,13 @@ def _prepare_logs(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.CRITICAL)
     if not verbose:
         silence_tensorflow()
+
+
+def _settle_keras() -> None:
+    """TensorFlow imports Keras, which would end the server for a backend that it does not have, and write into the home folder."""
+    for name in [name for name in os.environ if name.startswith("KERAS_")]:
+        del os.environ[name]
+    os.environ.update(KERAS_BACKEND="tensorflow", KERAS_HOME=os.devnull, TF_USE_LEGACY_KERAS="0")
 
 
 def _load(flags: argparse.Namespace, metrics: "Metrics", grpc_address: str, rest_address: str) -> tuple["Narrator", "Models"]:

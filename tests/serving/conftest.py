@@ -137,7 +137,8 @@ def serve_here():
         stop = loop.run(answering)
         running.append((loop, grpc_server, stop))
         rest = f"127.0.0.1:{listener.getsockname()[1]}"
-        return types.SimpleNamespace(models=models, door=door, loop=loop, grpc=f"127.0.0.1:{grpc_port}", rest=rest)
+        callers = observers.grpc_callers
+        return types.SimpleNamespace(models=models, door=door, callers=callers, loop=loop, grpc=f"127.0.0.1:{grpc_port}", rest=rest)
 
     yield start
     for loop, grpc_server, stop in running:

@@ -140,6 +140,8 @@ def test_bytes_that_do_not_fit_the_shape_are_refused():
 def test_a_shape_that_is_unknown_or_absurd_is_refused():
     with pytest.raises(InvalidArgumentError, match=r"Expected a shape of known sizes\. Received: \[-1\]\."):
         read_tensor(_proto(1, [-1]))
+    with pytest.raises(InvalidArgumentError, match="Expected a shape of known sizes"):
+        read_tensor(_proto(1, [2**62] * 3, float_val=[1.0]))
     with pytest.raises(InvalidArgumentError, match="Received 1 values for a shape of"):
         read_tensor(_proto(1, [2**40], float_val=[1.0]))
     with pytest.raises(InvalidArgumentError, match="Expected a shape that fits into memory"):

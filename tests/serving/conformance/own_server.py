@@ -1,6 +1,7 @@
 """This project's server in a process of its own, on the suite's models: what the suite and the fuzzer ask when no other is named."""
 
 import contextlib
+import resource
 import socket
 import subprocess
 import sys
@@ -19,27 +20,29 @@ _START_SECONDS = 90.0  # TensorFlow's import and a dozen models, on a busy machi
 
 
 @contextlib.contextmanager
-def own_server(folder: Path) -> Iterator[tuple[Target, subprocess.Popen]]:
-    """Writes the models into `folder`, starts the server on them, and ends it afterwards."""
+def own_server(folder: Path, descriptors: int | None = None) -> Iterator[tuple[Target, subprocess.Popen]]:
+    """Writes the models into `folder`, starts the server on them, with so many descriptors at most, and ends it afterwards."""
     flags = {
         "model_config_file": write_models(folder),
         "monitoring_config_file": folder / "monitoring.config",
         "allow_version_labels_for_unavailable_models": "true",
         "enable_batching": "true",  # so that many callers share batches of models that do not say that they may
     }
-    with started(folder, flags) as (target, server):
+    with started(folder, flags, descriptors) as (target, server):
         wait_for_models(target, models_config(folder), lambda: still_runs(folder, server))
         yield target, server
 
 
 @contextlib.contextmanager
-def started(folder: Path, flags: Mapping[str, object]) -> Iterator[tuple[Target, subprocess.Popen]]:
+def started(folder: Path, flags: Mapping[str, object], descriptors: int | None = None) -> Iterator[tuple[Target, subprocess.Popen]]:
     """`python -m serving.server` with these flags and free ports; what it says goes to `folder`/server.log."""
     port, rest_port = _free_ports(2)
     flags = {"port": port, "rest_api_port": rest_port, "file_system_poll_wait_seconds": 1, **flags}
     command = [sys.executable, "-m", "serving.server", *(f"--{name}={value}" for name, value in flags.items())]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log)
+    if descriptors:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
     target = Target(f"127.0.0.1:{port}", f"127.0.0.1:{rest_port}", folder)
     try:
         yield target, server

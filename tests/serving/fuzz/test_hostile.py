@@ -21,6 +21,7 @@ import grpc
 import numpy as np
 import psutil
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.serving.conformance.own_server import own_server
 from tests.serving.conformance.target import predict_request
@@ -56,6 +57,13 @@ def test_hostile_requests_are_refused_and_cost_nobody_else(tmp_path):
         assert process.num_fds() <= before[1] + _SPARE_HANDLES
 
 
+@pytest.mark.parametrize("case", ["silent connections over gRPC", "idle connections over gRPC", "silent connections over REST"])
+def test_with_1024_descriptors_new_callers_of_both_ports_are_answered_beside_1100_silent_connections(tmp_path, case):
+    with own_server(tmp_path, descriptors=1024) as (target, _):
+        send, refusals = _CASES[case]
+        assert send(target) in refusals
+
+
 class _GoodClient:
     """Asks over both ports until it is left, and once at least."""
 
@@ -85,6 +93,15 @@ class _GoodClient:
 def _ask_both(target):
     response = target.predict(predict_request("half_plus_two", {"x": np.float32([2])}))
     assert list(response.outputs["y"].float_val) == [3.0]
+    assert target.post("/v1/models/half_plus_two:predict", {"instances": [2.0]}).json == {"predictions": [3.0]}
+
+
+def _ask_both_anew(target):
+    """By callers that were not connected before. gRPC's own try again after a second where they are turned away."""
+    body = predict_request("half_plus_two", {"x": np.float32([2])}).SerializeToString()
+    with grpc.insecure_channel(target.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        channel.unary_unary(_PREDICT)(body, timeout=4, wait_for_ready=True)
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=4)
     assert target.post("/v1/models/half_plus_two:predict", {"instances": [2.0]}).json == {"predictions": [3.0]}
 
 
@@ -128,7 +145,7 @@ def _silent(port, said, count=1100):
                 for _ in range(min(count, hard - 200)):
                     connection = held.enter_context(socket.create_connection((host, int(number)), 20))
                     connection.sendall(said)
-                _ask_both(target)
+                _ask_both_anew(target)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         return "answered"

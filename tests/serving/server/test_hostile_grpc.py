@@ -1,10 +1,14 @@
 """What the gRPC port refuses of callers that it does not know; the next request is answered all the same."""
 
+import threading
+
 import grpc
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
+from serving.server import grpc_transport
+from serving.server.message_in_pieces import from_string
 from serving.server.ports import GrpcLimits
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -50,6 +54,19 @@ def test_a_tensor_that_is_too_much_is_refused_before_it_is_made(call, body):
     assert call(request(dtype=7, shape=[1], string_val=[b"a"])) == ("OK", "")
 
 
+@pytest.mark.parametrize(("size", "reader"), [(1, "event-loop"), (10**6, "read_")])
+def test_a_large_message_is_read_in_a_readers_thread_and_a_small_one_where_it_comes(call, monkeypatch, size, reader):
+    threads = []
+
+    def watched(*arguments):
+        threads.append(threading.current_thread().name[: len(reader)])
+        return from_string(*arguments)
+
+    monkeypatch.setattr(grpc_transport, "from_string", watched)
+    assert call(request(dtype=7, shape=[1], string_val=[b"a" * size])) == ("OK", "")
+    assert threads == [reader]
+
+
 def test_a_message_has_a_size(call):
     assert call(b"\0" * (GrpcLimits().message_bytes + 1))[0] == "RESOURCE_EXHAUSTED"
 
@@ -75,3 +92,5 @@ def test_none_of_grpcs_own_limits_is_lifted():
     assert not [name for name in options if "pending_requests" in name or "ping" in name]
     assert 0 < options["grpc.max_receive_message_length"] <= 2**26
     assert 0 < options["grpc.max_concurrent_streams"] <= 1000
+    assert 0 < options["grpc.server_handshake_timeout_ms"] <= 10_000
+    assert 0 < options["grpc.max_connection_idle_ms"] <= 120_000

@@ -6,9 +6,12 @@ import gzip
 import http.client
 import json
 import socket
+import threading
+import tracemalloc
 
 import pytest
 
+from serving.server import rest_server, rest_transport
 from serving.server.descriptors import connections_per_port
 from serving.server.event_loop import EventLoop
 from serving.server.ports import bind_rest
@@ -68,6 +71,16 @@ def test_a_compressed_body_is_measured_while_it_is_inflated(serve, size, status)
     packed = gzip.compress(b"a" * size)
     assert len(packed) < 1000
     assert post(serve(body_bytes=1000), packed, **{"Content-Encoding": "gzip"})[0] == status
+
+
+def test_of_a_compressed_body_no_more_is_inflated_than_a_body_may_have(serve):
+    packed, port = gzip.compress(b"\0" * 2**26), serve(body_bytes=2**20)
+    tracemalloc.start()
+    try:
+        assert post(port, packed, **{"Content-Encoding": "gzip"})[0] == 413
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_compressed_body_that_is_none_is_the_callers_fault(serve):
@@ -202,6 +215,49 @@ def test_what_is_wrong_with_a_callers_bytes_is_the_callers_fault_in_few_words(se
         text = response.read()
     assert (response.status, list(json.loads(text))) == (400, ["error"])
     assert len(text) < 8192
+
+
+@pytest.fixture
+def readers(monkeypatch):
+    """The names of the threads that read JSON, inflate, and make arrays, by what they do."""
+    threads = {}
+
+    def watch(module, name):
+        function = getattr(module, name)
+
+        def watched(*arguments):
+            threads.setdefault(name, set()).add(threading.current_thread().name)
+            return function(*arguments)
+
+        monkeypatch.setattr(module, name, watched)
+
+    for module, name in ((rest_transport, "parse_body"), (rest_transport, "read_inputs"), (rest_server, "_inflate")):
+        watch(module, name)
+    return threads
+
+
+@pytest.mark.parametrize(("count", "reader"), [(1, "event-loop"), (100_000, "read_")])
+def test_a_large_body_is_read_in_a_readers_thread_and_a_small_one_where_it_comes(served, readers, count, reader):
+    body = b'{"signature_name": "add", "inputs": {"a": [' + b"1.5," * count + b'1], "b": [1]}}'
+    with contextlib.closing(http.client.HTTPConnection(served.rest, timeout=60)) as connection:
+        connection.request("POST", "/v1/models/digits:predict", gzip.compress(body), {"Content-Encoding": "gzip"})
+        assert connection.getresponse().status == 200
+    assert {name[: len(reader)] for name in readers["parse_body"] | readers["read_inputs"]} == {reader}
+    assert {name[:5] for name in readers["_inflate"]} == {"read_"}  # a small one may be large inside
+
+
+@pytest.mark.parametrize("case", ["more than 32 dimensions, rows", "more than 32 dimensions, columns"])
+def test_a_tensor_has_at_most_32_dimensions_whatever_numpy_there_is(served, case):
+    path, body = CALLERS_FAULTS[case]
+    with contextlib.closing(http.client.HTTPConnection(served.rest, timeout=20)) as connection:
+        connection.request("POST", f"/v1/models/{path}", body)
+        assert "Expected a shape of at most 32 dimensions. Received: " in json.loads(connection.getresponse().read())["error"]
+
+
+def test_a_features_name_that_is_no_text_is_called_so(served):
+    with contextlib.closing(http.client.HTTPConnection(served.rest, timeout=20)) as connection:
+        connection.request("POST", "/v1/models/digits:classify", CALLERS_FAULTS["half a surrogate pair"][1])
+        assert json.loads(connection.getresponse().read()) == {"error": "Feature: ? has a name that is no UTF-8."}
 
 
 def test_the_event_loop_is_left_to_others_while_a_large_body_is_read(served):

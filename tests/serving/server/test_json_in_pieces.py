@@ -48,6 +48,8 @@ def test_what_is_nested_deeper_than_a_tensor_or_fills_too_much_memory_is_refused
     assert json_in_pieces.loads(b"[" * 60 + b"]" * 60) == json.loads(b"[" * 60 + b"]" * 60)
     with pytest.raises(RecursionError):
         json_in_pieces.loads(b"[" * 100_000)
+    with pytest.raises(RecursionError):  # which Python itself would take
+        json_in_pieces.loads(b"[" * 200 + b"]" * 200)
     for unit in (b"[],", b"0,", b'{"":0},', b'"",'):
         with pytest.raises(ValueError, match="Expected JSON of fewer values"):
             json_in_pieces.loads(b"[" + unit * 5_000_000 + b"0]")

@@ -9,6 +9,7 @@ from tensorflow_serving.apis import classification_pb2, inference_pb2, predict_p
 
 from serving.errors import InvalidArgumentError
 from serving.server.message_in_pieces import from_string
+from serving.server.message_weight import weight
 
 
 def predict_request():
@@ -82,6 +83,61 @@ def test_more_fields_than_anybody_sends_are_refused_before_each_takes_its_memory
     entry = b"\x0a\x01x\x12" + varint(len(shape)) + shape
     with pytest.raises(InvalidArgumentError, match="Expected a message of at most 262144 fields"):
         from_string(predict_pb2.PredictRequest, b"\x12" + varint(len(entry)) + entry)
+
+
+SMALL = 60_000  # bytes of each message, which are parsed at once
+SHORT_ONES = {
+    "dimensions": (predict_pb2.PredictRequest, [2, 2, 2], b"\x12\x00"),
+    "named dimensions": (predict_pb2.PredictRequest, [2, 2, 2], b"\x12\x02\x12\x00"),
+    "resource handles": (predict_pb2.PredictRequest, [2, 2], b"\x72\x00"),
+    "variants": (predict_pb2.PredictRequest, [2, 2], b"\x7a\x00"),
+    "tensors in a variant": (predict_pb2.PredictRequest, [2, 2, 15], b"\x1a\x00"),
+    "examples": (classification_pb2.ClassificationRequest, [2, 1], b"\x0a\x00"),
+    "features": (classification_pb2.ClassificationRequest, [2, 1, 1, 1], b"\x0a\x00"),
+    "features of tasks' examples": (inference_pb2.MultiInferenceRequest, [2, 2, 1, 1], b"\x0a\x00"),
+}
+
+
+@pytest.mark.parametrize(("message", "path", "unit"), SHORT_ONES.values(), ids=SHORT_ONES)
+def test_short_messages_inside_of_small_ones_are_refused_before_they_take_their_memory(message, path, unit):
+    one = unit * (SMALL // len(unit))
+    for number in reversed(path):
+        one = bytes([number << 3 | 2]) + varint(len(one)) + one
+    body = one * (2**24 // len(one))
+    with pytest.raises(InvalidArgumentError, match="Expected a message that takes at most 150994944 bytes of memory"):
+        from_string(message, body)
+    assert from_string(message, one + one).ByteSize() > 0
+
+
+def test_a_batch_of_examples_with_as_many_features_as_fit_is_taken():
+    rows = classification_pb2.ClassificationRequest()
+    for _ in range(200):
+        features = rows.input.example_list.examples.add().features.feature
+        for number in range(50):
+            features[f"f{number:05d}"].float_list.value.append(number)
+    body = rows.SerializeToString()
+    times = 2**24 // len(body)
+    assert len(from_string(classification_pb2.ClassificationRequest, body * times).input.example_list.examples) == 200 * times
+
+
+def test_a_message_weighs_what_those_inside_take_whatever_their_level():
+    message = predict_pb2.PredictRequest()
+    message.inputs["a"].tensor_shape.dim.add(size=3)
+    message.inputs["a"].tensor_shape.dim.add(size=3)
+    message.inputs["b"].string_val.append(b"text")
+    entry = shape = dim = 24 + 2 * 16
+    tensor = 24 + 16 * len(message.inputs["a"].DESCRIPTOR.fields)
+    assert weight(message.DESCRIPTOR, message.SerializeToString()) == 2 * (entry + tensor) + shape + 2 * dim
+    assert weight(message.DESCRIPTOR, b"") == 0
+
+
+def test_messages_are_nested_as_deep_as_protobuf_takes_them():
+    body = b""
+    for _ in range(200):
+        inner = b"\x1a" + varint(len(body)) + body  # a variant's tensor
+        body = b"\x7a" + varint(len(inner)) + inner
+    with pytest.raises(DecodeError):
+        weight(tf.make_tensor_proto(0).DESCRIPTOR, body)
 
 
 def varint(value):

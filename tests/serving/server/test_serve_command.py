@@ -144,11 +144,10 @@ def test_a_busy_port_of_an_ipv6_address_is_said_as_well(tmp_path):
 class Server:
     """The process, and its lines as they come."""
 
-    def __init__(self, *arguments, cwd=None):
+    def __init__(self, *arguments, cwd=None, **environment):
         command = [sys.executable, "-m", "serving.server", *map(str, arguments)]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **{name: str(value) for name, value in environment.items()}}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd, env=environment)
 
     def end(self):
         if self.process.poll() is None:
@@ -177,6 +176,21 @@ def test_a_life_wrong_base_path_first_version_drain_and_not_one_line_too_many(tm
             _check_drain(client, server.process, tmp_path)
         assert server.process.wait(timeout=60) == 0
         assert (stdout.read(), stderr.read()) == ("", "")
+    finally:
+        server.end()
+
+
+@pytest.mark.slow  # TensorFlow in a process of its own
+def test_what_the_environment_says_of_keras_counts_for_nothing_and_the_home_folder_stays_as_it_is(tmp_path):
+    home, base_path = tmp_path / "home", tmp_path / "models"
+    home.mkdir()
+    base_path.mkdir()
+    arguments = ("--model_base_path", base_path, "--port", 0, "--rest_api_port", 0)
+    server = Server(*arguments, KERAS_BACKEND="nonsense", TF_USE_LEGACY_KERAS=1, HOME=home)
+    try:
+        assert server.process.stderr.readline() == f"Loading TensorFlow, then default from {base_path}\n"
+        assert server.process.stderr.readline().startswith(f"Waiting for a version of default in {base_path}: ")
+        assert list(home.iterdir()) == []
     finally:
         server.end()
 
