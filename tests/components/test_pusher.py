@@ -3,10 +3,16 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
+from google.protobuf import json_format
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
 
 from components import pusher
 from trainer.errors import ConfigError
@@ -227,6 +233,31 @@ def test_a_file_system_without_locks_takes_a_push_like_any_other(model, base, mo
     assert [path.name for path in base.iterdir()] == [version]
 
 
+def test_a_lock_that_fails_otherwise_ends_the_push(model, base, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pusher.fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        pusher.push(model, base)
+
+
+def test_a_push_whose_folder_another_one_removes_before_it_has_its_lock_takes_another_folder(model, base, monkeypatch):
+    """The other one takes it for a killed push's, for nobody holds its lock yet."""
+    lock, removed = pusher.fcntl.flock, []
+
+    def remove_then_lock(file, how):
+        if not removed:
+            removed.extend(base.iterdir())
+            shutil.rmtree(removed[0])
+        lock(file, how)
+
+    monkeypatch.setattr(pusher.fcntl, "flock", remove_then_lock)
+    version = pusher.push(model, base)
+    assert len(removed) == 1
+    assert [path.name for path in base.iterdir()] == [version]
+
+
 def test_an_empty_folder_that_somebody_else_made_is_no_place_for_a_version(model, base, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 5.0)
     (base / "5").mkdir(parents=True)
@@ -271,3 +302,48 @@ def test_the_digest_is_of_names_and_content(tmp_path):
     (models[1] / "saved_model.pb").rename(models[1] / "renamed.pb")
     assert first == same != other
     assert pusher.model_digest(models[1]) != first
+
+
+@pytest.fixture
+def step(tmp_path):
+    """step(base, blessed): runs the pipeline's step on a Model artifact; gives the PushedModel artifact."""
+
+    def run(base, blessed):
+        trained, blessing, pushed = standard_artifacts.Model(), standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
+        trained.uri, blessing.uri, pushed.uri = (str(tmp_path / name) for name in ("trained", "blessing", "pushed"))
+        make_model(tmp_path / "trained" / "Format-Serving", b"weights")
+        blessing.set_int_custom_property("blessed", int(blessed))
+        destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=f"{base}/"))
+        pusher.Executor().Do(
+            {"model": [trained], "model_blessing": [blessing]},
+            {"pushed_model": [pushed]},
+            {"push_destination": json_format.MessageToJson(destination)},
+        )
+        return pushed
+
+    return run
+
+
+def test_the_step_pushes_a_blessed_model_and_says_where_it_is(step, base):
+    pushed = step(base, blessed=True)
+    [version] = [path.name for path in base.iterdir()]
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_version") == version
+    assert pushed.get_string_custom_property("pushed_destination") == f"{base}/{version}"
+    assert files(Path(pushed.uri)) == files(base / version)
+
+
+def test_the_step_pushes_to_object_storage_too(step, tmp_path, request):
+    base = f"ram://{request.node.name}/digits"
+    pushed = step(base, blessed=True)
+    version = pushed.get_string_custom_property("pushed_version")
+    assert pushed.get_string_custom_property("pushed_destination") == f"{base}/{version}"
+    assert fileio.exists(f"{base}/{version}/saved_model.pb")
+    assert files(Path(pushed.uri)) == files(tmp_path / "trained" / "Format-Serving")
+
+
+def test_the_step_pushes_nothing_that_the_gate_has_refused(step, base):
+    pushed = step(base, blessed=False)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not pushed.get_string_custom_property("pushed_version")
+    assert not base.exists()
