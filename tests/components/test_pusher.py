@@ -280,7 +280,27 @@ def test_what_no_server_loads_is_no_version_to_be_newer_than(model, base, name):
     assert before <= int(pusher.push(model, base)) <= time.time()
 
 
-def test_behind_the_highest_version_there_is_none_and_the_push_says_so(model, base):
+def test_every_file_is_on_the_disk_before_the_version_appears(model, base, monkeypatch):
+    """Else a machine that crashes just then comes back with a version of empty files."""
+    flushed, rename, fsync = set(), os.rename, os.fsync
+
+    def note_and_flush(descriptor):
+        flushed.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def look_then_rename(source, target):
+        assert flushed == {path.stat().st_ino for path in source.rglob("*") if path.is_file()}
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_and_flush)
+    monkeypatch.setattr(os, "rename", look_then_rename)
+    pusher.push(model, base)
+    assert len(flushed) == 3
+
+
+def test_behind_the_highest_version_there_is_none_and_the_push_says_so(model, base, monkeypatch):
+    """Before it copies anything, which may take minutes."""
+    monkeypatch.setattr(pusher.io_utils, "copy_dir", None)
     (base / str(LARGEST)).mkdir(parents=True)
     with pytest.raises(ConfigError) as caught:
         pusher.push(model, base)
