@@ -364,6 +364,7 @@ def test_the_step_pushes_to_object_storage_too(step, tmp_path, request):
 
 def test_the_step_pushes_nothing_that_the_gate_has_refused(step, base):
     pushed = step(base, blessed=False)
+    assert pushed.has_custom_property("pushed")
     assert pushed.get_int_custom_property("pushed") == 0
     assert not pushed.get_string_custom_property("pushed_version")
     assert not base.exists()
