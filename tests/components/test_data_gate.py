@@ -79,6 +79,14 @@ def test_a_feature_that_the_schema_does_not_know_is_named(gate):
     )
 
 
+def test_what_is_wrong_with_a_split_as_a_whole_is_told(gate):
+    message = refusal(
+        gate, {"train": rows(), "eval": rows(labels=[1])}, SCHEMA.format(height="") + "dataset_constraints { min_examples_count: 5 }"
+    )
+    assert message.count("split '") == 1
+    assert "Received: split 'eval': Low num examples in dataset" in message
+
+
 def test_a_feature_that_is_missing_is_named(gate):
     message = refusal(gate, {"train": [{features.LABEL: 1}]})
     assert "feature 'image/height', split 'train': Column dropped: Column is completely missing (the schema says: presence {" in message

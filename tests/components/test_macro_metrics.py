@@ -71,6 +71,10 @@ def test_classes_without_rows_do_not_count_unless_they_are_predicted():
     assert received["precision"] == 1.0
 
 
+def test_no_rows_have_no_metrics():
+    assert all(np.isnan(value) for value in measure([], np.zeros((0, CLASSES), np.float32)).values())
+
+
 def test_one_class_alone_has_no_auc():
     received = measure(np.zeros(3, np.int64), np.eye(2, dtype=np.float32)[[0, 0, 1]])
     assert np.isnan(received["auc"])

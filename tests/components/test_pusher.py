@@ -3,10 +3,16 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
+from google.protobuf import json_format
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
 
 from components import pusher
 from trainer.errors import ConfigError
@@ -227,6 +233,31 @@ def test_a_file_system_without_locks_takes_a_push_like_any_other(model, base, mo
     assert [path.name for path in base.iterdir()] == [version]
 
 
+def test_a_lock_that_fails_otherwise_ends_the_push(model, base, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pusher.fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        pusher.push(model, base)
+
+
+def test_a_push_whose_folder_another_one_removes_before_it_has_its_lock_takes_another_folder(model, base, monkeypatch):
+    """The other one takes it for a killed push's, for nobody holds its lock yet."""
+    lock, removed = pusher.fcntl.flock, []
+
+    def remove_then_lock(file, how):
+        if not removed:
+            removed.extend(base.iterdir())
+            shutil.rmtree(removed[0])
+        lock(file, how)
+
+    monkeypatch.setattr(pusher.fcntl, "flock", remove_then_lock)
+    version = pusher.push(model, base)
+    assert len(removed) == 1
+    assert [path.name for path in base.iterdir()] == [version]
+
+
 def test_an_empty_folder_that_somebody_else_made_is_no_place_for_a_version(model, base, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 5.0)
     (base / "5").mkdir(parents=True)
@@ -249,7 +280,27 @@ def test_what_no_server_loads_is_no_version_to_be_newer_than(model, base, name):
     assert before <= int(pusher.push(model, base)) <= time.time()
 
 
-def test_behind_the_highest_version_there_is_none_and_the_push_says_so(model, base):
+def test_every_file_is_on_the_disk_before_the_version_appears(model, base, monkeypatch):
+    """Else a machine that crashes just then comes back with a version of empty files."""
+    flushed, rename, fsync = set(), os.rename, os.fsync
+
+    def note_and_flush(descriptor):
+        flushed.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def look_then_rename(source, target):
+        assert flushed == {path.stat().st_ino for path in source.rglob("*") if path.is_file()}
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_and_flush)
+    monkeypatch.setattr(os, "rename", look_then_rename)
+    pusher.push(model, base)
+    assert len(flushed) == 3
+
+
+def test_behind_the_highest_version_there_is_none_and_the_push_says_so(model, base, monkeypatch):
+    """Before it copies anything, which may take minutes."""
+    monkeypatch.setattr(pusher.io_utils, "copy_dir", None)
     (base / str(LARGEST)).mkdir(parents=True)
     with pytest.raises(ConfigError) as caught:
         pusher.push(model, base)
@@ -271,3 +322,49 @@ def test_the_digest_is_of_names_and_content(tmp_path):
     (models[1] / "saved_model.pb").rename(models[1] / "renamed.pb")
     assert first == same != other
     assert pusher.model_digest(models[1]) != first
+
+
+@pytest.fixture
+def step(tmp_path):
+    """step(base, blessed): runs the pipeline's step on a Model artifact; gives the PushedModel artifact."""
+
+    def run(base, blessed):
+        trained, blessing, pushed = standard_artifacts.Model(), standard_artifacts.ModelBlessing(), standard_artifacts.PushedModel()
+        trained.uri, blessing.uri, pushed.uri = (str(tmp_path / name) for name in ("trained", "blessing", "pushed"))
+        make_model(tmp_path / "trained" / "Format-Serving", b"weights")
+        blessing.set_int_custom_property("blessed", int(blessed))
+        destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=f"{base}/"))
+        pusher.Executor().Do(
+            {"model": [trained], "model_blessing": [blessing]},
+            {"pushed_model": [pushed]},
+            {"push_destination": json_format.MessageToJson(destination)},
+        )
+        return pushed
+
+    return run
+
+
+def test_the_step_pushes_a_blessed_model_and_says_where_it_is(step, base):
+    pushed = step(base, blessed=True)
+    [version] = [path.name for path in base.iterdir()]
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_version") == version
+    assert pushed.get_string_custom_property("pushed_destination") == f"{base}/{version}"
+    assert files(Path(pushed.uri)) == files(base / version)
+
+
+def test_the_step_pushes_to_object_storage_too(step, tmp_path, request):
+    base = f"ram://{request.node.name}/digits"
+    pushed = step(base, blessed=True)
+    version = pushed.get_string_custom_property("pushed_version")
+    assert pushed.get_string_custom_property("pushed_destination") == f"{base}/{version}"
+    assert fileio.exists(f"{base}/{version}/saved_model.pb")
+    assert files(Path(pushed.uri)) == files(tmp_path / "trained" / "Format-Serving")
+
+
+def test_the_step_pushes_nothing_that_the_gate_has_refused(step, base):
+    pushed = step(base, blessed=False)
+    assert pushed.has_custom_property("pushed")
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not pushed.get_string_custom_property("pushed_version")
+    assert not base.exists()

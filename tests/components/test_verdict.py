@@ -28,17 +28,20 @@ ACCURACY, BASELINE_ACCURACY = 0.8, 1.0
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory):
-    """The rows as the test split of an Examples artifact."""
+    """An Examples artifact: the rows as the test split, those of class 0 as the train split."""
     artifact = standard_artifacts.Examples()
     artifact.uri = str(tmp_path_factory.mktemp("examples"))
-    artifact.split_names = artifact_utils.encode_split_names(["test"])
-    folder = f"{artifact.uri}/Split-test"
-    tf.io.gfile.makedirs(folder)
-    with tf.io.TFRecordWriter(f"{folder}/data.gz", "GZIP") as file:
-        for row in ROWS:
-            names = (features.LABEL, features.IMAGE_HEIGHT, features.IMAGE_WIDTH)
-            values = {name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])) for name, value in zip(names, row, strict=True)}
-            file.write(tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString())
+    artifact.split_names = artifact_utils.encode_split_names(["train", "test"])
+    for split, rows in {"train": [row for row in ROWS if row[0] == 0], "test": ROWS}.items():
+        folder = f"{artifact.uri}/Split-{split}"
+        tf.io.gfile.makedirs(folder)
+        with tf.io.TFRecordWriter(f"{folder}/data.gz", "GZIP") as file:
+            for row in rows:
+                names = (features.LABEL, features.IMAGE_HEIGHT, features.IMAGE_WIDTH)
+                values = {
+                    name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])) for name, value in zip(names, row, strict=True)
+                }
+                file.write(tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString())
     return artifact
 
 
@@ -168,6 +171,12 @@ COMPARED = EvaluatorConfig(min_accuracy=0.5, max_accuracy_drop=0.3)
 def test_the_note_says_which_baseline_was_compared_with(refused, blessed):
     assert [line for line in verdict.read(refused[0], STRICT, CLASSES).notes if "compared with /" in line]
     assert not [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "baseline" in line]
+
+
+def test_the_note_names_the_classes_that_the_train_split_does_not_have(blessed):
+    assert [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "train split" in line] == [
+        "the train split has no rows of classes 1, 2: the model cannot have learned them."
+    ]
 
 
 @pytest.mark.parametrize("harm", ["gone", "truncated", "more classes", "other rows"])

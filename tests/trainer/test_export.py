@@ -6,9 +6,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from serving.server.saved_model import SavedModel
-from tests.trainer.conftest import ROWS
-from trainer import export, features, fit, gradient_tape
-from trainer.config import TrainerConfig
+from tests.trainer.conftest import ROWS, run_transform
+from trainer import export, features, fit, gradient_tape, preprocessing
+from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.models import build_model
 from trainer.run import run
 
@@ -106,6 +106,15 @@ def test_what_is_no_image_is_refused_in_words(served):
         signatures["predict_image"](image=tf.constant([artifacts.pngs[0], b"hello"]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="image/encoded"):
         signatures["serving_default"](examples=tf.constant([tf.train.Example().SerializeToString()]))
+
+
+def test_a_normalization_that_looks_at_a_pixels_place_is_not_exported(digits, tmp_path, monkeypatch):
+    """Pixels that come without a file get theirs from a table of values."""
+    normalize, place = preprocessing._normalize, tf.reshape(tf.range(64.0), (8, 8, 1))
+    monkeypatch.setattr(preprocessing, "_normalize", lambda pixels, config: normalize(pixels, config) + place.numpy())
+    artifacts = run_transform(tmp_path, *digits, PreprocessingConfig(image_size=(8, 8)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="by its value and channel alone"):
+        export.ServedModel(build_model(TrainerConfig(), (8, 8, 1)), tft.TFTransformOutput(artifacts.graph_path))
 
 
 @pytest.mark.parametrize(("loop", "strategy"), [(fit, "one_device"), (gradient_tape, "mirrored")], ids=["fit", "gradient_tape"])

@@ -45,6 +45,8 @@ def tree(folder, membership, *groups):
         ("4:memory:/docker/abc", [group(V1, 7000, 2000)], 5000),
         ("0::/kube.slice:cri:abc", [group(f"{V2}/kube.slice:cri:abc", 6000, 1000)], 5000),
         ("4:cpu,memory:/abc\n5:pids:/", [group(f"{V1}/abc", 7000, 2000)], 5000),
+        ("3:cpu:/tight\n4:memory:/abc", [group(f"{V1}/tight", 90, 10), group(f"{V1}/abc", 7000, 2000)], 5000),
+        ("0::/", [group("sys/fs", 90, 10), group(V2, 8000, 3000)], 5000),
     ],
     ids=[
         "v2",
@@ -58,6 +60,8 @@ def tree(folder, membership, *groups):
         "v1-host-path",
         "colons",
         "joint",
+        "v1-other-controller",
+        "above-the-mount",
     ],
 )
 def test_what_is_left_is_what_the_tightest_group_leaves(tmp_path, membership, groups, left):

@@ -184,6 +184,16 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(tmp_path, loop):
         LOOPS[loop].train(model, *data, make_strategy("one_device"), config, make_callbacks(config, str(tmp_path), 4))
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_model_whose_training_was_stopped_before_is_trained_again(loop):
+    config = TrainerConfig(epochs=2)
+    rows = tf.data.Dataset.from_tensors((np.zeros((4, 8, 8, 1), np.float32), np.zeros(4, np.int64)))
+    model = build_model(config, (8, 8, 1))
+    model.stop_training = True
+    history = LOOPS[loop].train(model, Batches(rows.repeat(2), 1, 4), Batches(rows, 1, 4), make_strategy("one_device"), config, [])
+    assert len(history.history["loss"]) == 2
+
+
 def test_batches_that_replicas_cannot_share_are_refused(scaled, tmp_path):
     with pytest.raises(ConfigError, match=r"`trainer.batch_size` to be a multiple of 2, .* Received: 33\. Try 34\."):
         run(scaled.fn_args(tmp_path, batch_size=33, strategy="mirrored"), fit.train)

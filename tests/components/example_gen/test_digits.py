@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from components.example_gen import digits
+from components.example_gen import digits, raw_files, source
+from components.example_gen.config import DataConfig
 
 
 def test_all_1797_digits_are_8_by_8_bytes_that_use_the_whole_range():
@@ -14,3 +15,10 @@ def test_all_1797_digits_are_8_by_8_bytes_that_use_the_whole_range():
     assert (images.min(), images.max()) == (0, 255)
     assert len(np.unique(images)) == 17  # the 17 greys of the original stay apart
     assert sorted(set(labels.tolist())) == list(range(10))
+
+
+def test_they_are_read_where_the_config_names_them():
+    config = DataConfig(format="digits")
+    with source.open_data(config) as (parts, fingerprint):
+        assert [part.rows for part in parts] == [digits.ROWS]
+        assert fingerprint == raw_files.fingerprint(config)

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from components.example_gen import download
+from components.example_gen import download, source
+from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError
 
 FILES = {"train-images-idx3-ubyte.gz": b"images", "train-labels-idx1-ubyte.gz": b"labels"}
@@ -109,6 +110,28 @@ def test_without_a_network_one_line_says_how_to_give_a_path(closed, tmp_path):
     assert message.startswith(f"Expected to download 'train-images-idx3-ubyte.gz' of 'tiny'. Received: ConnectionError from {closed}.")
     assert message.endswith("--set data.path=FOLDER.")
     assert "\n" not in message
+
+
+def test_a_config_without_a_path_reads_the_download_under_the_digest_that_is_known_beforehand(
+    serve, tmp_path, monkeypatch, write_idx, images, labels
+):
+    """A package for Kubeflow is compiled with that digest, and the step refuses data of another one."""
+    raw = write_idx(tmp_path / "raw", images(6), labels(6), zipped=True)
+    files = {path.name: path.read_bytes() for path in sorted(raw.iterdir(), reverse=True)}
+    mirror, _ = serve("good", files)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    monkeypatch.setitem(download.DATA_SETS, "mnist", ((mirror,), digests))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with source.open_data(DataConfig(format="idx", download="mnist")) as (parts, fingerprint):
+        assert [chunk.labels.tolist() for part in parts for chunk in part.chunks(10)] == [[0, 1, 2, 3, 4, 5]]
+    assert fingerprint == download.published_digest("mnist")
+    assert fingerprint != download.combined(dict.fromkeys(digests, "0" * 64))
+
+
+def test_a_download_prints_nothing(serve, tmp_path, capfd):
+    mirror, _ = serve("good")
+    download.fetch("tiny", tmp_path / "cache", [mirror])
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])

@@ -6,6 +6,7 @@ import hashlib
 import struct
 
 import numpy as np
+import psutil
 import pytest
 
 from components.example_gen import idx as idx_reader
@@ -185,6 +186,15 @@ def test_images_and_labels_of_different_counts_are_refused_with_both_counts_and_
 def test_a_file_that_ends_inside_its_header_is_refused(folder, content, received):
     (folder / IMAGES).write_bytes(content)
     assert error_of(folder) == f"Expected an IDX header of 16 bytes in '{IMAGES}'. {received}"
+
+
+def test_files_that_are_refused_are_closed(folder, idx, labels):
+    """While somebody still holds the error, and with it the frames that opened them."""
+    (folder / LABELS).write_bytes(idx(labels(8)))
+    with pytest.raises(DataError) as caught:
+        idx_reader.open_parts(str(folder))
+    assert caught.tb
+    assert not [file.path for file in psutil.Process().open_files() if file.path.startswith(str(folder))]
 
 
 def test_no_rows_are_refused(folder, idx, images):

@@ -28,6 +28,17 @@ def test_the_cnn_is_functional_and_takes_any_image_size():
     assert sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers) == 2
 
 
+def test_the_cnn_pools_after_each_convolution_and_drops_out_before_the_logits():
+    model = build_model(TrainerConfig(model="cnn", dropout=0.3, classes=7), (8, 6, 1))
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["InputLayer", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dense", "Dropout", "Dense"]
+    assert [layer.output.shape[1:] for layer in model.layers] == [
+        (8, 6, 1), (8, 6, 32), (4, 3, 32), (4, 3, 64), (2, 2, 64), (256,), (128,), (128,), (7,)
+    ]  # fmt: skip
+    assert [layer.activation.__name__ for layer in model.layers if hasattr(layer, "activation")] == ["relu", "relu", "relu", "linear"]
+    assert model.layers[-2].rate == 0.3
+
+
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_one_seed_gives_equal_weights_and_equal_dropout(name):
     pixels = np.ones((4, 8, 8, 1), np.float32)
