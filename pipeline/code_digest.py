@@ -11,6 +11,7 @@ _SOURCES = {
     "training": ["trainer"],
     "gate": ["components/data_gate.py"],
     "evaluation": [
+        "components/evaluation.py",
         "components/macro_metrics.py",
         "components/evaluator.py",
         "components/baseline_check.py",
