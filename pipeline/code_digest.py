@@ -17,7 +17,7 @@ _SOURCES = {
         "components/baseline_check.py",
         "components/absent_classes.py",
     ],
-    "push": ["components/pusher.py", "components/served_model.py"],
+    "push": ["components/pusher.py", "components/contents.py", "components/served_model.py"],
     "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
 }
 # Which of them a node of the DAG runs.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pydantic
 
+from components.contents import Contents, is_whole, of
 from pipeline.code_digest import project_digest
 from pipeline.config import PipelineConfig
 from pipeline.pushed_models import is_newest
@@ -24,11 +25,11 @@ _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-m
 
 @dataclasses.dataclass
 class _Record:
-    """What the file holds: the run's key, its summary, and where its outputs are."""
+    """What the file holds: the run's key, its summary, and what its outputs and the pushed version held, by path."""
 
     key: str
     summary: Summary
-    outputs: list[str]
+    outputs: dict[str, tuple[int, int] | None]
 
 
 _RECORD = pydantic.TypeAdapter(_Record)
@@ -59,7 +60,7 @@ def recall(workspace: Workspace, wanted: str) -> Summary | None:
     summary = record.summary
     if record.key != wanted or summary.outcome not in _FINISHED:
         return None
-    there = all("://" in path or Path(path).exists() for path in record.outputs)
+    there = all(is_whole(path, contents and Contents(*contents)) for path, contents in record.outputs.items())
     served = summary.model_dir is None or is_newest(summary.model_dir)
     summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
     return summary if there and served else None
@@ -69,7 +70,9 @@ def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: l
     """Keeps a finished run's summary; a run that has failed or met anomalies is not kept."""
     if summary.outcome not in _FINISHED:
         return
+    places = [*outputs, *([summary.model_dir] if summary.model_dir else [])]
+    held = {path: of(path) for path in places if "://" not in path}
     unfinished = workspace.last_run.with_suffix(".new")
     with contextlib.suppress(OSError):  # only a cache: a full disk must not make a pushed run a failed one
-        unfinished.write_bytes(_RECORD.dump_json(_Record(key_of_run, summary, outputs)))
+        unfinished.write_bytes(_RECORD.dump_json(_Record(key_of_run, summary, held)))
         unfinished.replace(workspace.last_run)  # never half-written
