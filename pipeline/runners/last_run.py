@@ -19,7 +19,6 @@ from pipeline.pushed_models import is_newest
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 
-_FINISHED = ("pushed", "refused")
 _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis")
 
 
@@ -58,7 +57,7 @@ def recall(workspace: Workspace, wanted: str) -> Summary | None:
     except (OSError, ValueError):  # no record, or a broken one, which the next finished run replaces
         return None
     summary = record.summary
-    if record.key != wanted or summary.outcome not in _FINISHED:
+    if record.key != wanted or not summary.is_decided:
         return None
     there = all(is_whole(path, contents and Contents(*contents)) for path, contents in record.outputs.items())
     served = summary.model_dir is None or is_newest(summary.model_dir)
@@ -68,7 +67,7 @@ def recall(workspace: Workspace, wanted: str) -> Summary | None:
 
 def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: list[str]) -> None:
     """Keeps a finished run's summary; a run that has failed or met anomalies is not kept."""
-    if summary.outcome not in _FINISHED:
+    if not summary.is_decided:
         return
     places = [*outputs, *([summary.model_dir] if summary.model_dir else [])]
     held = {path: of(path) for path in places if "://" not in path}

@@ -96,9 +96,9 @@ class _Observer:
         if not properties["pushed"].int_value:
             self._summary.outcome = "refused"
             return
-        self._summary.outcome = "pushed"
         self._summary.version = properties["pushed_version"].string_value
         self._summary.model_dir = self._workspace.place(properties["pushed_destination"].string_value)
+        self._summary.outcome = "pushed"  # last: a signal may come in between
 
 
 def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:
