@@ -51,8 +51,8 @@ def _notes(evaluation: str) -> list[str]:
     """What a number alone does not tell: which baseline it was, a model that has learned nothing, a split too small to say."""
     pairs = _confusions(evaluation)
     rows = sum(pairs.values())
-    one_answer = _one_answer(pairs)
-    notes = [*read_notes(evaluation), *([one_answer] if one_answer else [])]
+    few_answers = _few_answers(pairs)
+    notes = [*read_notes(evaluation), *([few_answers] if few_answers else [])]
     if rows < _FEW_ROWS:
         notes.append(
             f"the test split has {rows} row{'' if rows == 1 else 's'}: one answer more or less moves the accuracy by {1 / rows:.2f}. "
@@ -61,14 +61,19 @@ def _notes(evaluation: str) -> list[str]:
     return notes
 
 
-def _one_answer(pairs: Mapping[tuple[int, int], int]) -> str | None:
-    """That every row gets the same answer although there are several classes, which no accuracy tells."""
-    answers = {answer for _, answer in pairs}
-    if len(answers) != 1 or len({actual for actual, _ in pairs}) == 1:
+def _few_answers(pairs: Mapping[tuple[int, int], int]) -> str | None:
+    """That the rows get one answer, or so few that half of their classes are never one, which no accuracy tells."""
+    answers, actual = ({pair[place] for pair in pairs} for place in (1, 0))
+    if 2 * len(answers) > len(actual):
         return None
+    what = (
+        f"class {next(iter(answers))} for all {sum(pairs.values()):,} test rows"
+        if len(answers) == 1
+        else f"only {len(answers):,} of the {len(actual):,} classes that the test rows have"
+    )
     return (
-        f"the model predicts class {next(iter(answers))} for all {sum(pairs.values()):,} test rows: it has not learned to tell classes "
-        "apart. Try `preprocessing.normalize: standardize`, or a smaller `trainer.learning_rate`."
+        f"the model predicts {what}: it has not learned to tell classes apart. "
+        "Try `preprocessing.normalize: standardize`, or a smaller `trainer.learning_rate`."
     )
 
 

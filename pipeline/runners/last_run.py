@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import os
 from pathlib import Path
 
 import pydantic
@@ -18,6 +19,7 @@ from pipeline.config import PipelineConfig
 from pipeline.pushed_models import is_newest
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
+from trainer import environment
 
 _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis")
 
@@ -35,7 +37,7 @@ _RECORD = pydantic.TypeAdapter(_Record)
 
 
 def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None) -> str:
-    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, the libraries' versions.
+    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, TensorFlow's flags, the libraries.
 
     `schema_file` is this run's copy of the reviewed schema, which nobody edits.
     """
@@ -45,6 +47,7 @@ def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, sch
         data_fingerprint,
         Path(schema_file).read_bytes().hex() if schema_file else "",
         project_digest(),
+        environment.named(os.environ),
         *(importlib.metadata.version(package) for package in _PACKAGES),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -224,6 +224,15 @@ def test_a_model_that_gives_every_row_the_same_answer_is_told_from_a_bad_one(eva
     assert not [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "predicts" in line]
 
 
+@pytest.mark.parametrize(("answers", "is_told"), [(4, True), (8, True), (9, False), (16, False)])
+def test_a_model_that_never_answers_half_of_the_classes_is_told_too(blessed, monkeypatch, answers, is_told):
+    monkeypatch.setattr(verdict, "_confusions", lambda *_: {(label, label % answers): 20 for label in range(16)})
+    lines = [line for line in verdict.read(blessed[0], LENIENT, 16).notes if "predicts" in line]
+    assert bool(lines) is is_told
+    if is_told:
+        assert lines[0].startswith(f"the model predicts only {answers} of the 16 classes that the test rows have: ")
+
+
 def test_a_test_split_too_small_to_judge_by_is_warned_about(blessed):
     [line] = [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "test split" in line]
     assert line.startswith("the test split has 10 rows: one answer more or less moves the accuracy by 0.10")

@@ -116,7 +116,7 @@ def test_a_record_that_is_cut_off_is_no_record(workspace, finished):
     assert last_run.recall(workspace, "key") is None
 
 
-def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path, monkeypatch):
+def test_the_key_changes_with_settings_data_schema_code_and_flags(workspace, tmp_path, monkeypatch):
     path = tmp_path / "use.yaml"
     path.write_text("name: d\ndata: {format: digits}\n")
     base = last_run.key(config.load(path), workspace, "data", None)
@@ -129,6 +129,8 @@ def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path,
         last_run.key(config.load(path), workspace, "data", str(schema)),
     }
     assert last_run.key(config.load(path), workspace, "data", None) == base
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=2")
+    keys.add(last_run.key(config.load(path), workspace, "data", None))
     monkeypatch.setattr(last_run, "project_digest", lambda: "edited")
     keys.add(last_run.key(config.load(path), workspace, "data", None))
-    assert len(keys) == 5
+    assert len(keys) == 6
