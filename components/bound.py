@@ -8,10 +8,10 @@ class Bound:
     """One row of the gate's table.
 
     Attributes:
-      metric: its name, with the slice where it is not the whole test split: `accuracy`, `accuracy (class 8)`.
+      metric: its name, with the class where it is not the whole test split: `accuracy`, `accuracy (class 8)`.
       bound: the least value allowed.
-      value: what the model reached, None where the slice has no rows.
-      passed: TFMA's verdict.
+      value: what the model reached, None where the class has no rows.
+      passed: whether it reached the bound.
       origin: what the bound was derived from, where it is not a setting itself.
     """
 

@@ -10,11 +10,14 @@ from trainer import features
 ACCURACY = "accuracy"
 SIGNATURE = "serving_default"
 PREDICTIONS = "probabilities"
+MISSED_CLASSES = "classes_below_their_bound"  # measured where classes have bounds, and none may be
 
 
 def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config_pb2.EvalConfig:
-    """Overall and per-class metrics of a classifier of `classes` classes, with the gate's bounds; `code` is for TFX's cache."""
-    per_class = config_pb2.SlicingSpec(feature_keys=[features.LABEL])
+    """Metrics of a classifier of `classes` classes on the whole split, with the gate's bounds; `code` is for TFX's cache.
+
+    There is no slice a class, for TFMA matches every slice with the threshold of every slice: the time would grow with the classes' square.
+    """
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(name="candidate", signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL),
@@ -22,15 +25,13 @@ def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config
                 name="baseline", is_baseline=True, signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL
             ),
         ],
-        slicing_specs=[config_pb2.SlicingSpec(), per_class],
+        slicing_specs=[config_pb2.SlicingSpec()],
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
-                    _accuracy(config, classes),
-                    config_pb2.MetricConfig(
-                        class_name="MacroMetrics", module="components.macro_metrics", config=json.dumps({"classes": classes, "code": code})
-                    ),
+                    _accuracy(config),
+                    _macro(config, classes, code),
                     config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='{"name": "confusion_matrix"}'),
                 ]
             ),
@@ -44,28 +45,28 @@ def classes_of(config: config_pb2.EvalConfig) -> int:
     return json.loads(macro.config)["classes"]
 
 
-def _accuracy(config: EvaluatorConfig, classes: int) -> config_pb2.MetricConfig:
-    """Accuracy with its thresholds; TFMA applies a plain `threshold` to every slice, so each bound names its slice."""
-    overall = config_pb2.MetricThreshold(value_threshold=_at_least(config.min_accuracy))
+def _accuracy(config: EvaluatorConfig) -> config_pb2.MetricConfig:
+    at_least = config_pb2.GenericValueThreshold(lower_bound={"value": config.min_accuracy})
+    overall = config_pb2.MetricThreshold(value_threshold=at_least)
     if config.max_accuracy_drop is not None:
         overall.change_threshold.absolute.value = -config.max_accuracy_drop
         overall.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-    bounds = [config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=overall)]
-    for label, bound in class_bounds(config, classes).items():
-        where = config_pb2.SlicingSpec(feature_values={features.LABEL: label})
-        bounds.append(
-            config_pb2.PerSliceMetricThreshold(
-                slicing_specs=[where], threshold=config_pb2.MetricThreshold(value_threshold=_at_least(bound))
-            )
-        )
-    return config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'{{"name": "{ACCURACY}"}}', per_slice_thresholds=bounds)
+    return config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'{{"name": "{ACCURACY}"}}', threshold=overall)
 
 
-def _at_least(bound: float) -> config_pb2.GenericValueThreshold:
-    return config_pb2.GenericValueThreshold(lower_bound={"value": bound})
+def _macro(config: EvaluatorConfig, classes: int, code: str) -> config_pb2.MetricConfig:
+    """Our own metrics; the threshold is for the one that has the whole's name, the number of classes below their bound."""
+    settings = {"classes": classes, "gate": config.to_json(), "name": MISSED_CLASSES, "code": code}
+    none = config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(upper_bound={"value": 0}))
+    return config_pb2.MetricConfig(
+        class_name="MacroMetrics",
+        module="components.macro_metrics",
+        config=json.dumps(settings),
+        threshold=none if class_bounds(config, classes) else None,
+    )
 
 
-def class_bounds(config: EvaluatorConfig, classes: int) -> dict[str, float]:
+def class_bounds(config: EvaluatorConfig, classes: int) -> dict[int, float]:
     """The least accuracy of each class that has a bound, by label."""
-    bounds = {} if config.min_class_accuracy is None else {str(index): config.min_class_accuracy for index in range(classes)}
-    return bounds | dict(config.class_min_accuracy)
+    bounds = {} if config.min_class_accuracy is None else dict.fromkeys(range(classes), config.min_class_accuracy)
+    return bounds | {int(label): bound for label, bound in config.class_min_accuracy.items()}

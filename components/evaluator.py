@@ -58,7 +58,7 @@ class Evaluator(tfx_component.Evaluator):
 def _compares(eval_config: str) -> bool:
     """Whether one of the bounds is on the change from the baseline."""
     metrics = [metric for spec in _config(eval_config).metrics_specs for metric in spec.metrics]
-    return any(bound.threshold.HasField("change_threshold") for metric in metrics for bound in metric.per_slice_thresholds)
+    return any(metric.threshold.HasField("change_threshold") for metric in metrics)
 
 
 def _config(eval_config: str) -> config_pb2.EvalConfig:

@@ -1,9 +1,9 @@
-"""Precision, recall, F1 and AUC, averaged over the classes, and the mean loss, as one TFMA metric.
+"""Precision, recall, F1 and AUC, averaged over the classes, the mean loss, and the classes below their bounds, as one TFMA metric.
 
 TFMA's own way, `binarize` with an aggregation, calls Python for every row, class, slice and metric: measured on 10,000 rows of
 10 classes it takes most of the Evaluator's time (docs/adr/0008). Here a row is one NumPy update for all of them.
 
-count the (actual, predicted) pairs and the buckets of probabilities that occur -> the four averages
+count the (actual, predicted) pairs and the buckets of probabilities that occur -> the four averages, and which classes went too badly
 """
 
 from collections import Counter
@@ -14,6 +14,9 @@ import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.config import EvaluatorConfig
+from components.evaluation import MISSED_CLASSES, class_bounds
+
 NAMES = ("precision", "recall", "f1", "auc", "loss")
 _CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
 _MOST_BUCKETS = 1000
@@ -21,32 +24,46 @@ _LEAST_PROBABILITY = 1e-7  # Keras's, against the logarithm of 0
 
 
 class MacroMetrics(metric_types.Metric):
-    """`precision`, `recall`, `f1` of the most probable class and one-vs-rest `auc`, each the mean over the classes with rows; `loss`."""
+    """`precision`, `recall`, `f1` of the most probable class and one-vs-rest `auc`, each the mean over the classes with rows; `loss`.
 
-    def __init__(self, classes: int, name: str = "macro", code: str = "") -> None:
-        """Makes the metric for labels 0 to `classes` - 1 and predictions float32 (classes,); `code` is for TFX's cache alone."""
+    Where the gate has bounds of single classes also MISSED_CLASSES, the number of classes that do not reach theirs.
+    """
+
+    def __init__(self, classes: int, gate: str = "{}", name: str = MISSED_CLASSES, code: str = "") -> None:
+        """Makes the metric.
+
+        Args:
+          classes: labels are 0 to `classes` - 1, predictions float32 (classes,).
+          gate: an EvaluatorConfig as JSON.
+          name: TFMA's name of it, by which it finds the metric that a threshold is for: MISSED_CLASSES is the one that has one.
+          code: a digest, for TFX's cache alone.
+        """
         del code
-        super().__init__(_computations, name=name, classes=classes)
+        super().__init__(_computations, name=name, classes=classes, gate=gate)
 
 
 def _computations(
     classes: int,
+    gate: str,
     name: str,
     eval_config: config_pb2.EvalConfig | None = None,
     model_names: list[str] | None = None,
     output_names: list[str] | None = None,
     example_weighted: bool = False,
 ) -> list[metric_types.MetricComputation]:
-    del name, output_names, example_weighted
+    del output_names, example_weighted
+    bounds = class_bounds(EvaluatorConfig.from_json(gate), classes)
+    names = (*NAMES, name) if bounds else NAMES
     computations = []
     for model_name in model_names or [""]:
-        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in NAMES]
-        computations.append(metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=_Combiner(keys, classes, eval_config)))
+        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in names]
+        combiner = _Combiner(keys, classes, bounds, eval_config)
+        computations.append(metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=combiner))
     return computations
 
 
 class _Counts:
-    """What rows add up to: what was seen alone, so that a slice of few rows is small however many classes there are.
+    """What rows add up to: what was seen alone, so that few rows are small however many classes there are.
 
     Attributes:
       pairs: rows by (actual, predicted).
@@ -68,8 +85,10 @@ class _Counts:
 
 
 class _Combiner(beam.CombineFn):
-    def __init__(self, keys: list[metric_types.MetricKey], classes: int, eval_config: config_pb2.EvalConfig | None) -> None:
-        self._keys, self._eval_config = keys, eval_config
+    def __init__(
+        self, keys: list[metric_types.MetricKey], classes: int, bounds: Mapping[int, float], eval_config: config_pb2.EvalConfig | None
+    ) -> None:
+        self._keys, self._bounds, self._eval_config = keys, bounds, eval_config
         self._buckets = max(2, min(_MOST_BUCKETS, _CELLS // classes))
 
     def create_accumulator(self) -> _Counts:
@@ -101,7 +120,10 @@ class _Combiner(beam.CombineFn):
     def extract_output(self, counts: _Counts) -> dict[metric_types.MetricKey, float]:
         rows = counts.pairs.total()
         loss = counts.loss / rows if rows else float("nan")
-        return dict(zip(self._keys, (*averages(counts.pairs), _macro_auc(counts, self._buckets), loss), strict=True))
+        values = [*averages(counts.pairs), _macro_auc(counts, self._buckets), loss]
+        if self._bounds:
+            values.append(float(len(missed(accuracy_by_class(counts.pairs), self._bounds))))
+        return dict(zip(self._keys, values, strict=True))
 
 
 def averages(pairs: Mapping[tuple[int, int], int]) -> tuple[float, float, float]:
@@ -119,6 +141,16 @@ def averages(pairs: Mapping[tuple[int, int], int]) -> tuple[float, float, float]
     return float(precision.mean()), float(recall.mean()), float(f1.mean())
 
 
+def accuracy_by_class(pairs: Mapping[tuple[int, int], int]) -> dict[int, float]:
+    """The share of each class's rows that are told right, by label, of the classes with rows; `pairs` as for `averages`."""
+    return {label: pairs.get((label, label), 0) / rows for label, rows in _rows_by_class(pairs).items()}
+
+
+def missed(accuracy: Mapping[int, float], bounds: Mapping[int, float]) -> set[int]:
+    """The classes whose accuracy is below their bound, both by label; a class without rows reaches none."""
+    return {label for label, bound in bounds.items() if not accuracy.get(label, -1.0) >= bound}
+
+
 def _rows_by_class(pairs: Mapping[tuple[int, int], int]) -> dict[int, int]:
     """Rows of each actual class that has some, in the classes' order."""
     actual: Counter[int] = Counter()
@@ -130,7 +162,7 @@ def _rows_by_class(pairs: Mapping[tuple[int, int], int]) -> dict[int, int]:
 def _macro_auc(counts: _Counts, buckets: int) -> float:
     """The chance that a row of the class gets a higher probability than another row (ties count half), averaged.
 
-    NaN where only one class has rows, as in every slice of a class.
+    NaN where only one class has rows.
     """
     actual = _rows_by_class(counts.pairs)
     if len(actual) < 2:

@@ -21,7 +21,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
-from components import remote_pusher
+from components import contents, remote_pusher
 from components.next_version import next_version
 from serving import versions
 
@@ -74,7 +74,7 @@ def push(model: Path, base: Path) -> str:
     base.mkdir(parents=True, exist_ok=True)
     remove_unfinished(base)
     there = _versions(base)
-    if there and _digest_of(base / there[max(there)]) == digest:
+    if there and _is_push_of(model, digest, base / there[max(there)]):
         return there[max(there)]
     next_version(there, (), str(base))  # raises before anything is copied
     with _staging(base) as staging:
@@ -167,9 +167,10 @@ def _versions(base: Path) -> dict[int, str]:
     return versions.by_number(path.name for path in base.iterdir() if path.is_dir())
 
 
-def _digest_of(version: Path) -> str | None:
+def _is_push_of(model: Path, digest: str, version: Path) -> bool:
+    """Whether `version` is the model, and nobody has removed a file from it since."""
     note = version / "assets.extra" / _DIGEST
-    return note.read_text() if note.is_file() else None
+    return note.is_file() and note.read_text() == digest and contents.is_whole(version, contents.of(model))
 
 
 def _flush(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Digests of the project's own source, which TFX's cache does not see behind an import path: edited code must run again."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
@@ -11,14 +11,16 @@ _SOURCES = {
     "training": ["trainer"],
     "gate": ["components/data_gate.py"],
     "evaluation": [
+        "components/evaluation.py",
         "components/macro_metrics.py",
         "components/evaluator.py",
         "components/baseline_check.py",
         "components/absent_classes.py",
     ],
-    "push": ["components/pusher.py", "components/served_model.py"],
+    "push": ["components/pusher.py", "components/contents.py", "components/served_model.py"],
     "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
 }
+_COMPUTING = ("preprocessing", "training", "evaluation")
 # Which of them a node of the DAG runs.
 _OF_NODE = {
     "ImageExampleGen": "ingestion",
@@ -34,6 +36,12 @@ _OF_NODE = {
 def code_digests() -> dict[str, str]:
     """A digest for each part of the code that gives results: `ingestion`, `preprocessing`, `training` and the others above."""
     return {name: _digest(_PROJECT / place for place in places) for name, places in _SOURCES.items()}
+
+
+def under_settings(digests: Mapping[str, str], settings: Sequence[str]) -> dict[str, str]:
+    """`digests` with the environment's `settings` in those of the parts that compute with TensorFlow: answers of others are not taken."""
+    suffix = "".join(f" {setting}" for setting in settings)
+    return {name: digest + (suffix if name in _COMPUTING else "") for name, digest in digests.items()}
 
 
 def step_digests(node: str, digests: Mapping[str, str]) -> dict[str, str]:

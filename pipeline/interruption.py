@@ -1,16 +1,18 @@
 """SIGINT, SIGTERM and SIGHUP: the first ends the command in order, by an exception; the second ends the process at once.
 
 signal -> `Interrupted` in the main thread -> lost in a callback? raised again a moment later -> swallowed? `check` raises it
+after `hold` -> nothing, for what is left is to say what has been done
 """
 
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_SECONDS = 0.05
 _came: list[int] = []  # no lock, for whoever is interrupted may hold it
+_held: list[bool] = []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -43,17 +45,24 @@ def check() -> None:
         raise Interrupted(_came[0])
 
 
+def hold() -> None:
+    """From here on the first signal interrupts nothing: the command only has to say what came of its work. A second one ends it."""
+    _held.append(True)
+
+
 def raise_on_signals() -> None:
     """Makes the signals exceptions in the main thread; one that is ignored, as under `nohup`, stays so."""
 
-    def first(number: int, _: object) -> NoReturn:
+    def first(number: int, _: object) -> None:
         if _came:  # something hangs while it is put in order
             os._exit(128 + number)
         _came.append(number)
-        raise Interrupted(number)
+        if not _held:
+            raise Interrupted(number)
 
-    def again(_: int, __: object) -> NoReturn:
-        raise Interrupted(_came[0])
+    def again(_: int, __: object) -> None:
+        if not _held:
+            raise Interrupted(_came[0])
 
     def not_raised(lost: Any) -> None:
         """Python drops what is raised in a weak reference's callback or a destructor, and Keras's loops have plenty of both."""

@@ -1,8 +1,8 @@
 """The environment variables that results depend on: those that the product sets itself, and those that it only names.
 
 Keras and TensorFlow read them once, at their import, so every process calls `settle` before that.
-Measured on the digits, where the same bits come out whatever they are: OMP_NUM_THREADS, TF_NUM_INTRAOP_THREADS, PYTHONHASHSEED and the
-number of cores; nothing needs to be done about those.
+Measured on the digits (docs/adr/0025): OMP_NUM_THREADS and PYTHONHASHSEED change no bit. The number of cores changes the weights of `cnn`,
+and a run is not held to one.
 """
 
 import os
@@ -20,6 +20,7 @@ _NAMED = (
     "TF_CUDNN_USE_AUTOTUNE",
     "TF_DETERMINISTIC_OPS",
     "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic below Python 3.12
 
+from components.contents import Contents, is_whole, of
 from pipeline.kubeflow.package import PackageError
 
 _SESSION = '{"Provider":"file","Params":{}}'  # KFP notes here how to open the bucket
@@ -18,7 +19,7 @@ _SESSION = '{"Provider":"file","Params":{}}'  # KFP notes here how to open the b
 
 class _Artifact(TypedDict):
     uri: str
-    is_there: bool
+    contents: tuple[int, int] | None  # None where there was nothing, which a step may put out too
     metadata: dict[str, Any]
 
 
@@ -36,7 +37,10 @@ _STATE = pydantic.TypeAdapter(_State)
 
 
 class ArtifactStore:
-    """The store in one file; every change is written at once, whole or not at all. A file that cannot be read is an empty store."""
+    """The store in one file; every change is written at once, whole or not at all. A file that cannot be read is an empty store.
+
+    URIs below the file's folder are kept from there on, so that the folder may be moved.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,8 +52,8 @@ class ArtifactStore:
         number = str(len(self._artifacts) + 1)
         metadata = {key: _round_trip(output, key, value) for key, value in artifact.get("metadata", {}).items()}
         self._artifacts[number] = {
-            "uri": artifact["uri"],
-            "is_there": Path(artifact["uri"]).exists(),
+            "uri": self._stored(artifact["uri"]),
+            "contents": of(artifact["uri"]),
             "metadata": {"display_name": output, "store_session_info": _SESSION, **metadata},
         }
         self._write()
@@ -57,19 +61,31 @@ class ArtifactStore:
 
     def artifact(self, name: str) -> dict[str, Any]:
         """URI and metadata of an artifact."""
-        return self._artifacts[name]
+        kept = self._artifacts[name]
+        return {"uri": self._place(kept), "metadata": kept["metadata"]}
 
     def cached(self, fingerprint: str) -> dict[str, Any] | None:
-        """Outputs of an execution with that fingerprint; None also where somebody has removed their files since."""
+        """Outputs of an execution with that fingerprint; None also where somebody has removed files of theirs since."""
         execution = self._executions.get(fingerprint)
         kept = [self._artifacts.get(name) for name in execution["artifacts"].values()] if execution else []
-        is_whole = all(artifact and (Path(artifact["uri"]).exists() or not artifact["is_there"]) for artifact in kept)
-        return execution if is_whole else None
+        return execution if all(artifact and self._is_whole(artifact) for artifact in kept) else None
 
     def remember(self, fingerprint: str, outputs: dict[str, Any]) -> None:
         """Keeps what an execution gave: names of artifacts and values of parameters."""
         self._executions[fingerprint] = outputs
         self._write()
+
+    def _is_whole(self, artifact: _Artifact) -> bool:
+        contents = artifact["contents"]
+        return is_whole(self._place(artifact), contents and Contents(*contents))
+
+    def _stored(self, uri: str) -> str:
+        root = self._path.parent
+        return str(Path(uri).relative_to(root)) if Path(uri).is_relative_to(root) else uri
+
+    def _place(self, artifact: _Artifact) -> str:
+        uri = artifact["uri"]
+        return uri if "://" in uri else str(self._path.parent / uri)
 
     def _write(self) -> None:
         new = self._path.with_suffix(".new")

@@ -65,6 +65,7 @@ def run(
     summary = Summary()
     with workspace.use():
         _run(compiled, workspace, parameters, kfp, image, use_cache, out, summary)
+        interruption.hold()
     summary.seconds = round(time.monotonic() - started, 1)
     print_summary(Console(file=out, highlight=False), summary, compiled.name)
     return summary
@@ -122,6 +123,10 @@ def _run(
             with _open_to_everybody() if mounts and not os.getuid() else contextlib.nullcontext():
                 summary.log = str(machine.run(parameters, pipeline_root, observer))
         except (launcher.StepError, PackageError, KeyboardInterrupt) as error:
+            if isinstance(error, KeyboardInterrupt) and summary.is_decided:  # it came too late to interrupt anything
+                progress.end()
+                summary.components = progress.components()
+                return
             progress.fail()
             name = progress.lines[-1].name if progress.lines else "the run"
             summary.outcome = "failed"
@@ -188,6 +193,6 @@ class _Observer:
         if "verdict" in metadata:
             self._summary.take(Verdict.from_json(metadata["verdict"]))
         if "pushed" in metadata:
-            self._summary.outcome = "pushed" if metadata["pushed"] else "refused"
             self._summary.version = metadata.get("pushed_version")
             self._summary.model_dir = metadata.get("pushed_destination")
+            self._summary.outcome = "pushed" if metadata["pushed"] else "refused"  # last: a signal may come in between

@@ -14,7 +14,7 @@ from typing import TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files, remote_files
-from pipeline import interruption, places, reviewed_schema
+from pipeline import interruption, lock_watch, places, reviewed_schema
 from pipeline.cause import one_line, origin
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
@@ -50,6 +50,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
         if summary is None:
             places.check_metadata(workspace.metadata)
             summary = _run(config, workspace, fingerprint, schema, key, terminal)
+        interruption.hold()
         summary.seconds = round(time.monotonic() - started, 1)
         summary.log = str(log)
         try:
@@ -91,18 +92,24 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema:
             from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
-            outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
+            with lock_watch.watching(workspace.metadata, terminal):
+                outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
             summary.components = progress.components()
             if last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
                 last_run.remember(workspace, key, summary, outputs)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
+            signal_status = interruption.exit_status(error)
+            if signal_status and summary.is_decided:  # it came too late to interrupt anything
+                progress.end()
+                summary.components = progress.components()
+                return summary
             progress.fail()
             first = origin(error)
             summary.outcome = "anomalies" if isinstance(first, AnomaliesError) else "failed"
             summary.usage_error = isinstance(first, ConfigError)
-            summary.signal_status = interruption.exit_status(error)
-            if summary.signal_status:
+            summary.signal_status = signal_status
+            if signal_status:
                 error = KeyboardInterrupt()
             summary.reasons = [_reason(error, progress.lines[-1].name)]
             summary.components = progress.components()

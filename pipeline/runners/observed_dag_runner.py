@@ -1,6 +1,6 @@
 """TFX's LocalDagRunner, telling an observer of every node, and of what it put out.
 
-compile -> clear old outputs away -> for each node in topological order: launch with TFX's launcher, look up its outputs
+compile -> clear old outputs away -> for each node in topological order: launch with TFX's launcher, look up its outputs, note their size
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.runners.store import remove_unknown_outputs
+from pipeline.runners.store import note_contents, remove_unknown_outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,5 +83,6 @@ def _result(connection: metadata.ConnectionConfigType, node: str, execution_id: 
             if event.type == metadata_store_pb2.Event.OUTPUT
         }
         artifacts = handle.store.get_artifacts_by_id(list(keys))
+        note_contents(handle, artifacts)
     cached = execution.last_known_state == metadata_store_pb2.Execution.CACHED
     return NodeResult(node, cached, {keys[artifact.id]: artifact for artifact in artifacts})

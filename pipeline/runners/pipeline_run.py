@@ -1,6 +1,7 @@
 """One run of the pipeline with TFX's local runner: what the DAG needs, the launch, and the summary of its outputs."""
 
 import logging
+import os
 from pathlib import Path
 
 import absl.logging
@@ -9,13 +10,14 @@ from tfx.orchestration import metadata
 
 from components import verdict
 from pipeline import dag, interruption, places, reviewed_schema
-from pipeline.code_digest import code_digests
+from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runners.progress import Progress
 from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
+from trainer import environment
 
 SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 # Not DirectRunner, which first tries Prism, whose binary it downloads (docs/adr). The setup file is for Beam's remote workers; without
@@ -40,7 +42,7 @@ def run(
         data_fingerprint=data_fingerprint,
         schema_file=schema_file and workspace.stored(schema_file),
         serving_path=workspace.stored(serving_path(config, workspace)),
-        code=code_digests(),
+        code=under_settings(code_digests(), environment.named(os.environ)),
     )
     observer = _Observer(config, workspace, progress, summary)
     artifacts = workspace.stored(str(workspace.artifacts))
@@ -96,9 +98,9 @@ class _Observer:
         if not properties["pushed"].int_value:
             self._summary.outcome = "refused"
             return
-        self._summary.outcome = "pushed"
         self._summary.version = properties["pushed_version"].string_value
         self._summary.model_dir = self._workspace.place(properties["pushed_destination"].string_value)
+        self._summary.outcome = "pushed"  # last: a signal may come in between
 
 
 def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:

@@ -91,6 +91,11 @@ class Progress:
         if self.lines and self.lines[-1].state == "running":
             self.finish("failed")
 
+    def end(self) -> None:
+        """The component that is under way, if one is, has ended well."""
+        if self.lines and self.lines[-1].state == "running":
+            self.finish("run")
+
     def components(self) -> list[dict[str, Any]]:
         """The components so far as `--json` gives them: name, seconds, cached, rows."""
         return [

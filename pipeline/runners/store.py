@@ -8,19 +8,21 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
+from components.contents import Contents, is_whole, of
 from pipeline.pushed_models import is_newest
 
+_FILES, _BYTES = "contents_files", "contents_bytes"  # properties of an artifact
 _LOCK_PATIENCE = 10.0  # seconds
 
 
 def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> None:
-    """Marks pushes that are no longer the newest version as deleted, removed ones among them.
+    """Marks pushes that are no longer the newest version as deleted, removed and damaged ones among them.
 
     TFX then pushes again, as the newest version, instead of calling cached what is not served.
     """
     with metadata.Metadata(connection) as handle:
         pushes = handle.store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
-        gone = [push for push in pushes if _destination(push) and not is_newest(_destination(push))]
+        gone = [push for push in pushes if _destination(push) and not _is_served(_destination(push), _contents(push))]
         for push in gone:
             push.state = metadata_store_pb2.Artifact.DELETED
         if gone:
@@ -28,17 +30,27 @@ def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> Non
 
 
 def forget_removed_artifacts(connection: metadata.ConnectionConfigType) -> None:
-    """Marks artifacts whose files somebody has removed as deleted.
+    """Marks artifacts as deleted that are not what `note_contents` has noted: somebody has removed or cut short a file, or all.
 
     TFX then neither takes them from the cache nor resolves the baseline to one of them; what they were the output of runs again.
     """
     with metadata.Metadata(connection) as handle:
         live = [artifact for artifact in handle.store.get_artifacts() if artifact.state == metadata_store_pb2.Artifact.LIVE]
-        gone = [artifact for artifact in live if artifact.uri and "://" not in artifact.uri and not Path(artifact.uri).exists()]
+        gone = [artifact for artifact in live if _is_local(artifact.uri) and not is_whole(artifact.uri, _contents(artifact))]
         for artifact in gone:
             artifact.state = metadata_store_pb2.Artifact.DELETED
         if gone:
             handle.store.put_artifacts(gone)
+
+
+def note_contents(handle: metadata.Metadata, artifacts: list[metadata_store_pb2.Artifact]) -> None:
+    """Notes what new artifacts hold, as soon as their component has ended."""
+    new = [artifact for artifact in artifacts if _is_local(artifact.uri) and _FILES not in artifact.custom_properties]
+    for artifact in new:
+        there = of(artifact.uri) or Contents(0, 0)
+        artifact.custom_properties[_FILES].int_value, artifact.custom_properties[_BYTES].int_value = there
+    if new:
+        handle.store.put_artifacts(new)
 
 
 def remove_unknown_outputs(connection: metadata.ConnectionConfigType, artifacts: Path) -> None:
@@ -63,6 +75,20 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def _is_local(uri: str) -> bool:
+    return bool(uri) and "://" not in uri
+
+
+def _contents(artifact: metadata_store_pb2.Artifact) -> Contents:
+    """What it held when it was new; nothing where that has not been noted."""
+    properties = artifact.custom_properties
+    return Contents(*(properties[name].int_value if name in properties else 0 for name in (_FILES, _BYTES)))
+
+
+def _is_served(version: str, then: Contents) -> bool:
+    return is_newest(version) and ("://" in version or is_whole(version, then))
 
 
 def _destination(push: metadata_store_pb2.Artifact) -> str:

@@ -48,6 +48,11 @@ class Summary:
         self.notes = [*self.notes, *verdict.notes]
 
     @property
+    def is_decided(self) -> bool:
+        """Whether the Pusher has ended: what happens from then on changes nothing."""
+        return self.outcome in ("pushed", "refused")
+
+    @property
     def exit_status(self) -> int:
         """The status that the command ends with."""
         if self.signal_status:

@@ -8,6 +8,7 @@ from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
 
 from components import macro_metrics
+from components.evaluation import MISSED_CLASSES
 
 CLASSES = 7
 
@@ -22,10 +23,10 @@ def predictions(request):
     return labels, probabilities.astype(np.float32)
 
 
-def measure(labels, probabilities, workers=1):
-    """What TFMA's combiner does, divided over `workers`."""
+def measure(labels, probabilities, workers=1, gate="{}"):
+    """What TFMA's combiner does, divided over `workers`; `gate` is an EvaluatorConfig as JSON."""
     probabilities = np.asarray(probabilities)
-    [computation] = macro_metrics._computations(classes=probabilities.shape[1], name="macro")
+    [computation] = macro_metrics._computations(classes=probabilities.shape[1], gate=gate, name=MISSED_CLASSES)
     combiner = computation.combiner
     accumulators = []
     for rows in np.array_split(np.arange(len(labels)), workers):
@@ -81,10 +82,19 @@ def test_one_class_alone_has_no_auc():
     assert received["recall"] == pytest.approx(2 / 3)
 
 
+def test_classes_below_their_bound_are_counted_exactly_and_those_without_rows_with_them():
+    labels = np.asarray([0] * 10 + [1] * 10)
+    answers = np.eye(3, dtype=np.float32)[[0] * 9 + [1] + [1] * 8 + [0] * 2]
+    for bound, below in ((0.8, 1), (0.81, 2), (0.9, 2), (0.91, 3)):
+        assert measure(labels, answers, gate=f'{{"min_class_accuracy": {bound}}}')[MISSED_CLASSES] == below
+    assert measure(labels, answers, gate='{"class_min_accuracy": {"0": 0.9}}')[MISSED_CLASSES] == 0
+    assert MISSED_CLASSES not in measure(labels, answers)
+
+
 def test_memory_grows_with_rows_and_not_with_the_square_of_the_classes():
-    """A slice for each of 100,000 classes, of one row each, before and after they are merged: classes squared would be 80 GB."""
+    """An accumulator for each of 100,000 classes, of one row each, before and after they are merged: classes squared would be 80 GB."""
     classes = 100_000
-    [computation] = macro_metrics._computations(classes=classes, name="macro")
+    [computation] = macro_metrics._computations(classes=classes, gate='{"min_class_accuracy": 0.5}', name=MISSED_CLASSES)
     combiner = computation.combiner
     probabilities = np.full(classes, 1e-6, np.float32)
     probabilities[3] = 0.9
@@ -97,4 +107,6 @@ def test_memory_grows_with_rows_and_not_with_the_square_of_the_classes():
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 200e6
-    assert {key.name: value for key, value in merged.items()}["recall"] == 0.0
+    values = {key.name: value for key, value in merged.items()}
+    assert values["recall"] == 0.0
+    assert values[MISSED_CLASSES] == classes

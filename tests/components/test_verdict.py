@@ -159,9 +159,22 @@ def test_the_metrics_are_the_candidates_with_and_without_a_baseline(request, whi
     assert all(type(metrics[name]) is float for name in ("accuracy", "loss", "precision", "recall", "f1", "auc"))
 
 
+def test_the_count_of_classes_below_their_bound_is_the_gates_own_and_no_metric_of_the_record(refused):
+    assert verdict.metrics(refused[0], CLASSES).keys() == {
+        *("accuracy", "accuracy_by_class", "auc", "confusion_matrix", "example_count", "f1", "loss", "precision", "recall")
+    }
+
+
+@pytest.mark.parametrize(("bounds", "passes"), [({"0": 0.75}, True), ({"0": 0.76}, False), ({"2": 0.0}, False)])
+def test_a_bound_of_a_class_alone_decides_and_a_class_without_rows_does_not_reach_its(evaluate, bounds, passes):
+    config = EvaluatorConfig(min_accuracy=0.5, class_min_accuracy=bounds, max_accuracy_drop=None)
+    evaluation, is_blessed = evaluate(config)
+    assert is_blessed is passes
+    assert [row.passed for row in verdict.bounds(evaluation, config, CLASSES)] == [True, passes]
+
+
 def test_the_labels_in_the_record_are_in_their_order_as_numbers(blessed, monkeypatch):
-    by_class = {str(label): {"accuracy": 1.0} for label in (10, 9, 1)}
-    monkeypatch.setattr(verdict, "_metrics_by_slice", lambda *_: ({}, by_class))
+    monkeypatch.setattr(verdict, "_confusions", lambda *_: {(label, label): 1 for label in (10, 9, 1)})
     assert list(verdict.metrics(blessed[0], CLASSES)["accuracy_by_class"]) == ["1", "9", "10"]
 
 
@@ -220,18 +233,26 @@ def test_a_model_that_gives_every_row_the_same_answer_is_told_from_a_bad_one(eva
     assert not [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "predicts" in line]
 
 
+@pytest.mark.parametrize(("answers", "is_told"), [(4, True), (8, True), (9, False), (16, False)])
+def test_a_model_that_never_answers_half_of_the_classes_is_told_too(blessed, monkeypatch, answers, is_told):
+    monkeypatch.setattr(verdict, "_confusions", lambda *_: {(label, label % answers): 20 for label in range(16)})
+    lines = [line for line in verdict.read(blessed[0], LENIENT, 16).notes if "predicts" in line]
+    assert bool(lines) is is_told
+    if is_told:
+        assert lines[0].startswith(f"the model predicts only {answers} of the 16 classes that the test rows have: ")
+
+
 def test_a_test_split_too_small_to_judge_by_is_warned_about(blessed):
     [line] = [line for line in verdict.read(blessed[0], LENIENT, CLASSES).notes if "test split" in line]
     assert line.startswith("the test split has 10 rows: one answer more or less moves the accuracy by 0.10")
 
 
 def test_of_a_thousand_classes_the_record_holds_the_worst_and_the_most_confused(blessed, monkeypatch):
-    by_class = {str(label): {"accuracy": label / 1000} for label in range(1000)}
-    pairs = {(actual, (actual + 1) % 1000): actual + 1 for actual in range(1000)} | {(5, 5): 9_999}
-    monkeypatch.setattr(verdict, "_metrics_by_slice", lambda *_: ({"accuracy": 0.1}, by_class))
+    pairs = {(actual, (actual + 1) % 1000): actual + 1 for actual in range(1000)} | {(label, label): label for label in range(1000)}
     monkeypatch.setattr(verdict, "_confusions", lambda *_: pairs)
     metrics = verdict.metrics(blessed[0], 1000)
     assert list(metrics["accuracy_by_class"]) == [str(label) for label in range(100)]
+    assert metrics["accuracy_by_class"]["3"] == 3 / 7
     assert metrics["most_confused"][:2] == [[999, 0, 1000], [998, 999, 999]]
     assert len(metrics["most_confused"]) == 100
     assert "confusion_matrix" not in metrics

@@ -95,3 +95,29 @@ def test_a_signal_while_a_component_runs_ends_in_order(fast, place, number, stat
     record = json.loads(stdout)
     assert (record["outcome"], record["reasons"], record["version"]) == ("failed", [said], None)
     assert not (where.root / "tmp").exists()
+
+
+SIGNAL_AT_THE_END = """
+import os, signal
+from pipeline import interruption
+from pipeline.runners import local
+interruption.raise_on_signals()
+def interrupted(before):
+    def call(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return before(*arguments)
+    return call
+"""
+
+
+@pytest.mark.parametrize("where", ["local.last_run.remember", "local.print_summary"])
+def test_a_signal_after_the_push_leaves_the_outcome_as_it_is(fast, place, where):
+    here = place("late-signal")
+    code = f"{SIGNAL_AT_THE_END}\n{where} = interrupted({where})\n"
+    with here.start(fast, code=code) as process:
+        stdout, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    record = json.loads(stdout)
+    assert (record["outcome"], record["reasons"]) == ("pushed", [])
+    assert record["version"] == max(here.versions())
+    assert not (here.root / "tmp").exists()

@@ -19,6 +19,26 @@ def finished(place, digits_yaml):
 @pytest.mark.parametrize("gone", ["artifacts", "artifacts/Trainer/model", "artifacts/Transform/transform_graph", "serving", "logs"])
 def test_a_root_without_one_of_its_folders_is_mended_by_the_next_run(finished, digits_yaml, gone):
     shutil.rmtree(finished.root / gone)
+    assert_mended(finished, digits_yaml)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "artifacts/Trainer/model/*/Format-Serving/saved_model.pb",
+        "artifacts/ImageExampleGen/examples/*/Split-train/*",
+        "artifacts/Transform/transform_graph/*/transform_fn/variables/variables.index",
+        "artifacts/Evaluator/evaluation/*/metrics*",
+        "serving/digits/*/saved_model.pb",
+    ],
+)
+def test_a_root_without_one_of_its_files_is_mended_by_the_next_run(finished, digits_yaml, gone):
+    for path in finished.root.glob(gone):
+        path.unlink()
+    assert_mended(finished, digits_yaml)
+
+
+def assert_mended(finished, digits_yaml):
     answer = finished.run(digits_yaml, *SHORT)
     assert (answer.status, answer.record["outcome"]) == (0, "pushed"), answer.stderr
     assert (finished.root / "serving" / "digits" / answer.record["version"] / "saved_model.pb").is_file()

@@ -53,3 +53,10 @@ def test_a_renamed_file_is_an_edit(copy):
     before = code_digest.code_digests()
     (copy / "trainer" / "models" / "cnn.py").rename(copy / "trainer" / "models" / "convnet.py")
     assert code_digest.code_digests()["training"] != before["training"]
+
+
+def test_flags_that_may_change_results_are_in_the_digests_of_what_computes_and_without_any_nothing_is():
+    plain = code_digest.code_digests()
+    assert code_digest.under_settings(plain, []) == plain
+    flagged = code_digest.under_settings(plain, ["TF_ENABLE_ONEDNN_OPTS=0"])
+    assert {name for name in plain if flagged[name] != plain[name]} == {"preprocessing", "training", "evaluation"}

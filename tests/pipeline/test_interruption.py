@@ -56,6 +56,11 @@ def test_the_second_signal_ends_the_process_at_once():
     assert process(hanging) == (143, "", "")
 
 
+def test_once_the_work_is_done_the_first_signal_interrupts_nothing_and_the_second_ends_the_process():
+    assert process("interruption.hold(); send()") == (0, "went on\n", "")
+    assert process("interruption.hold(); send(); send(); time.sleep(60)") == (143, "", "")
+
+
 def test_an_error_without_a_signal_has_no_status():
     status, _, err = process("raise ValueError")
     assert (status, err) == (0, "")

@@ -58,6 +58,7 @@ def test_a_home_that_is_there_stays(tmp_path):
     ("given", "note"),
     [
         ({"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1", "KERAS_BACKEND": "jax", "XLA_FLAGS": ""}, ""),
+        ({"TF_NUM_INTRAOP_THREADS": "1"}, "Note: set by you, and may change results: TF_NUM_INTRAOP_THREADS=1."),
         (
             {"XLA_FLAGS": "--b", "TF_XLA_FLAGS": "--a", "PATH": "/bin"},
             "Note: set by you, and may change results: TF_XLA_FLAGS=--a, XLA_FLAGS=--b.",

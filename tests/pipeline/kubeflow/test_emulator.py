@@ -259,13 +259,26 @@ def test_a_second_ctrl_c_leaves_no_step_running():
         assert subprocess.Popen.wait(step, timeout=60) == -signal.SIGKILL
 
 
+def test_a_store_whose_folder_was_moved_answers_with_the_places_of_now(tmp_path):
+    before, now = tmp_path / "before", tmp_path / "now"
+    (before / "artifacts" / "model").mkdir(parents=True)
+    store = ArtifactStore(before / "metadata.json")
+    names = {"model": store.record("model", {"uri": str(before / "artifacts" / "model")}), "far": store.record("far", {"uri": "gs://b/o"})}
+    store.remember("FINGERPRINT", {"artifacts": names, "parameters": {}})
+    before.rename(now)
+    moved = ArtifactStore(now / "metadata.json")
+    execution = moved.cached("FINGERPRINT")
+    assert execution is not None
+    assert [moved.artifact(name)["uri"] for name in execution["artifacts"].values()] == [str(now / "artifacts" / "model"), "gs://b/o"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
         "",
         "[" * 10_000,
         '{"artifacts": {}}',
-        '{"artifacts": {"1": {"uri": 3, "is_there": true, "metadata": {}}}, "executions": {}}',
+        '{"artifacts": {"1": {"uri": 3, "contents": [1, 1], "metadata": {}}}, "executions": {}}',
         '{"artifacts": {}, "executions": {"FINGERPRINT": {"artifacts": {"out": "1"}, "parameters": {}}}}',
     ],
     ids=lambda content: content[:60],

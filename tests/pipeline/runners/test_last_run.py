@@ -51,6 +51,18 @@ def test_a_run_whose_outputs_somebody_removed_is_not_recalled(workspace, finishe
     assert last_run.recall(workspace, "key") is None
 
 
+@pytest.mark.parametrize("damaged", ["artifact", "serving/7"])
+@pytest.mark.parametrize("size", [0, 10, None])
+def test_a_run_of_whose_outputs_somebody_removed_or_cut_a_file_is_not_recalled(workspace, finished, damaged, size):
+    file = workspace.root / damaged / "saved_model.pb"
+    file.write_bytes(bytes(20))
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    (workspace.root / damaged / ".DS_Store").write_bytes(b"")  # what others add does no harm
+    assert last_run.recall(workspace, "key") is not None
+    file.unlink() if size is None else file.write_bytes(bytes(size))
+    assert last_run.recall(workspace, "key") is None
+
+
 def test_a_run_whose_version_is_no_longer_the_newest_is_not_recalled(workspace, finished):
     last_run.remember(workspace, "key", finished, [])
     (workspace.root / "serving/8").mkdir()
@@ -74,18 +86,18 @@ def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
         '{"summary": {}}',
         '{"key": "key"}',
         '{"key": "key", "summary": {}, "outputs": 3}',
-        '{"key": "key", "outputs": [], "summary": {"unknown": 1}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "other"}}',
-        '{"key": "key", "outputs": [3], "summary": {"outcome": "refused"}}',
-        '{"key": "key", "outputs": [null], "summary": {"outcome": "refused"}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "model_dir": 3}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "model_dir": ["7"]}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "model_dir": "/"}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "components": [{}]}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "pushed", "components": [3]}}',
-        '{"key": "key", "outputs": [], "summary": {"outcome": "refused", "bounds": [{"metric": "accuracy", "bound": "high"}]}}',
+        '{"key": "key", "outputs": {}, "summary": {"unknown": 1}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "other"}}',
+        '{"key": "key", "outputs": {"/": 3}, "summary": {"outcome": "refused"}}',
+        '{"key": "key", "outputs": {"/": [null]}, "summary": {"outcome": "refused"}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "model_dir": 3}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "model_dir": ["7"]}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "model_dir": "/"}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "components": [{}]}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "components": [3]}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "refused", "bounds": [{"metric": "accuracy", "bound": "high"}]}}',
         "[" * 10_000,
-        '{"key": "key", "outputs": [], "summary": ' + '{"metrics": ' * 10_000,
+        '{"key": "key", "outputs": {}, "summary": ' + '{"metrics": ' * 10_000,
         "\ud800",
     ],
     ids=lambda record: record[:80],
@@ -104,7 +116,7 @@ def test_a_record_that_is_cut_off_is_no_record(workspace, finished):
     assert last_run.recall(workspace, "key") is None
 
 
-def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path, monkeypatch):
+def test_the_key_changes_with_settings_data_schema_code_and_flags(workspace, tmp_path, monkeypatch):
     path = tmp_path / "use.yaml"
     path.write_text("name: d\ndata: {format: digits}\n")
     base = last_run.key(config.load(path), workspace, "data", None)
@@ -117,6 +129,8 @@ def test_the_key_changes_with_settings_data_schema_and_code(workspace, tmp_path,
         last_run.key(config.load(path), workspace, "data", str(schema)),
     }
     assert last_run.key(config.load(path), workspace, "data", None) == base
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=2")
+    keys.add(last_run.key(config.load(path), workspace, "data", None))
     monkeypatch.setattr(last_run, "project_digest", lambda: "edited")
     keys.add(last_run.key(config.load(path), workspace, "data", None))
-    assert len(keys) == 5
+    assert len(keys) == 6

@@ -1,11 +1,13 @@
 """Before a run the metadata and the disk agree: pushes that are not served are forgotten, outputs that nobody knows are removed."""
 
+import shutil
+
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions, remove_unknown_outputs
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions, note_contents, remove_unknown_outputs
 
 
 @pytest.fixture
@@ -65,6 +67,34 @@ def test_artifacts_whose_files_somebody_has_removed_are_marked_as_deleted(connec
     with metadata.Metadata(connection) as handle:
         states = [handle.store.get_artifacts_by_id([identifier])[0].state for identifier in identifiers]
     assert states == [live, metadata_store_pb2.Artifact.DELETED, live, pending]
+
+
+@pytest.mark.parametrize("harm", ["nothing", "added", "removed", "emptied", "cut"])
+def test_an_artifact_that_holds_less_than_it_did_is_marked_as_deleted(connection, tmp_path, harm):
+    model = tmp_path / "model" / "Format-Serving"
+    model.mkdir(parents=True)
+    for name in ("saved_model.pb", "variables"):
+        (model / name).write_bytes(bytes(10))
+    (tmp_path / "cache").mkdir()  # a step may put out an empty folder
+    with metadata.Metadata(connection) as handle:
+        kind = handle.store.put_artifact_type(standard_artifacts.Model().artifact_type)
+        live = metadata_store_pb2.Artifact.LIVE
+        rows = [metadata_store_pb2.Artifact(type_id=kind, uri=str(tmp_path / name), state=live) for name in ("model", "cache")]
+        identifiers = handle.store.put_artifacts(rows)
+        for _ in range(2):  # what has been noted once stays
+            note_contents(handle, handle.store.get_artifacts_by_id(identifiers))
+            if harm == "added":
+                (model / "mine").write_bytes(b"1")
+            elif harm == "removed":
+                (model / "saved_model.pb").unlink(missing_ok=True)
+            elif harm == "cut":
+                (model / "saved_model.pb").write_bytes(bytes(9))
+            elif harm == "emptied":
+                shutil.rmtree(model, ignore_errors=True)
+    forget_removed_artifacts(connection)
+    with metadata.Metadata(connection) as handle:
+        states = [artifact.state for artifact in handle.store.get_artifacts_by_id(identifiers)]
+    assert states == [live if harm in ("nothing", "added") else metadata_store_pb2.Artifact.DELETED, live]
 
 
 def test_outputs_that_the_store_does_not_know_are_removed_and_all_others_are_kept(connection, tmp_path):
