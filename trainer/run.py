@@ -39,7 +39,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
 
     Args:
-      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON; the digest of the code beside it is there for the cache alone.
+      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON.
       train: the loop.
 
     Raises:
