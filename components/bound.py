@@ -25,5 +25,5 @@ class Bound:
     def reason(self) -> str:
         """Why the gate refused, in one line."""
         if self.value is None:
-            return f"{self.metric} has no rows in the test split to hold against the bound of {self.bound:.4f}"
+            return f"{self.metric} has no rows in the test split to compare with the bound of {self.bound:.4f}"
         return f"{self.metric} is {self.value:.4f}, which is {self.bound - self.value:.4f} below the bound of {self.bound:.4f}{self.origin}"

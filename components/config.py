@@ -16,7 +16,7 @@ class SchemaConfig(Settings):
     path: str | None = Field(
         None,
         description="The reviewed `schema.pbtxt`, absolute or relative to the config file. While the file is not there the schema is "
-        "inferred; `tapeline schema accept` writes the inferred one there, and from then on it is the one that counts.",
+        "inferred; `tapeline schema accept` writes the inferred one there, and every later run uses it.",
     )
 
 
@@ -24,14 +24,13 @@ class EvaluatorConfig(Settings):
     """The gate: what a model must reach on the test split to be pushed."""
 
     min_accuracy: Share = Field(0.9, description="The least accuracy on the whole test split.")
-    min_class_accuracy: Share | None = Field(
-        None, description="The least accuracy on the rows of each class by itself; `null` sets no such bound."
-    )
+    min_class_accuracy: Share | None = Field(None, description="The least accuracy on the rows of each class; `null` sets no such bound.")
     class_min_accuracy: dict[ClassLabel, Share] = Field(
         {}, description="The least accuracy on the rows of single classes, by label; wins over `min_class_accuracy`."
     )
     max_accuracy_drop: Share | None = Field(
-        0.01, description="How much less accurate than the last blessed model a new one may be, on the same rows; `null` does not compare."
+        0.01,
+        description="How much less accurate than the last blessed model a new one may be, on the same rows; `null` compares nothing.",
     )
 
 

@@ -46,7 +46,7 @@ class GpuConfig(Settings):
     """GPUs of one machine."""
 
     type: str = Field(description="GKE's name of the GPU, such as `nvidia-l4`.")
-    count: int = Field(1, ge=1, le=16, description="GPUs of the one machine that trains.")
+    count: int = Field(1, ge=1, le=16, description="How many GPUs the one machine that trains has.")
 
     @pydantic.field_validator("type")
     @classmethod
@@ -62,7 +62,7 @@ class TpuConfig(Settings):
     """A TPU slice of one machine."""
 
     type: str = Field(description="GKE's name of the TPU, such as `tpu-v5-lite-podslice`.")
-    topology: str = Field(description="How its chips lie, such as `2x2`; a slice of several machines is refused.")
+    topology: str = Field(description="How its chips are arranged, such as `2x2`; a slice of several machines is refused.")
 
     @pydantic.model_validator(mode="after")
     def _known(self) -> Self:

@@ -121,7 +121,9 @@ def _kubeflow_commands(commands: Any) -> None:
     emulate.add_argument("package", metavar="PACKAGE", type=Path, help="what `tapeline compile` wrote")
     add_parameters(emulate)
     emulate.add_argument("--root", metavar="DIR", type=Path, help="folder for everything the run writes (default: runs/NAME-kubeflow)")
-    emulate.add_argument("--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="which Kubeflow Pipelines to be (default: 2.17)")
+    emulate.add_argument(
+        "--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="version of Kubeflow Pipelines to imitate (default: 2.17)"
+    )
     emulate.add_argument("--image", metavar="IMAGE", help="run the steps in this image, through Docker")
     emulate.add_argument("--no-cache", action="store_true", help="run every step, cached or not")
     emulate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
@@ -240,7 +242,7 @@ def _schema_accept(options: argparse.Namespace) -> int:
 
     settings = config.load(options.config, options.overrides)
     path = reviewed_schema.accept(settings, workspace.Workspace(options.root or workspace.default_root(settings)))
-    print(f"Wrote {path}. Read it through, edit it, keep it under version control: the next run holds the data against it.")
+    print(f"Wrote {path}. Read it through, edit it, keep it under version control: the next run compares the data with it.")
     return 0
 
 

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> 
 
 def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tapeline predict", description="Ask a served model what it says of images, or of rows of features.", allow_abbrev=False
+        prog="tapeline predict", description="Ask a served model about images, or about rows of features.", allow_abbrev=False
     )
     parser.add_argument(
         "files",
@@ -65,17 +65,24 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         "--model_name",
         required=needs_name,
         metavar="NAME",
-        help="name that the model is served by (default: of what was pushed below runs/, the last that the server has)",
+        help="name that the model is served by (default: the model below runs/ that was pushed last and that the server has)",
     )
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address of the server (default: %(default)s)")
     parser.add_argument(
-        "--signature_name", default="", metavar="NAME", help="default: predict_image for images, serving_default for rows of features"
+        "--signature_name",
+        default="",
+        metavar="NAME",
+        help="signature to ask (default: predict_image for images, serving_default for rows)",
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--version", type=int, metavar="N", help="default: the newest")
-    which.add_argument("--version_label", default="", metavar="LABEL", help="such as stable or canary")
-    parser.add_argument("--deadline", type=_seconds, default=10.0, metavar="SECONDS", help="for each request (default: %(default)g)")
-    parser.add_argument("--ca_cert", type=Path, metavar="FILE", help="PEM file of who signed the server's certificate: talk TLS")
+    which.add_argument("--version", type=int, metavar="N", help="version to ask (default: the newest)")
+    which.add_argument("--version_label", default="", metavar="LABEL", help="label to ask, such as stable or canary")
+    parser.add_argument(
+        "--deadline", type=_seconds, default=10.0, metavar="SECONDS", help="how long each request may take (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--ca_cert", type=Path, metavar="FILE", help="PEM file of the authority that signed the server's certificate; turns TLS on"
+    )
     parser.add_argument("--client_cert", type=Path, metavar="FILE", help="PEM file of this client's certificate, with --client_key")
     parser.add_argument("--client_key", type=Path, metavar="FILE", help="PEM file of its key")
     parser.add_argument(
@@ -87,7 +94,9 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         help="send a column of a table as int64, float or string (default: what all of its cells are); repeatable",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all outputs")
-    parser.add_argument("--explain-errors", action="store_true", help="when a request is refused, say what was sent and what is wanted")
+    parser.add_argument(
+        "--explain-errors", action="store_true", help="when a request is refused, print what was sent and what the model takes"
+    )
     return parser
 
 

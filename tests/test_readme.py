@@ -1,5 +1,6 @@
-"""The documents for readers: both READMEs say the same, and every document names only what is there and shows only what is said."""
+"""The documents for readers: translations say the same, and every document names only what is there and shows only what is printed."""
 
+import argparse
 import contextlib
 import re
 import shlex
@@ -12,20 +13,56 @@ from pipeline import cli, config
 from trainer.errors import ConfigError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-ENGLISH, JAPANESE = "README.md", "README.ja.md"
-DOCUMENTS = sorted(path.relative_to(CHECKOUT).as_posix() for path in [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    path.relative_to(CHECKOUT).as_posix()
+    for path in [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md"), *(CHECKOUT / "k8s").rglob("*.md")]
+)
+JAPANESE = [name for name in DOCUMENTS if name.endswith(".ja.md")]
+# Words of English origin end in a long vowel here: サーバー, フォルダー.
+MISSPELT = (
+    *("サーバ", "フォルダ", "クラスタ", "エディタ", "ユーザ", "パラメータ", "コンピュータ", "プロセッサ", "メモリー", "コンテナー"),
+    *(
+        "エミュレータ",
+        "コンパイラ",
+        "スケジューラ",
+        "レイヤ",
+        "ランチャ",
+        "リゾルバ",
+        "エグゼキュータ",
+        "アクセラレータ",
+        "ドライバ",
+        "セレクタ",
+    ),
+)
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r" *# .*$", re.MULTILINE)
 COMMAND = re.compile(r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema|kubeflow|release) [a-z]+|[a-z]+)([^|>\n]*)")
 
 
-def test_both_readmes_have_the_same_code_blocks():
-    blocks = CODE_BLOCK.findall(text_of(ENGLISH))
+@pytest.mark.parametrize("japanese", ["README.ja.md", "docs/commands.ja.md"])
+def test_a_translation_has_the_same_code_blocks(japanese):
+    blocks = CODE_BLOCK.findall(text_of(original(japanese)))
+    assert blocks
+    assert CODE_BLOCK.findall(text_of(japanese)) == blocks
+
+
+def test_the_translated_guide_has_the_same_code_blocks_apart_from_their_comments():
+    guide = "docs/kubeflow-on-gke.ja.md"
+    blocks = CODE_BLOCK.findall(COMMENT.sub("", text_of(original(guide))))
     assert len(blocks) > 5
-    assert CODE_BLOCK.findall(text_of(JAPANESE)) == blocks
+    assert CODE_BLOCK.findall(COMMENT.sub("", text_of(guide))) == blocks
 
 
-def test_both_readmes_have_the_same_sections_with_the_same_tables_and_links():
-    assert [shape(section) for section in sections(JAPANESE)] == [shape(section) for section in sections(ENGLISH)]
+@pytest.mark.parametrize("japanese", JAPANESE)
+def test_a_translation_has_the_same_sections_with_the_same_tables_and_links(japanese):
+    assert [shape(section, japanese) for section in sections(japanese)] == [
+        shape(section, japanese) for section in sections(original(japanese))
+    ]
+
+
+@pytest.mark.parametrize("name", [*JAPANESE, "docs/glossary.md"])
+def test_a_japanese_word_has_one_spelling(name):
+    assert re.findall(rf"(?<![ァ-ヶー])(?:{'|'.join(MISSPELT)})(?![ァ-ヶー])", text_of(name)) == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -46,34 +83,37 @@ def test_every_tapeline_command_and_flag_that_is_named_exists(name, capsys, monk
     monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
     unknown = []
     for command, rest in COMMAND.findall(code_of(name)):
-        with contextlib.suppress(SystemExit):
-            cli.main([*command.split(), "--help"])
-        known = capsys.readouterr().out
+        known = help_of(command, capsys)
         flags = [flag for flag in re.findall(r"(?<=\s)--[a-z_-]+", rest) if flag not in known]
         unknown += [f"{command} {flag}" for flag in flags] if known else [command]
     assert unknown == []
 
 
-@pytest.mark.parametrize("name", [ENGLISH, JAPANESE, "docs/configuration.md", "docs/operations.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", *JAPANESE, "docs/configuration.md", "docs/operations.md"])
 def test_every_flag_that_stands_alone_belongs_to_some_command(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
-    for command in (
-        "run",
-        "compile",
-        "kubeflow emulate",
-        "kubeflow submit",
-        "kubeflow schedule",
-        "kubeflow status",
-        "release promote",
-        "serve",
-        "predict",
-        "loadtest",
-    ):
-        with contextlib.suppress(SystemExit):
-            cli.main([*command.split(), "--help"])
-    known = capsys.readouterr().out
+    known = "".join(help_of(command, capsys) for command in ("", *commands(cli._parser())))
     flags = {flag for code in re.findall(r"`(--[^`\n]+)`", prose_of(name)) for flag in re.findall(r"--[a-z_-]+", code)}
     assert sorted(flag for flag in flags if flag not in known) == []
+
+
+@pytest.mark.parametrize("name", ["docs/commands.md", "docs/commands.ja.md"])
+def test_the_page_of_commands_names_every_command_with_its_flags(name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
+    missing = []
+    for command in commands(cli._parser()):
+        section = next((section for section in sections(name) if f"| `tapeline {command}" in section), "")
+        flags = set(re.findall(r"--[a-z_-]+", help_of(command, capsys))) - {"--help"}
+        missing += [f"{command} {flag}" for flag in sorted(flags) if flag not in section] if section else [command]
+    assert missing == []
+
+
+def test_the_commands_are_those_that_the_tests_above_look_for():
+    expected = ["run", "compile"]
+    expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
+    expected += [f"release {command}" for command in ("status", "promote", "rollback")]
+    expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema", "schema accept", "doctor"]
+    assert commands(cli._parser()) == expected
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -84,6 +124,20 @@ def test_every_configuration_error_that_is_shown_is_what_is_said(name, monkeypat
         with pytest.raises(ConfigError) as said:
             config.load(file, [override])
         assert str(said.value) == shown
+
+
+def help_of(command: str, capsys) -> str:
+    with contextlib.suppress(SystemExit):
+        cli.main([*command.split(), "--help"])
+    return capsys.readouterr().out
+
+
+def commands(parser: argparse.ArgumentParser, prefix: str = "") -> list[str]:
+    """`run`, `config check`, ...: every command that takes no further command."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        return [prefix.strip()]
+    return [command for name, sub in groups[0].choices.items() for command in commands(sub, f"{prefix} {name}")]
 
 
 def text_of(name: str) -> str:
@@ -103,10 +157,14 @@ def sections(name: str) -> list[str]:
     return re.split(r"^(?=#+ )", prose_of(name), flags=re.MULTILINE)
 
 
-def shape(section: str) -> tuple[str, int, set[str]]:
-    """The heading's level, the number of table rows, the links; a translation counts as its original."""
-    links = {link.replace(".ja.md", ".md") for link in links_in(section)}
-    return section.split(" ")[0], section.count("\n|"), links - {ENGLISH}
+def original(japanese: str) -> str:
+    return japanese.replace(".ja.md", ".md")
+
+
+def shape(section: str, page: str) -> tuple[str, int, set[str]]:
+    """The heading's level, the number of table rows, the links; a translation counts as its original, in links to a heading too."""
+    links = {re.sub(r"^#.*", "#", original(link)) for link in links_in(section)}
+    return section.split(" ")[0], section.count("\n|"), links - {original(Path(page).name)}
 
 
 def links_in(text: str) -> list[str]:

@@ -38,9 +38,9 @@ class TrainerConfig(Settings):
 
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
     model: Literal["mlp", "cnn"] = Field("mlp", description="A file of `trainer/models/`.")
-    classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels are 0 to one less; others in the data are anomalies.")
+    classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
-    batch_size: int = Field(64, ge=1, le=65_536, description="Examples a training step, over all replicas together.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer.")
@@ -57,14 +57,15 @@ class TrainerConfig(Settings):
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
         "auto",
-        description="`auto`: `mirrored` where there are several GPUs, else one device, a GPU where there is one; on Kubeflow what "
-        "`accelerator` says. `tpu` leaves each split's last, smaller batch out, for its shapes are fixed.",
+        description="`auto` is `mirrored` where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow "
+        "`accelerator` decides it. `tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
-        description="Keep transformed examples in memory: `auto` does where they fit a quarter of the memory that is free, a container's "
-        "limit included; `none`, and `auto` else, in a temporary file on the local disk. The batches are the same. Where half of the "
-        "disk's free room is too small, they are read again each epoch, from up to 16 files at once, and shuffled within 256 MiB.",
+        description="Where transformed examples are kept. `memory` keeps them in memory, `none` in a temporary file on the local disk. "
+        "`auto` keeps them in memory where they fit a quarter of what is free, a container's limit included, and else in the file. "
+        "The batches are the same. Where half of the disk's free space is too small, examples are read again each epoch, from up to "
+        "16 files at once, and shuffled within 256 MiB.",
     )
 
     @pydantic.model_validator(mode="after")

@@ -40,8 +40,8 @@ class KubeflowConfig(Settings):
         pattern=r"^[^\s@]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})$",
         description="The pipeline's image, with its tag or digest.",
     )
-    gpu_image: str | None = Field(None, description="The image that trains on GPUs; `image` with `-gpu` behind its tag if not given.")
-    tpu_image: str | None = Field(None, description="The image that trains on TPUs; `image` with `-tpu` behind its tag if not given.")
+    gpu_image: str | None = Field(None, description="The image that trains on GPUs; `image` with `-gpu` after its tag if not given.")
+    tpu_image: str | None = Field(None, description="The image that trains on TPUs; `image` with `-tpu` after its tag if not given.")
     pipeline_root: Uri = Field(f"{PLACEHOLDER}/pipeline-root", description="Where the runs' artifacts go (parameter `pipeline_root`).")
     serving_base_path: Uri = Field(
         f"{PLACEHOLDER}/serving", description="Folder that gets `<name>/<version>/` (parameter `serving_base_path`)."
@@ -52,7 +52,7 @@ class KubeflowConfig(Settings):
     cache_ingestion: bool = Field(
         False,
         description="Let KFP answer ingestion from its cache while the parameter `data_fingerprint` stays the same. Then every run must "
-        "come from `tapeline kubeflow submit`, which finds the fingerprint out; a run started elsewhere would not see changed files.",
+        "come from `tapeline kubeflow submit`, which computes the fingerprint; a run started elsewhere would not see changed files.",
     )
     resources: StepsConfig = Field(StepsConfig(), description="CPU and memory by step.")
 

@@ -57,13 +57,13 @@ def _command(commands: Any, name: str, function: Callable[[argparse.Namespace], 
 def _moving_arguments(parser: argparse.ArgumentParser) -> None:
     servers = parser.add_mutually_exclusive_group()
     servers.add_argument("--server", **_SERVER, help="wait for this server (gRPC), like dns:///NAME:8500; repeatable")
-    servers.add_argument("--no-wait", action="store_true", help="ask no server: right where none is running yet")
+    servers.add_argument("--no-wait", action="store_true", help="ask no server; for the first release, when none is running yet")
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=_seconds,
         default=_TIMEOUT,
-        help="how long servers may take to load, and again to follow (default: %(default)g)",
+        help="how long servers may take to load the version, and then to follow the label (default: %(default)g)",
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would change in the config, and change nothing")
 
@@ -172,7 +172,7 @@ def _note_stable(move: "Move") -> None:
     trouble = pushed_versions.note_stable(move.after.base_path, move.version)
     if trouble:
         _tell(
-            f"The gate of later runs on Kubeflow is not told that version {move.version} is stable: {move.after.base_path} cannot be "
+            f"Later runs on Kubeflow cannot learn that version {move.version} is stable: {move.after.base_path} cannot be "
             f"written from here ({trouble})."
         )
 

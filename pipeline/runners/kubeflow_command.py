@@ -28,7 +28,7 @@ def add_to(kubeflow: Any) -> None:
     )
     _source_arguments(schedule, optional=True)
     what = schedule.add_mutually_exclusive_group(required=True)
-    what.add_argument("--cron", metavar="'M H D M W'", help="when: minute, hour, day of month, month, day of week")
+    what.add_argument("--cron", metavar="'M H D M W'", help="the time to run at: minute, hour, day of month, month, day of week")
     what.add_argument("--disable", action="store_true", help="start no more runs; --cron starts them again")
     what.add_argument("--delete", action="store_true", help="remove the recurring run; the runs that it started stay")
     schedule.add_argument("--name", metavar="NAME", help="the recurring run's name (default: the pipeline's)")
@@ -79,7 +79,7 @@ def _connection_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="file with a service account's token (default: KF_PIPELINES_SA_TOKEN_PATH, if set)",
     )
-    proof.add_argument("--gke-identity", action="store_true", help="ask as Google's Application Default Credentials")
+    proof.add_argument("--gke-identity", action="store_true", help="authenticate with Google's Application Default Credentials")
     group.add_argument("--insecure", action="store_true", help="send a token over plain HTTP to a host that is not local")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
 

@@ -15,11 +15,11 @@ from rich.text import Text
 START = "start"  # not a component: what comes before the first
 WHAT = {
     START: "load TFX and TensorFlow",
-    "ImageExampleGen": "raw files into TFRecords",
+    "ImageExampleGen": "turn raw files into TFRecords",
     "StatisticsGen": "describe features by split",
     "SchemaGen": "infer the schema",
     "ImportSchemaGen": "take the reviewed schema",
-    "ExampleValidator": "hold data against the schema",
+    "ExampleValidator": "compare data with the schema",
     "DataGate": "stop if there are anomalies",
     "Transform": "decode, resize and normalise",
     "Trainer": "train",

@@ -45,18 +45,24 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         "--model_name",
         required=needs_name,
         metavar="NAME",
-        help="name that the model is served by (default: of what was pushed below runs/, the last that the server has)",
+        help="name that the model is served by (default: the model below runs/ that was pushed last and that the server has)",
     )
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address (default: %(default)s)")
-    parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests a second")
-    parser.add_argument("--duration", type=_positive, default=10.0, metavar="S", help="seconds (default: %(default)g)")
-    parser.add_argument("--warmup", type=_not_negative, default=1.0, metavar="S", help="seconds before that (default: %(default)g)")
-    parser.add_argument("--arrivals", choices=("poisson", "constant"), default="poisson", help="spacing (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the spacing (default: %(default)s)")
-    parser.add_argument("--signature_name", default="", metavar="NAME", help="default: predict_image where there is one")
+    parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests per second")
+    parser.add_argument("--duration", type=_positive, default=10.0, metavar="S", help="seconds to measure (default: %(default)g)")
+    parser.add_argument(
+        "--warmup", type=_not_negative, default=1.0, metavar="S", help="seconds to send before that, unmeasured (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--arrivals", choices=("poisson", "constant"), default="poisson", help="how requests are spaced (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the spacing (default: %(default)s)")
+    parser.add_argument("--signature_name", default="", metavar="NAME", help="signature to ask (default: predict_image where there is one)")
     parser.add_argument("--input", type=Path, metavar="FILE", help="an image to send (default: inputs made from the signature)")
     parser.add_argument("--batch_size", type=_count, default=1, metavar="N", help="rows in a request (default: %(default)s)")
-    parser.add_argument("--deadline", type=_positive, default=10.0, metavar="S", help="for each request (default: %(default)g)")
+    parser.add_argument(
+        "--deadline", type=_positive, default=10.0, metavar="S", help="how long each request may take (default: %(default)g)"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.html", help="write a page with the latency curve")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--allow_remote", action="store_true", help="load a server that is not this machine's own")

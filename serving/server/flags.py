@@ -111,7 +111,7 @@ def _add_port_flags(group: argparse._ArgumentGroup) -> None:
         type=_threads,
         default=1024,
         metavar="N",
-        help="requests to models answered at a time, the others wait (default: %(default)s)",
+        help="how many requests to models are answered at a time; the others wait (default: %(default)s)",
     )
     group.add_argument(
         "--grpc_max_message_bytes",
@@ -148,7 +148,7 @@ def _add_batching_flags(group: argparse._ArgumentGroup) -> None:
         group,
         "--enable_batching",
         default=None,
-        help="run requests that wait for a model together; true: of every model, as tensorflow_model_server does",
+        help="run requests that wait for a model as one batch; true: for every model, as tensorflow_model_server does",
         otherwise="of the models that say that their rows are independent, as Tapeline's exports do",
     )
     group.add_argument("--batching_parameters_file", type=Path, metavar="FILE", help="BatchingParameters as text")
@@ -167,21 +167,25 @@ def _add_watching_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--request_log_dir", type=Path, metavar="DIR", help="write a share of requests and answers there, as PredictionLog")
     group.add_argument(
-        "--request_log_sampling_rate", type=_share, default=1.0, metavar="SHARE", help="which share, 0 to 1 (default: %(default)g)"
+        "--request_log_sampling_rate",
+        type=_share,
+        default=1.0,
+        metavar="SHARE",
+        help="share of the requests to write, 0 to 1 (default: %(default)g)",
     )
     group.add_argument(
         "--request_log_max_files",
         type=_positive,
         default=10,
         metavar="N",
-        help="the oldest file goes when there are more (default: %(default)s)",
+        help="how many files to keep; the oldest is removed when there are more (default: %(default)s)",
     )
     group.add_argument(
         "--request_log_max_file_bytes",
         type=_positive,
         default=64 * 1024 * 1024,
         metavar="BYTES",
-        help="a new file is begun when one is larger (default: %(default)s)",
+        help="size from which a new file is begun (default: %(default)s)",
     )
     group.add_argument("--verbose", action="store_true", help="show what TensorFlow logs, and tracebacks")
 

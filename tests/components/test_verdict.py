@@ -127,7 +127,7 @@ def test_a_refusal_says_metric_slice_value_bound_and_by_how_much(refused):
     assert reasons == [
         "accuracy is 0.8000, which is 0.0500 below the bound of 0.8500",
         "accuracy (class 0) is 0.7500, which is 0.0500 below the bound of 0.8000",
-        "accuracy (class 2) has no rows in the test split to hold against the bound of 0.5000",
+        "accuracy (class 2) has no rows in the test split to compare with the bound of 0.5000",
         "accuracy is 0.8000, which is 0.1500 below the bound of 0.9500 (the last blessed model's 1.0000 less 0.05)",
     ]
 

@@ -84,7 +84,7 @@ def test_a_release_whose_base_path_cannot_be_written_is_done_and_says_so(promote
     (tmp_path / "digits" / "released.json").mkdir()
     answer = promote(3)
     assert entry(config_file) == entry_of(stable=3, versions=[3])
-    assert "The gate of later runs on Kubeflow is not told that version 3 is stable: " in answer.err
+    assert "Later runs on Kubeflow cannot learn that version 3 is stable: " in answer.err
     assert sorted(path.name for path in (tmp_path / "digits").iterdir()) == ["1", "2", "3", "4", "5", "released.json"]
 
 
