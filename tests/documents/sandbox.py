@@ -1,6 +1,6 @@
 """A checkout as a reader has it, where the documented commands are typed: a copy of this one, with the environment that runs the tests.
 
-What a reader puts in place of a name (`FOLDER`, `VERSION`, ...) and the ports, which two servers of one machine cannot share, are put in here.
+What a reader puts in place of a name (`FOLDER`, `VERSION`, ...) is put in here, and so are free ports.
 """
 
 import importlib.util
