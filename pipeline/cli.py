@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _config_arguments(add_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
     _config_arguments(add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
     schema = commands.add_parser("schema", help="review the schema of the data").add_subparsers(metavar="COMMAND", required=True)
-    accept = add_command(schema, "accept", _schema_accept, "write the inferred schema where `schema.path` says; it counts from then on")
+    accept = add_command(schema, "accept", _schema_accept, "write the inferred schema to `schema.path`, where later runs take it from")
     _config_arguments(accept)
     _root_argument(accept, "folder of the run that inferred it")
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
@@ -320,7 +320,7 @@ def _status_after_printing(status: int) -> int:
     if sys.argv[1:2] and sys.argv[1] in _ACTING:
         print(
             f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same, and "
-            "ROOT/last_run.json has what became of a finished run.",
+            "ROOT/last_run.json has the record of a finished run.",
             file=sys.stderr,
         )
         return status

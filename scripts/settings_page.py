@@ -15,7 +15,8 @@ _HEAD = """\
 
 *Made from the code by `make docs`: change a field's description, not this page.*
 
-What a config file can hold, section by section. How values are found, and what a mistake looks like: [configuration.md](configuration.md).
+Look up a key of a config file here, section by section. [configuration.md](configuration.md) says
+where values come from, and what a mistake looks like.
 """
 _TABLE = "| key | type | default | meaning |\n| --- | --- | --- | --- |"
 _REQUIRED = "required"

@@ -91,7 +91,7 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME:KIND",
-        help="send a column of a table as int64, float or string (default: what all of its cells are); repeatable",
+        help="send a column of a table as int64, float or string (default: the kind that fits all of its cells); repeatable",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all outputs")
     parser.add_argument(

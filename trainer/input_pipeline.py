@@ -154,7 +154,7 @@ def _check_labels(parts: list[tf.Tensor], files: list[str], config: TrainerConfi
     high = max(int(tf.reduce_max(part)) for part in parts)
     if low < 0 or high >= config.classes:
         raise DataError(
-            f"Expected labels from 0 to {config.classes - 1}, for `trainer.classes` is {config.classes}. "
+            f"Expected labels from 0 to {config.classes - 1}, because `trainer.classes` is {config.classes}. "
             f"Received labels from {low} to {high} in {files[0]}. "
             + (f"Set `trainer.classes: {high + 1}` if they are right." if low >= 0 else "Number the classes from 0.")
         )

@@ -50,7 +50,7 @@ PARAMETERS = (
         STRING,
         (),
         lambda _, fingerprint: fingerprint,
-        "Digest of the raw files; `tapeline kubeflow submit` finds it out.",
+        "Digest of the raw files; `tapeline kubeflow submit` computes it.",
     ),
     Parameter(
         "pipeline_root",

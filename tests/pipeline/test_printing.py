@@ -100,7 +100,7 @@ def test_a_record_that_could_not_be_written_is_said(root):
     answer = shell(f"tapeline run '{DIGITS}' --root '{root}' --json >/dev/full")
     assert answer.stderr.decode().splitlines()[-1] == (
         "Note: stdout could not be written (No space left on device). The exit status 0 holds all the same, and "
-        "ROOT/last_run.json has what became of a finished run."
+        "ROOT/last_run.json has the record of a finished run."
     )
 
 
