@@ -4,7 +4,6 @@ import argparse
 import importlib.metadata
 import json
 import os
-import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -255,10 +254,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _serve(arguments: list[str]) -> int:
     from pipeline import pushed_models
+    from serving.server import __main__ as server
 
-    sys.argv = ["tapeline serve", *pushed_models.with_default_model(arguments)]
-    runpy.run_module("serving.server", run_name="__main__", alter_sys=True)
-    return 0
+    return server.main(pushed_models.with_default_model(arguments))
 
 
 def _predict(arguments: list[str]) -> int:

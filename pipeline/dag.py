@@ -89,11 +89,7 @@ def create_pipeline(
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
-        custom_config={
-            "trainer": config.trainer.to_json(),
-            "preprocessing": config.preprocessing.to_json(),
-            "code": inputs.code["training"],
-        },
+        custom_config={"trainer": config.trainer.to_json(), "code": inputs.code["training"]},
     )
     model = trainer.outputs["model"]
 

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import venv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pipeline.tfx_platform import TfxPlatform, choose  # noqa: E402 - the checkout is not installed yet
+from scripts import progress  # noqa: E402 - the same
 from trainer.errors import TapelineError  # noqa: E402 - the same
 
 VENV = ROOT / ".venv"
@@ -56,8 +58,10 @@ def bring_up_to_date(platform: TfxPlatform) -> None:
         return
     with one_at_a_time():
         if not is_complete(fingerprint):  # another call may have built it meanwhile
+            began = time.monotonic()
             build(platform)
             STAMP.write_text(fingerprint)
+            say(f".venv is ready ({time.monotonic() - began:.0f} s)")
 
 
 def fingerprint_of(platform: TfxPlatform) -> str:
@@ -81,11 +85,11 @@ def build(platform: TfxPlatform) -> None:
     venv.create(VENV, clear=True, symlinks=True, with_pip=False)
     python = ["--python", str(VENV / "bin" / "python")]
     pinned_builds = ["--preview-features", "build-dependency-hashes", "--build-constraints", str(BUILD_LOCK), "--require-build-hashes"]
-    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # progress for people, no 273 lines in a log
     # Compiled now, once: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every start would compile 8,000 modules, 12 s.
-    call([uv, "pip", "sync", *quiet, "--compile-bytecode", "--require-hashes", *pinned_builds, *python, str(ROOT / platform.lock)], environ)
+    sync = [uv, "pip", "sync", "--compile-bytecode", "--require-hashes", *pinned_builds, *python, str(ROOT / platform.lock)]
+    call(sync, environ, "reading the lock")
     project = ["--no-deps", "--no-build-isolation", "--config-setting", "editable_mode=compat", "--editable", str(ROOT)]
-    call([uv, "pip", "install", "--quiet", *project, *python], environ)
+    call([uv, "pip", "install", "--quiet", *project, *python], environ, "installing the project itself")
 
 
 def find_or_bring_uv() -> str:
@@ -112,6 +116,7 @@ def find_or_bring_uv() -> str:
     call(
         [*pip, "install", "--quiet", "--only-binary", ":all:", "--no-deps", "--require-hashes", "-r", str(UV_LOCK)],
         pip_environment(os.environ, pip_settings()),
+        "bringing uv",
     )
     return str(own)
 
@@ -176,13 +181,13 @@ def has_home(environ: Mapping[str, str]) -> bool:
     return bool(home) and os.access(home, os.W_OK)
 
 
-def call(command: list[str], environ: Mapping[str, str]) -> None:
-    """Runs one step of the set-up; its own output says what went wrong.
+def call(command: list[str], environ: Mapping[str, str], doing: str) -> None:
+    """Runs one step of the set-up; its own output says what went wrong, and a line now and then what it is `doing`.
 
     Raises:
         TapelineError: It failed.
     """
-    if subprocess.run(command, env=dict(environ)).returncode:
+    if progress.run(command, environ, doing):
         raise TapelineError(
             f"`{Path(command[0]).name} {' '.join(command[1:3])}` failed, see above; nothing half-made will be used. Check the network, the "
             "package index (PIP_INDEX_URL or UV_DEFAULT_INDEX names another one) and the free disk, then make again."

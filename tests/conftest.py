@@ -1,6 +1,7 @@
 """What holds for every test: Keras 3, a quiet TensorFlow, and temporary files below pytest's own folder."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,20 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
+
+# What a shell runs in the background ignores SIGINT, and `nohup` SIGHUP: programs that tests start would inherit it, and a test that
+# sends them one would wait for ever. A handler is not inherited; one that does nothing ignores the signal here all the same.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
+
+
+@pytest.fixture
+def ctrl_c():
+    """For tests that send SIGINT to their own process: it is a KeyboardInterrupt, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

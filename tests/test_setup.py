@@ -287,6 +287,57 @@ def test_two_calls_at_once_build_one_environment(checkout):
     assert "".join(said).count("creating .venv") == 1
 
 
+UV_SAYS = ["Using Python 3.11.7 environment at: .venv", "Resolved 285 packages in 367ms", "Downloading numpy (17.4MiB)"]
+UV_SAYS += ["Downloading tensorflow (600.1MiB)", " Downloaded numpy", "warning: Failed to hardlink files", "Prepared 1 package in 1.2s"]
+UV_SAYS += ["Installed 285 packages in 5s", "Bytecode compiled 22055 files in 7.12s", " + absl-py==1.4.0", " ~ numpy==1.26.4"]
+
+
+def _told(monkeypatch, capsys, terminal: bool) -> str:
+    """What the set-up prints where 11 seconds pass before each line that uv says."""
+    from scripts import progress
+
+    now = iter(range(0, 1000, 11))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    told = progress.Progress("reading the lock")
+    for line in UV_SAYS:
+        told.tell()
+        told.read(line)
+    told.clear()
+    return capsys.readouterr().err
+
+
+def test_a_log_of_the_set_up_says_every_few_seconds_what_it_is_at_and_lists_no_packages(monkeypatch, capsys):
+    assert _told(monkeypatch, capsys, terminal=False).splitlines() == [
+        "make: reading the lock, 11 s",
+        "make: reading the lock, 22 s",
+        "make: fetching and installing, 33 s",
+        "make: fetching and installing: numpy, 44 s",
+        "make: fetching and installing: numpy and 1 more, 55 s",
+        "make: fetching and installing: tensorflow, 66 s",
+        "warning: Failed to hardlink files",
+        "make: fetching and installing: tensorflow, 77 s",
+        "make: installing, 88 s",
+        "make: compiling, 99 s",
+        "make: finishing, 110 s",
+        "make: finishing, 121 s",
+    ]
+
+
+def test_on_a_terminal_the_set_up_rewrites_one_line_and_takes_it_away(monkeypatch, capsys):
+    told = _told(monkeypatch, capsys, terminal=True)
+    assert told.count("\n") == 1, "only the warning stays"
+    assert told.split("\r\x1b[2K")[-3:] == ["make: finishing, 110 s", "make: finishing, 121 s", ""]
+
+
+def test_what_a_step_of_the_set_up_says_is_passed_on_to_its_last_byte_with_its_status(capsys):
+    from scripts import progress
+
+    command = [sys.executable, "-c", "import sys; sys.stderr.write('error: no such\\n cause: this'); sys.exit(3)"]
+    assert progress.run(command, os.environ, "trying") == 3
+    assert capsys.readouterr().err == "error: no such\n cause: this\n"
+
+
 def test_a_shim_that_fails_does_not_stop_the_search_for_python(tmp_path):
     for folder in ("shims", "real"):
         (tmp_path / folder).mkdir()

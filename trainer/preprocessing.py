@@ -17,7 +17,7 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor | tf.SparseTensor], custom_conf
 
     Args:
       inputs: raw features, dense (batch, 1) or (batch,), or sparse with one value a row; see `trainer.features`.
-      custom_config: `{"preprocessing": PreprocessingConfig as JSON}`; other keys are other readers'.
+      custom_config: `{"preprocessing": PreprocessingConfig as JSON}`; the digest of the code beside it is there for the cache alone.
 
     Returns:
       `features.PIXELS` float32 (batch, height, width, channels) and `features.TRANSFORMED_LABEL` int64 (batch,). The pixels

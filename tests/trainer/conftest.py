@@ -52,7 +52,7 @@ class Artifacts(NamedTuple):
             transform_graph_path=self.graph_path,
             serving_model_dir=str(folder / "serving_model"),
             model_run_dir=str(folder / "model_run"),
-            custom_config={"trainer": TrainerConfig(**trainer).to_json(), "preprocessing": self.config.to_json()},
+            custom_config={"trainer": TrainerConfig(**trainer).to_json()},
         )
 
 
@@ -73,7 +73,7 @@ def run_transform(folder: pathlib.Path, images, labels, config) -> Artifacts:
         with tf.io.TFRecordWriter(str(folder / f"raw-{split}.gz"), "GZIP") as file:
             for row in raw[rows]:
                 file.write(row)
-    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config={"preprocessing": config.to_json(), "trainer": "{}"})
+    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config={"preprocessing": config.to_json()})
     with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
         source = {split: tfxio.TFExampleRecord(str(folder / f"raw-{split}.gz"), schema=_SCHEMA) for split in ROWS}
         data = {split: (pipeline | f"Read[{split}]" >> io.BeamSource(), io.TensorAdapterConfig()) for split, io in source.items()}

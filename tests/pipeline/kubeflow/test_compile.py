@@ -97,6 +97,13 @@ def test_the_dag_is_the_local_one_node_by_node(compile_config, path):
         assert set(compiled.component(node.id).get("outputDefinitions", {}).get("artifacts", {})) == set(node.outputs), node.id
 
 
+def test_a_change_of_preprocessing_is_a_change_of_transform_alone(compile_config, digits):
+    """Whatever else comes after it runs again where Transform's output is another, and is taken from the cache where it is not."""
+    changed = compile_config("configs/digits.yaml", "preprocessing.normalize=standardize")[0]["root"]["dag"]["tasks"]
+    before = digits[0]["root"]["dag"]["tasks"]
+    assert {name for name in changed if changed[name] != before[name]} == {"Transform"}
+
+
 def test_every_parameter_has_its_default_from_the_config(compile_config):
     [spec] = compile_config(
         "configs/digits.yaml",

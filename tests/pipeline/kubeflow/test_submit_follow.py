@@ -211,6 +211,7 @@ def test_a_server_that_stays_away_ends_it_with_the_way_back(submit, server, monk
     assert f"failed (503): upstream connect error. The run goes on. Look again: tapeline kubeflow status {run} --follow\n" in err
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_leaves_the_run_alone_and_says_how_to_look_again(server, submit, capsys):
     server.frames = frames("running")[:1]
     polled = threading.Event()

@@ -102,6 +102,7 @@ def test_what_waits_during_a_stall_is_counted(run):
     assert summary["latencies_ms"]["p90"] > 200
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_a_load_without_a_traceback(run):
     class Interrupts(Stalls):
         def _predict(self, body, context):
