@@ -195,6 +195,21 @@ def test_a_strategy_that_contradicts_the_accelerator_is_refused(compile_config):
         compile_config("configs/digits.yaml", TPU, "trainer.strategy=mirrored")
 
 
+def test_a_strategy_that_was_asked_for_stays(compile_config):
+    [spec] = compile_config("configs/digits.yaml", "trainer.strategy=mirrored")
+    constant = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
+    assert '\\"strategy\\": \\"mirrored\\"' in constant
+
+
+def test_a_schema_that_no_command_line_could_hold_is_refused(compile_config, tmp_path):
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text(f"# {'x' * 100_000}\n")
+    with pytest.raises(
+        ConfigError, match=r"Expected inputs of at most 131,072 bytes.* Received: 13\d,\d{3} bytes for the step ImportSchemaGen"
+    ):
+        compile_config("configs/digits.yaml", f"schema.path={schema}")
+
+
 def test_every_step_asks_for_cpu_and_memory(compile_config):
     [spec] = compile_config("configs/digits.yaml", "kubeflow.resources.ImageExampleGen={cpu: 3, memory: 5}")
     containers = _containers([spec])
