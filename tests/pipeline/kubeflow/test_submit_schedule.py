@@ -148,6 +148,20 @@ def test_a_plan_can_be_disabled_and_planned_again(kubeflow, server):
     assert len(server.recurring) == len(_enabled(server)) == 1
 
 
+def test_a_plan_is_found_by_its_config_as_well(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *", "--name", "digits")
+    status, out, _ = kubeflow("schedule", "configs/digits.yaml", "--disable")
+    assert (status, out) == (0, "Disabled: 1 recurring run named digits.\n")
+    assert _enabled(server) == []
+
+
+def test_to_plan_there_has_to_be_something_to_run(kubeflow, server):
+    for arguments in (["--cron", "0 3 * * *"], ["--cron", "0 3 * * *", "--name", "digits"], ["--delete"]):
+        status, _, err = kubeflow("schedule", *arguments)
+        assert (status, server.requests) == (2, [])
+        assert err == "Expected CONFIG|PACKAGE, or --name with --disable or --delete. Received: none.\n"
+
+
 def test_to_delete_what_is_not_there_is_a_mistake(kubeflow):
     status, _, err = kubeflow("schedule", "--name", "nightly", "--delete")
     assert (status, err) == (2, "Expected the name of a recurring run. Received: 'nightly', which is none.\n")
@@ -268,3 +282,12 @@ def test_a_log_that_the_server_has_not_says_where_it_is(kubeflow, server):
     assert (status, err.splitlines()[-1].rpartition(" Did ")[2]) == (2, "you mean 'DataGate'?")
     status, _, err = kubeflow("logs", "Trainer")
     assert (status, err) == (2, "Expected a step that has begun. Received: Trainer is pending: it has no log in this run.\n")
+
+
+def test_a_server_without_the_old_path_of_logs_says_so(kubeflow, server):
+    server.frames = frames("run run running")
+    kubeflow("submit", package(), "--no-follow")
+    server.faults = lambda method, path: "page" if path.endswith("/log") else None
+    status, _, err = kubeflow("logs", next(iter(server.runs)), "DataGate")
+    assert status == 1
+    assert "KFP gives no log of DataGate: the server has no such path. Look there: kubectl logs" in err

@@ -69,3 +69,29 @@ def test_no_descriptor_is_left_open(tmp_path):
     counts = {speak(tmp_path / "log", **options).returncode for options in ({}, {"verbose": True}, {"fail": True})}
     plain = subprocess.run([sys.executable, "-c", "import os, sys; sys.exit(len(os.listdir('/proc/self/fd')))"], capture_output=True)
     assert counts == {plain.returncode}
+
+
+def hidden(statement):
+    """A process in which C speaks, and then something ends, while all output is hidden."""
+    code = f"""if True:
+        import ctypes
+        from pipeline.runners.quiet import output_hidden
+        from trainer.errors import ConfigError
+        with output_hidden():
+            libc = ctypes.CDLL(None)
+            libc.puts(b"c out"); libc.fflush(None)
+            {statement}
+        print("after")
+    """
+    return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
+
+
+def test_what_was_hidden_is_shown_where_an_error_that_nobody_foresaw_ends_it():
+    assert (hidden("pass").stdout, hidden("pass").stderr) == ("after\n", "")
+    answer = hidden("raise ValueError('odd')")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("c out\nTraceback")
+    assert answer.stderr.endswith("ValueError: odd\n")
+    answer = hidden("raise ConfigError('says everything itself')")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("Traceback")
