@@ -10,8 +10,6 @@ from tfx.types import standard_artifacts
 
 from pipeline.pushed_models import is_newest
 
-_LOCK_PATIENCE = 10.0  # seconds
-
 
 def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> None:
     """Marks pushes that are no longer the newest version as deleted, removed ones among them.

@@ -196,6 +196,28 @@ def test_metadata_that_are_damaged_are_told_before_anything_is_loaded(run, root)
         run(**PUSHED)
 
 
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"pusher": {"base_path": __file__}}, "Expected pusher.base_path to name a folder"),
+        ({"schema": {"path": "/"}}, "Expected `schema.path` to name a file"),
+        ({"data": {"format": "idx", "path": "/nowhere"}}, "Expected `data.path`"),
+    ],
+)
+def test_what_a_run_could_not_use_is_told_before_anything_is_written(run, root, sections, said):
+    with pytest.raises(local.ConfigError, match=said):
+        run(sections=sections, **PUSHED)
+    assert not root.exists()
+
+
+def test_a_run_ingests_what_was_downloaded(run, tmp_path, monkeypatch):
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(b"raw")
+    monkeypatch.setattr(local.download, "fetch", lambda _: tmp_path)
+    run(sections={"data": {"format": "idx", "download": "mnist"}}, **PUSHED)
+    assert run.given[0].data.path == str(tmp_path)
+
+
 def test_a_reviewed_schema_that_is_none_ends_the_run_with_2(run, tmp_path):
     schema = tmp_path / "reviewed.pbtxt"
     schema.write_text("no schema")

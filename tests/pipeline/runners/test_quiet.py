@@ -1,5 +1,6 @@
 """What the libraries say goes to the log, and the terminal comes back."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def buffered(code):
+    """A finished process whose output Python buffers, whatever the environment says."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, env=environ, capture_output=True, text=True)
 
 
 def speak(log, verbose=False, fail=False):
@@ -32,7 +39,7 @@ def speak(log, verbose=False, fail=False):
         os.write(2, b"after err\\n")
         sys.exit(len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0)
     """
-    return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
+    return buffered(code)
 
 
 SAID = {"python out", "python err", "c out", "descriptor err", "child out"}
@@ -71,6 +78,25 @@ def test_no_descriptor_is_left_open(tmp_path):
     assert counts == {plain.returncode}
 
 
+def test_what_is_still_in_a_buffer_goes_where_it_was_meant_to_go(tmp_path):
+    answer = buffered(f"""if True:
+        import os, sys
+        from pathlib import Path
+        from pipeline.runners.quiet import output_to_log
+        sys.stdout.write("before ")
+        sys.stderr.write("before ")
+        with output_to_log(Path({str(tmp_path / "log")!r}), False) as (out, err):
+            os.write(out.fileno(), b"person ")
+            os.write(err.fileno(), b"person ")
+            sys.stdout.write("log ")
+            sys.stderr.write("log ")
+        os.write(1, b"after")
+        os.write(2, b"after")
+    """)
+    assert (answer.stdout, answer.stderr) == ("before person after", "before person after")
+    assert (tmp_path / "log").read_text() == "log log "
+
+
 def hidden(statement):
     """A process in which C speaks, and then something ends, while all output is hidden."""
     code = f"""if True:
@@ -83,7 +109,7 @@ def hidden(statement):
             {statement}
         print("after")
     """
-    return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
+    return buffered(code)
 
 
 def test_what_was_hidden_is_shown_where_an_error_that_nobody_foresaw_ends_it():
