@@ -228,6 +228,23 @@ def test_a_reviewed_schema_travels_inside_the_package(compile_config, tmp_path):
     assert value.startswith("data:") and str(tmp_path) not in json.dumps(spec)
 
 
+def test_a_file_that_is_no_schema_does_not_get_into_a_package(compile_config, tmp_path):
+    (tmp_path / "schema.pbtxt").write_text("no schema")
+    with pytest.raises(ConfigError, match=r"Expected `schema.path` to name a schema"):
+        compile_config("configs/digits.yaml", f"schema.path={tmp_path / 'schema.pbtxt'}")
+
+
+@pytest.mark.parametrize("setting", ["pipeline_root", "serving_base_path"])
+def test_a_place_that_tensorflow_takes_for_a_pattern_is_refused(compile_config, setting):
+    with pytest.raises(ConfigError, match=f"Expected kubeflow.{setting} to name a folder without"):
+        compile_config("configs/digits.yaml", f"kubeflow.{setting}='gs://bucket/a[b'")
+
+
+def test_the_pipelines_name_is_one_that_kfp_takes(compile_config):
+    [spec] = compile_config("configs/digits.yaml", "name=My_Digits")
+    assert spec["pipelineInfo"]["name"] == "my-digits"
+
+
 def test_nothing_of_this_machine_is_in_the_package(digits, request):
     text = json.dumps(digits)
     assert str(request.config.rootpath) not in text and sys.prefix not in text and "site-packages" not in text

@@ -65,6 +65,19 @@ def test_verbose_shows_on_stderr_what_goes_to_the_log_and_keeps_stdout_clean(tmp
     assert answer.stdout.splitlines() == ["before", "for the person", "after"]
 
 
+def test_a_verbose_log_is_whole_as_soon_as_the_terminal_is_back(tmp_path):
+    answer = buffered(f"""if True:
+        from pathlib import Path
+        from pipeline.runners.quiet import output_to_log
+        log = Path({str(tmp_path / "log")!r})
+        with output_to_log(log, True):
+            for number in range(100_000):
+                print(number)
+        print(len(log.read_text().splitlines()))
+    """)
+    assert answer.stdout == "100000\n"
+
+
 def test_an_existing_log_is_added_to(tmp_path):
     (tmp_path / "log").write_text("earlier\n")
     speak(tmp_path / "log")
