@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from pipeline import cli
-from pipeline.runners import kubeflow_client
+from pipeline.runners import kubeflow_client, kubeflow_run
 from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, TASKS, frames, package
 
 RUN = "/apis/v2beta1/runs/"
@@ -200,6 +200,15 @@ def test_a_server_that_is_away_for_a_while_does_not_end_the_following(submit, se
     server.faults = lambda method, path: faults.pop(0) if faults and path.startswith(RUN) else None
     assert submit()[0] == 0
     assert faults == []
+
+
+def test_a_long_run_is_asked_for_less_and_less_often(submit, server, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(kubeflow_run.time, "sleep", pauses.append)
+    server.frames = [*frames("running")[:1] * 30, *frames("run run run run run")]
+    assert submit("--poll", "4")[0] == 0
+    assert pauses[:3] == pytest.approx([4, 4.4, 4.84])
+    assert max(pauses) == pauses[-1] == 10
 
 
 def test_a_server_that_stays_away_ends_it_with_the_way_back(submit, server, monkeypatch):

@@ -220,6 +220,7 @@ def test_status_of_a_run_under_way_says_so_once(kubeflow, server):
     status, out, _ = kubeflow("status")
     [run] = server.runs
     assert status == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == ["ImageExampleGen"]
     assert "DataGate is running, for " in out
     assert out.endswith(f"The run is running. Follow it: tapeline kubeflow status {run} --follow\n")
     status, out, _ = kubeflow("status", run, "--json")
@@ -269,6 +270,7 @@ def test_logs_are_printed_by_step_and_all_together(kubeflow, server):
     status, out, _ = kubeflow("logs", run)
     assert status == 0
     assert f"== Evaluator ==\n{EVALUATOR_LOG}== Pusher ==\n{PUSHER_LOG}" in out
+    assert "== DataGate ==\n(no log: " in out
 
 
 def test_a_log_that_the_server_has_not_says_where_it_is(kubeflow, server):
