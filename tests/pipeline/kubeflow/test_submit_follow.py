@@ -51,7 +51,7 @@ def test_each_step_is_shown_once_in_order_and_the_verdict_at_the_end(submit, ser
 
 
 def test_a_steps_seconds_are_those_of_the_cluster(submit, server):
-    server.frames = frames("run run run run run")
+    server.frames = frames("running", "running", "run run run run run")
     _, out, _ = submit("--json")
     components = json.loads(out.splitlines()[-1])["components"]
     assert [(one["name"], round(one["seconds"])) for one in components] == [(task, 7) for task in TASKS]
@@ -98,6 +98,15 @@ def test_a_refused_model_ends_with_3_and_the_reasons(submit, server):
     assert status == 3
     assert "Refused: accuracy is 0.8500, which is 0.0500 below the bound of 0.9000\n" in out
     assert "Nothing was pushed" in out
+
+
+def test_a_refusal_without_the_evaluators_log_says_where_to_look(submit, server):
+    server.frames = frames("run run run run run")
+    server.logs = {"Pusher": 'pushed: {"version": null, "destination": null}\n'}
+    status, out, _ = submit()
+    [run] = server.runs
+    assert status == 3
+    assert f"Refused: the gate did not bless the model. Why: tapeline kubeflow logs {run} Evaluator\n" in out
 
 
 def test_anomalies_end_with_4_and_the_gates_own_line(submit, server):
@@ -180,6 +189,13 @@ def test_a_run_whose_logs_kfp_does_not_give_has_no_verdict(submit, server):
         "the run succeeded, but KFP does not give the log that says whether a version was pushed. Look there: "
         "kubectl logs -n kubeflow tiny-x7k2p-system-container-impl-43 -c main"
     ]
+
+
+def test_a_log_that_kfp_does_not_give_is_asked_for_once(submit, server):
+    server.frames, server.logs = frames("run run run run", "run run run run running", "run run run run run"), {}
+    submit()
+    logs = [path for _, path, _, _ in server.requests if path.endswith("/log")]
+    assert len(logs) == len(set(logs)) > 0
 
 
 def test_json_is_the_last_line_and_progress_goes_to_stderr(submit, server):
