@@ -278,7 +278,7 @@ def test_a_log_that_the_server_has_not_says_where_it_is(kubeflow, server):
     kubeflow("submit", package(), "--no-follow")
     status, out, err = kubeflow("logs", "DataGate", "--namespace", "team")
     assert (status, out) == (1, "")
-    assert "KFP gives no log of DataGate: " in err
+    assert f"KFP gives no log of DataGate: Kubeflow Pipelines at {server.url} failed (500): " in err
     assert err.endswith("Look there: kubectl logs -n team tiny-x7k2p-system-container-impl-13 -c main\n")
     status, _, err = kubeflow("logs", "Datagate")
     assert (status, err.splitlines()[-1].rpartition(" Did ")[2]) == (2, "you mean 'DataGate'?")
