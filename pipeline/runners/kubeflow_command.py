@@ -136,7 +136,6 @@ def _schedule(options: argparse.Namespace) -> int:
         return _stop(options)
     cron.with_seconds(options.cron)  # a mistake in it is told before anything is compiled
     prepared = kubeflow_submit.prepare(options.source, options.overrides, parse(options.parameters))
-    kubeflow_submit.check_schedulable(prepared)
     _notes(prepared.notes)
     account = _service_account(options, kubeflow_submit.SERVICE_ACCOUNT)
     identity = kubeflow_submit.schedule(_client(connection), prepared, options.cron, options.experiment, options.name, account)

@@ -67,7 +67,7 @@ def connection(
       host: TAPELINE_KFP_HOST's if None.
       namespace: of the runs; None where KFP has no profiles.
       token_file: KF_PIPELINES_SA_TOKEN_PATH's if None, which is where a pod finds it.
-      gke_identity: use Google's Application Default Credentials instead.
+      gke_identity: use Google's Application Default Credentials instead; not together with `token_file`.
       insecure: send a token over plain HTTP all the same.
 
     Raises:
@@ -76,8 +76,6 @@ def connection(
     url = _url(host or os.environ.get(HOST_VARIABLE) or "")
     if token_file is None and not gke_identity and os.environ.get(TOKEN_VARIABLE):
         token_file = Path(os.environ[TOKEN_VARIABLE])
-    if token_file and gke_identity:
-        raise ConfigError("Expected --token-file or --gke-identity. Received: both.")
     if token_file:
         _read(token_file)
     if (token_file or gke_identity) and not insecure and not _is_private(url):

@@ -3,6 +3,7 @@
 run and its nodes -> states of the package's tasks -> a line a task; logs of Evaluator, Pusher and DataGate -> summary, exit status
 """
 
+import contextlib
 import functools
 import os
 import shlex
@@ -50,11 +51,9 @@ def package_of(client: KubeflowClient, run: Any) -> Package:
     version = run.pipeline_version_reference
     spec = run.pipeline_spec or {}
     spec = spec.get("pipeline_spec", spec)
-    try:
-        if not spec and version and version.pipeline_id and version.pipeline_version_id:
+    if not spec and version and version.pipeline_id and version.pipeline_version_id:
+        with contextlib.suppress(RefusedError):  # somebody has deleted it
             spec = client.spec(version.pipeline_id, version.pipeline_version_id)
-    except RefusedError:  # somebody has deleted it
-        spec = {}
     if not spec.get("root", {}).get("dag", {}).get("tasks"):
         spec = {"pipelineInfo": {"name": run.display_name}, "root": {"dag": {"tasks": _tasks_of_nodes(_details(run))}}, "components": {}}
     return Package(spec, {}, [])

@@ -122,7 +122,7 @@ def submit(
     return Started(run.run_id, prepared.version, is_new)
 
 
-def check_schedulable(prepared: Prepared) -> None:
+def _check_schedulable(prepared: Prepared) -> None:
     """A recurring run's fingerprint is that of the day it was made: with cached ingestion new files would never be read. ConfigError."""
     task = prepared.package.tasks.get(_INGESTION, {})
     path = prepared.parameters.get("data_path", prepared.package.parameters.get("data_path", {}).get("defaultValue"))
@@ -141,7 +141,7 @@ def schedule(
     At no time two of them are enabled; where the change fails, the old one is put back.
     """
     fields = cron.with_seconds(when)
-    check_schedulable(prepared)
+    _check_schedulable(prepared)
     pipeline, version, _ = _version(client, prepared)
     name = name or prepared.package.name
     place = client.create_experiment(experiment or prepared.package.name)

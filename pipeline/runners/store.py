@@ -12,7 +12,6 @@ from components.contents import Contents, is_whole, of
 from pipeline.pushed_models import is_newest
 
 _FILES, _BYTES = "contents_files", "contents_bytes"  # properties of an artifact
-_LOCK_PATIENCE = 10.0  # seconds
 
 
 def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> None:

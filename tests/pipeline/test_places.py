@@ -136,3 +136,15 @@ def test_a_lock_that_is_let_go_is_waited_for_and_one_that_is_not_is_named(tmp_pa
         f"Expected '{file}' to be free. Received: another process has had it locked for 0 s. "
         "Close what has it open (a database browser, a backup), then run the same command again, or give another --root DIR."
     )
+
+
+def test_an_error_of_the_database_that_is_no_lock_is_its_own(tmp_path):
+    (tmp_path / "metadata.sqlite").mkdir()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        places.wait_until_free(tmp_path / "metadata.sqlite")
+
+
+def test_a_base_path_of_the_cloud_is_not_looked_for_on_this_machine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gs:").touch()
+    places.check_base_path("gs://bucket/serving", "pusher.base_path")

@@ -16,25 +16,29 @@ from serving.predict import main
 from serving.server.saved_model import SavedModel
 from serving.server.warmup import WARMUP_FILE, warm_up
 
-THREE, HELLO = tf.constant(3.0), tf.constant(b"hello ")
 
+def _default():
+    """Made when it is asked for: tensors start TensorFlow, and other tests still have to say how many devices it sees."""
+    three, hello = tf.constant(3.0), tf.constant(b"hello ")
 
-class Default(tf.Module):
-    """Scales: y = x * times, where `times` is 3 unless it is sent; `greet` gives bytes and a greeting."""
+    class Default(tf.Module):
+        """Scales: y = x * times, where `times` is 3 unless it is sent; `greet` gives bytes and a greeting."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x"), tf.TensorSpec([], tf.float32, "times")])
-    def scale(self, x, times=THREE):
-        return {"y": x * times}
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x"), tf.TensorSpec([], tf.float32, "times")])
+        def scale(self, x, times=three):
+            return {"y": x * times}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "name"), tf.TensorSpec([], tf.string, "greeting")])
-    def greet(self, name, greeting=HELLO):
-        return {"text": greeting + name}
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "name"), tf.TensorSpec([], tf.string, "greeting")])
+        def greet(self, name, greeting=hello):
+            return {"text": greeting + name}
+
+    return Default()
 
 
 @pytest.fixture(scope="module")
 def base_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("default")
-    module = Default()
+    module = _default()
     tf.saved_model.save(module, str(path / "1"), signatures={"serving_default": module.scale, "greet": module.greet})
     return path
 

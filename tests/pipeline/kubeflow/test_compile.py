@@ -202,6 +202,21 @@ def test_a_strategy_that_contradicts_the_accelerator_is_refused(compile_config):
         compile_config("configs/digits.yaml", TPU, "trainer.strategy=mirrored")
 
 
+def test_a_strategy_that_was_asked_for_stays(compile_config):
+    [spec] = compile_config("configs/digits.yaml", "trainer.strategy=mirrored")
+    constant = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
+    assert '\\"strategy\\": \\"mirrored\\"' in constant
+
+
+def test_a_schema_that_no_command_line_could_hold_is_refused(compile_config, tmp_path):
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text(f"# {'x' * 100_000}\n")
+    with pytest.raises(
+        ConfigError, match=r"Expected inputs of at most 131,072 bytes.* Received: 13\d,\d{3} bytes for the step ImportSchemaGen"
+    ):
+        compile_config("configs/digits.yaml", f"schema.path={schema}")
+
+
 def test_every_step_asks_for_cpu_and_memory(compile_config):
     [spec] = compile_config("configs/digits.yaml", "kubeflow.resources.ImageExampleGen={cpu: 3, memory: 5}")
     containers = _containers([spec])
@@ -218,6 +233,23 @@ def test_a_reviewed_schema_travels_inside_the_package(compile_config, tmp_path):
     [spec] = compile_config("configs/digits.yaml", f"schema.path={schema}")
     value = spec["root"]["dag"]["tasks"]["ImportSchemaGen"]["inputs"]["parameters"]["schema_file"]["runtimeValue"]["constant"]
     assert value.startswith("data:") and str(tmp_path) not in json.dumps(spec)
+
+
+def test_a_file_that_is_no_schema_does_not_get_into_a_package(compile_config, tmp_path):
+    (tmp_path / "schema.pbtxt").write_text("no schema")
+    with pytest.raises(ConfigError, match=r"Expected `schema.path` to name a schema"):
+        compile_config("configs/digits.yaml", f"schema.path={tmp_path / 'schema.pbtxt'}")
+
+
+@pytest.mark.parametrize("setting", ["pipeline_root", "serving_base_path"])
+def test_a_place_that_tensorflow_takes_for_a_pattern_is_refused(compile_config, setting):
+    with pytest.raises(ConfigError, match=f"Expected kubeflow.{setting} to name a folder without"):
+        compile_config("configs/digits.yaml", f"kubeflow.{setting}='gs://bucket/a[b'")
+
+
+def test_the_pipelines_name_is_one_that_kfp_takes(compile_config):
+    [spec] = compile_config("configs/digits.yaml", "name=My_Digits")
+    assert spec["pipelineInfo"]["name"] == "my-digits"
 
 
 def test_nothing_of_this_machine_is_in_the_package(digits, request):

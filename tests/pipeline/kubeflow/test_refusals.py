@@ -98,6 +98,55 @@ def _job(documents):
     documents[0] = {"pipelineSpec": documents[0], "runtimeConfig": {}}
 
 
+def _two_platforms(documents):
+    documents += [{"platforms": {}}, {"platforms": {}}]
+
+
+def _no_root(documents):
+    del documents[0]["root"]
+    documents[0]["schemaVersion"] = "2.1.0"
+
+
+def _component_called_root(documents):
+    documents[0]["components"]["root"] = documents[0]["components"]["Trainer"]
+
+
+def _no_tasks(documents):
+    documents[0]["root"] = {"inputDefinitions": {}}
+
+
+def _no_component(documents):
+    _task(documents, "Trainer")["componentRef"] = {}
+
+
+def _nested_dag(documents):
+    documents[0]["components"]["Trainer"] = {"dag": {"tasks": {}}}
+
+
+def _empty_component(documents):
+    documents[0]["components"]["Trainer"] = {}
+
+
+def _unknown_input(documents):
+    _task(documents, "Trainer")["inputs"]["parameters"]["run_fm"] = _task(documents, "Trainer")["inputs"]["parameters"]["run_fn"]
+
+
+def _untyped_parameter(documents):
+    documents[0]["components"]["Trainer"]["inputDefinitions"]["parameters"]["run_fn"] = {}
+
+
+def _untyped_root_parameter(documents):
+    documents[0]["root"]["inputDefinitions"]["parameters"]["epochs"] = {}
+
+
+def _artifact_from_the_root(documents):
+    _task(documents, "Trainer")["inputs"]["artifacts"]["examples"] = {"componentInputArtifact": "examples"}
+
+
+def _no_image(documents):
+    documents[0]["deploymentSpec"]["executors"]["Trainer_executor"]["container"]["image"] = ""
+
+
 def _accelerator_without_count(documents):
     documents[0]["deploymentSpec"]["executors"]["Trainer_executor"]["container"]["resources"]["accelerator"] = {"type": "nvidia.com/gpu"}
 
@@ -126,6 +175,17 @@ def _accelerator_without_count(documents):
         (_long_argument, "argument list too long"),
         (_two_specs, "multiple pipeline specs provided"),
         (_job, "This is a PipelineJob"),
+        (_two_platforms, "multiple platform specs provided"),
+        (_no_root, "root component is empty"),
+        (_component_called_root, 'component name "root" is reserved'),
+        (_no_tasks, "it has no dag"),
+        (_no_component, 'component ref name is empty for task name="Trainer"'),
+        (_nested_dag, "nested DAGs are not emulated"),
+        (_empty_component, "unknown component implementation$"),
+        (_unknown_input, "input parameter 'run_fm' is not one of its component's.* Did you mean 'run_fn'"),
+        (_untyped_parameter, "input parameter run_fn has unspecified type"),
+        (_artifact_from_the_root, "input artifact 'examples': artifact spec of this kind is not implemented"),
+        (_no_image, "container image is empty"),
         (_accelerator_without_count, "KFP would drop it"),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else "",
@@ -156,6 +216,18 @@ def test_a_parameter_without_default_must_be_given(digits, text_of):
     del digits[0]["root"]["inputDefinitions"]["parameters"]["epochs"]["defaultValue"]
     with pytest.raises(PackageError, match="parameter epochs is not optional, yet has neither default value nor user provided value"):
         run_parameters.root_parameters(load_package.parse(text_of(digits)), {})
+
+
+def test_a_root_parameter_needs_a_type(digits, text_of):
+    _untyped_root_parameter(digits)
+    with pytest.raises(PackageError, match="input parameter epochs has unspecified type"):
+        run_parameters.root_parameters(load_package.parse(text_of(digits)), {"epochs": 1})
+
+
+def test_a_check_that_kfp_never_makes_is_said(digits, text_of):
+    digits[0]["deploymentSpec"]["executors"]["Trainer_executor"]["container"]["lifecycle"] = {"preCacheCheck": {"command": ["true"]}}
+    [warning] = load_package.parse(text_of(digits)).warnings
+    assert warning == "Trainer_executor: its lifecycle.preCacheCheck never runs on KFP"
 
 
 def test_a_platform_label_that_names_no_executor_is_said(compile_config, text_of):

@@ -1,6 +1,7 @@
 """The entry point of every step: what it refuses before a component runs, and how a failure ends its log."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import step as entry_point
+from pipeline.kubeflow import step_log
 
 
 @pytest.fixture
@@ -102,3 +104,31 @@ def test_a_step_that_is_tried_again_writes_into_an_empty_folder(run_step, tmp_pa
     )
     assert status == 0
     assert [path.name for path in model.iterdir()] == ["served_version.txt"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"pushed_version": "17", "pushed_destination": "gs://b/17"}, {"version": "17", "destination": "gs://b/17"}),
+        ({}, {"version": None, "destination": None}),
+    ],
+)
+def test_a_pusher_says_in_its_log_what_it_pushed(tmp_path, capsys, metadata, said):
+    file = tmp_path / "output.json"
+    file.write_text(json.dumps({"artifacts": {"pushed_model": {"artifacts": [{"metadata": metadata}]}}}))
+    given = {"outputs": {"outputFile": str(file), "artifacts": {"pushed_model": {"artifacts": [{"uri": "gs://b/pushed"}]}}}}
+    entry_point._finish("components.pusher.Executor", given)
+    assert step_log.pushed(capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize("home", ["", "/nowhere"])
+def test_a_step_has_a_home_that_it_can_write(run_step, tmp_path, monkeypatch, home):
+    monkeypatch.setenv("HOME", home)
+    homes = []
+    monkeypatch.setattr(entry_point, "_run", lambda *_: homes.append((os.environ["HOME"], os.access(os.environ["HOME"], os.W_OK))))
+    assert run_step("any.Executor", {}) == 0
+    assert homes == [(os.environ["TMPDIR"], True)]
+
+
+def test_a_log_into_whose_line_two_processes_wrote_has_the_whole_line_before():
+    assert step_log.pushed('pushed: {"version": "1"}\npushed: {"verINFO: x\n') == {"version": "1"}

@@ -1,5 +1,6 @@
 """How KFP is reached: tokens, Google's identity, and each thing that can be wrong there, told in one line."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -198,12 +199,7 @@ def test_kfps_refusal_is_one_line(submit, server):
 
 
 def test_gkes_identity_is_googles_application_default_credentials(submit, server, tmp_path, monkeypatch):
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
-    with _TokenServer("ya29.from-google") as url:
-        account = {"type": "service_account", "project_id": "p", "client_email": "a@p.example", "private_key": pem, "token_uri": url}
-        (tmp_path / "key.json").write_text(json.dumps(account))
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    with _google(tmp_path, monkeypatch, "ya29.from-google"):
         server.token = "ya29.from-google"
         status, said = submit("--gke-identity")
     assert status == 0
@@ -219,15 +215,49 @@ def test_no_identity_of_google_is_told(submit, server, tmp_path, monkeypatch):
     assert "Expected Google's Application Default Credentials with --gke-identity. Received: File" in said
 
 
+def test_a_token_of_google_that_kfp_does_not_take_is_told_as_such(submit, server, tmp_path, monkeypatch):
+    with _google(tmp_path, monkeypatch, "ya29.from-google"):
+        server.token = "another"
+        status, said = submit("--gke-identity")
+    assert status == 1
+    assert "did not let us in with the token of GKE's identity (401)" in said
+
+
+def test_a_google_that_gives_no_token_is_told(submit, server, tmp_path, monkeypatch):
+    with _google(tmp_path, monkeypatch, None):
+        status, said = submit("--gke-identity")
+    assert (status, server.requests) == (1, [])
+    assert said.startswith("Expected a token of GKE's identity. Received: ")
+    assert said.count("\n") == 1
+
+
+def test_only_one_proof_can_be_given(submit, server, token):
+    with pytest.raises(SystemExit, match="2"):
+        submit("--gke-identity", "--token-file", str(token))
+    assert server.requests == []
+
+
+@contextlib.contextmanager
+def _google(tmp_path, monkeypatch, token):
+    """A service account whose tokens are `token`; None: it gets none."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    with _TokenServer(token) as url:
+        account = {"type": "service_account", "project_id": "p", "client_email": "a@p.example", "private_key": pem, "token_uri": url}
+        (tmp_path / "key.json").write_text(json.dumps(account))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+        yield
+
+
 class _TokenServer:
-    """Google's token endpoint: gives one token for any signed assertion."""
+    """Google's token endpoint: gives one token for any signed assertion, or none."""
 
     def __init__(self, token):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 assert b"assertion=" in self.rfile.read(int(self.headers["Content-Length"]))
                 content = json.dumps({"access_token": token, "expires_in": 3600, "token_type": "Bearer"}).encode()
-                self.send_response(200)
+                self.send_response(200 if token else 400)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

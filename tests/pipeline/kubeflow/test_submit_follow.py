@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from pipeline import cli
-from pipeline.runners import kubeflow_client
+from pipeline.runners import kubeflow_client, kubeflow_run
 from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, TASKS, frames, package
 
 RUN = "/apis/v2beta1/runs/"
@@ -51,7 +51,7 @@ def test_each_step_is_shown_once_in_order_and_the_verdict_at_the_end(submit, ser
 
 
 def test_a_steps_seconds_are_those_of_the_cluster(submit, server):
-    server.frames = frames("run run run run run")
+    server.frames = frames("running", "running", "run run run run run")
     _, out, _ = submit("--json")
     components = json.loads(out.splitlines()[-1])["components"]
     assert [(one["name"], round(one["seconds"])) for one in components] == [(task, 7) for task in TASKS]
@@ -98,6 +98,15 @@ def test_a_refused_model_ends_with_3_and_the_reasons(submit, server):
     assert status == 3
     assert "Refused: accuracy is 0.8500, which is 0.0500 below the bound of 0.9000\n" in out
     assert "Nothing was pushed" in out
+
+
+def test_a_refusal_without_the_evaluators_log_says_where_to_look(submit, server):
+    server.frames = frames("run run run run run")
+    server.logs = {"Pusher": 'pushed: {"version": null, "destination": null}\n'}
+    status, out, _ = submit()
+    [run] = server.runs
+    assert status == 3
+    assert f"Refused: the gate did not bless the model. Why: tapeline kubeflow logs {run} Evaluator\n" in out
 
 
 def test_anomalies_end_with_4_and_the_gates_own_line(submit, server):
@@ -182,6 +191,13 @@ def test_a_run_whose_logs_kfp_does_not_give_has_no_verdict(submit, server):
     ]
 
 
+def test_a_log_that_kfp_does_not_give_is_asked_for_once(submit, server):
+    server.frames, server.logs = frames("run run run run", "run run run run running", "run run run run run"), {}
+    submit()
+    logs = [path for _, path, _, _ in server.requests if path.endswith("/log")]
+    assert len(logs) == len(set(logs)) > 0
+
+
 def test_json_is_the_last_line_and_progress_goes_to_stderr(submit, server):
     server.frames = frames("run run run run run")
     status, out, err = submit("--json")
@@ -200,6 +216,15 @@ def test_a_server_that_is_away_for_a_while_does_not_end_the_following(submit, se
     server.faults = lambda method, path: faults.pop(0) if faults and path.startswith(RUN) else None
     assert submit()[0] == 0
     assert faults == []
+
+
+def test_a_long_run_is_asked_for_less_and_less_often(submit, server, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(kubeflow_run.time, "sleep", pauses.append)
+    server.frames = [*frames("running")[:1] * 30, *frames("run run run run run")]
+    assert submit("--poll", "4")[0] == 0
+    assert pauses[:3] == pytest.approx([4, 4.4, 4.84])
+    assert max(pauses) == pauses[-1] == 10
 
 
 def test_a_server_that_stays_away_ends_it_with_the_way_back(submit, server, monkeypatch):

@@ -148,6 +148,20 @@ def test_a_plan_can_be_disabled_and_planned_again(kubeflow, server):
     assert len(server.recurring) == len(_enabled(server)) == 1
 
 
+def test_a_plan_is_found_by_its_config_as_well(kubeflow, server):
+    kubeflow("schedule", package(), "--cron", "0 3 * * *", "--name", "digits")
+    status, out, _ = kubeflow("schedule", "configs/digits.yaml", "--disable")
+    assert (status, out) == (0, "Disabled: 1 recurring run named digits.\n")
+    assert _enabled(server) == []
+
+
+def test_to_plan_there_has_to_be_something_to_run(kubeflow, server):
+    for arguments in (["--cron", "0 3 * * *"], ["--cron", "0 3 * * *", "--name", "digits"], ["--delete"]):
+        status, _, err = kubeflow("schedule", *arguments)
+        assert (status, server.requests) == (2, [])
+        assert err == "Expected CONFIG|PACKAGE, or --name with --disable or --delete. Received: none.\n"
+
+
 def test_to_delete_what_is_not_there_is_a_mistake(kubeflow):
     status, _, err = kubeflow("schedule", "--name", "nightly", "--delete")
     assert (status, err) == (2, "Expected the name of a recurring run. Received: 'nightly', which is none.\n")
@@ -206,6 +220,7 @@ def test_status_of_a_run_under_way_says_so_once(kubeflow, server):
     status, out, _ = kubeflow("status")
     [run] = server.runs
     assert status == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == ["ImageExampleGen"]
     assert "DataGate is running, for " in out
     assert out.endswith(f"The run is running. Follow it: tapeline kubeflow status {run} --follow\n")
     status, out, _ = kubeflow("status", run, "--json")
@@ -255,6 +270,7 @@ def test_logs_are_printed_by_step_and_all_together(kubeflow, server):
     status, out, _ = kubeflow("logs", run)
     assert status == 0
     assert f"== Evaluator ==\n{EVALUATOR_LOG}== Pusher ==\n{PUSHER_LOG}" in out
+    assert "== DataGate ==\n(no log: " in out
 
 
 def test_a_log_that_the_server_has_not_says_where_it_is(kubeflow, server):
@@ -262,9 +278,18 @@ def test_a_log_that_the_server_has_not_says_where_it_is(kubeflow, server):
     kubeflow("submit", package(), "--no-follow")
     status, out, err = kubeflow("logs", "DataGate", "--namespace", "team")
     assert (status, out) == (1, "")
-    assert "KFP gives no log of DataGate: " in err
+    assert f"KFP gives no log of DataGate: Kubeflow Pipelines at {server.url} failed (500): " in err
     assert err.endswith("Look there: kubectl logs -n team tiny-x7k2p-system-container-impl-13 -c main\n")
     status, _, err = kubeflow("logs", "Datagate")
     assert (status, err.splitlines()[-1].rpartition(" Did ")[2]) == (2, "you mean 'DataGate'?")
     status, _, err = kubeflow("logs", "Trainer")
     assert (status, err) == (2, "Expected a step that has begun. Received: Trainer is pending: it has no log in this run.\n")
+
+
+def test_a_server_without_the_old_path_of_logs_says_so(kubeflow, server):
+    server.frames = frames("run run running")
+    kubeflow("submit", package(), "--no-follow")
+    server.faults = lambda method, path: "page" if path.endswith("/log") else None
+    status, _, err = kubeflow("logs", next(iter(server.runs)), "DataGate")
+    assert status == 1
+    assert "KFP gives no log of DataGate: the server has no such path. Look there: kubectl logs" in err

@@ -1,11 +1,21 @@
-"""What `tapeline kubeflow emulate --image` opens to the image: the run's own folders, and what the person names."""
+"""What `tapeline kubeflow emulate` makes of the steps' outputs, and with --image opens to the image: the run's own folders, no others."""
 
+import io
+import json
+import os
 import tempfile
+from pathlib import Path
 
 import pytest
 import yaml
 
+from components.bound import Bound
+from components.gate_verdict import Verdict
 from pipeline import cli
+from pipeline.runners import emulated
+from pipeline.runners.progress import Progress
+from pipeline.runners.summary import Summary
+from pipeline.workspace import Workspace
 from tests.pipeline.kubeflow.kfp_script import package
 
 
@@ -18,12 +28,17 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def emulate(tmp_path, monkeypatch, capsys):
-    """emulate({parameter: default}, "--option") -> (exit status, stderr) of a package with those defaults, where there is no Docker."""
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    for name in ("TMPDIR", "KERAS_HOME", "TAPELINE_PROGRESS"):  # which a run sets for its process, and this one goes on
+def environment(tmp_path, monkeypatch):
+    """What a run sets for its process, and this one goes on."""
+    for name in ("TMPDIR", "KERAS_HOME", "TAPELINE_PROGRESS"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+@pytest.fixture
+def emulate(tmp_path, environment, monkeypatch, capsys):
+    """emulate({parameter: default}, "--option") -> (exit status, stderr) of a package with those defaults, where there is no Docker."""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
 
     def run(defaults, *options):
         compiled = yaml.safe_load(package())
@@ -62,3 +77,154 @@ def test_a_folder_that_the_person_names_keeps_its_mode(emulate, place):
         "Expected Docker for --image. Received: no `docker` on PATH. Install it, or leave --image out.",
     )
     assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_place_of_the_cloud_is_refused_where_the_person_gives_it(emulate):
+    status, err = emulate({}, "-p", "serving_base_path=gs://bucket/serving")
+    assert (status, err.splitlines()[-1]) == (
+        2,
+        "Expected serving_base_path to be a folder of this machine. Received: 'gs://bucket/serving'. Leave it out for one below --root.",
+    )
+
+
+def test_the_image_writes_to_the_runs_folders_and_reads_the_data(workspace, tmp_path):
+    data, root = tmp_path / "raw", str(workspace.root / "artifacts")
+    data.mkdir()
+    given = {"serving_base_path": str(workspace.root / "serving"), "data_path": str(data)}
+    writable = dict.fromkeys([root, given["serving_base_path"], str(workspace.temporary)], True)
+    assert emulated._mounts(given, root, workspace) == {**writable, str(data): False}
+    assert emulated._mounts(given | {"data_path": "gs://bucket/raw"}, root, workspace) == writable
+
+
+@pytest.fixture
+def observed(tmp_path):
+    """observed({step: metadata of its output}) -> (summary, words of each line)."""
+
+    def observe(steps):
+        out, summary = io.StringIO(), Summary()
+        observer = emulated._Observer(Progress(out, tmp_path / "epochs"), summary)
+        for step, metadata in steps.items():
+            observer.started(step)
+            observer.finished(step, "run", {"output": {"metadata": metadata}})
+        return summary, [line.split() for line in out.getvalue().splitlines()]
+
+    return observe
+
+
+VERDICT = Verdict({"accuracy": 0.5}, [Bound("accuracy", 0.9, 0.5, False)], ["accuracy is too low"], ["a note"])
+
+
+def test_a_steps_metadata_tell_rows_verdict_and_version(observed):
+    pushed = {"pushed": 1, "pushed_version": "17", "pushed_destination": "/serving/digits/17"}
+    rows = {"rows_train": 800, "rows_eval": "100", "rows_test": 100, "digest": "abc"}
+    summary, lines = observed({"ImageExampleGen": rows, "Evaluator": {"verdict": VERDICT.to_json()}, "Pusher": pushed})
+    assert "1,000" in lines[0]
+    assert not any("rows" in line for line in lines[1:])
+    assert (summary.metrics, summary.bounds, summary.notes) == ({"accuracy": 0.5}, VERDICT.bounds, ["a note"])
+    assert (summary.outcome, summary.version, summary.model_dir) == ("pushed", "17", "/serving/digits/17")
+    assert lines[-1][-1] == "run"
+
+
+def test_a_pusher_that_pushed_nothing_is_a_refusal(observed):
+    summary, lines = observed({"Evaluator": {"verdict": VERDICT.to_json()}, "Pusher": {"pushed": 0}})
+    assert (summary.outcome, summary.version, summary.model_dir) == ("refused", None, None)
+    assert summary.reasons == ["accuracy is too low"]
+    assert [line[-1] for line in lines] == ["run", "refused"]
+
+
+@pytest.fixture
+def steps(tmp_path, environment, capsys):
+    """steps({step: what its shell executes}, "--option") -> (exit status, the record of `--json`, lines of stderr); others do nothing."""
+
+    def run(scripts, *options):
+        compiled = yaml.safe_load(package())
+        for name, script in scripts.items():
+            compiled["deploymentSpec"]["executors"][f"{name}_executor"]["container"]["command"] = ["sh", "-c", script]
+        file = tmp_path / "pipeline.yaml"
+        file.write_text(yaml.safe_dump(compiled))
+        status = cli.main(["kubeflow", "emulate", str(file), "--root", str(tmp_path / "root"), "--json", *options])
+        os.environ["TMPDIR"] = tempfile.tempdir = str(tmp_path)
+        out, err = capsys.readouterr()
+        return status, json.loads(out.splitlines()[-1]) if out else None, err.splitlines()
+
+    return run
+
+
+def test_a_package_runs_here_with_the_places_of_the_cloud_below_the_root(steps, tmp_path):
+    status, record, err = steps({"Trainer": "exit 1"}, "-p", "data_path=/nowhere")
+    assert err[:3] == [
+        f"Note: pipeline_root is {tmp_path}/root/artifacts here, and gs://bucket/root on the cluster",
+        f"Note: serving_base_path is {tmp_path}/root/serving here, and gs://bucket/serving on the cluster",
+        err[2],
+    ]
+    assert err[2].startswith("Note: the data in /nowhere cannot be read from here, so ingestion is not answered from KFP's cache.")
+    assert (status, record["outcome"]) == (1, "failed")
+    assert [each["name"] for each in record["components"]] == ["ImageExampleGen", "DataGate", "Trainer"]
+    assert record["seconds"] > 0
+    assert Path(record["log"]).name == "Trainer.log"
+
+
+def test_a_step_writes_its_epochs_where_the_lines_are_shown_from(steps, tmp_path):
+    _, record, err = steps({"Trainer": 'echo "$TAPELINE_PROGRESS" >&2; exit 1'})
+    assert record["reasons"] == [f"{tmp_path}/root/tmp/epochs.jsonl"]
+    assert [line.split()[:2] for line in err if line[:1] in "✓✗"] == [["✓", "ImageExampleGen"], ["✓", "DataGate"], ["✗", "Trainer"]]
+
+
+def test_ctrl_c_ends_the_run_with_the_step_that_it_was_in(steps):
+    status, record, _ = steps({"DataGate": "kill -INT $PPID; sleep 60"})
+    assert (status, record["outcome"]) == (130, "failed")
+    assert record["reasons"] == ["DataGate was interrupted. Run the same command again: finished steps are taken from the cache."]
+    assert [each["name"] for each in record["components"]] == ["ImageExampleGen", "DataGate"]
+
+
+def test_two_runs_do_not_share_a_root(steps, tmp_path):
+    with Workspace(tmp_path / "root").use():
+        status, _, err = steps({})
+    assert status == 2
+    assert err[-1].startswith(f"Expected no other run in '{tmp_path}/root'. Received: one is under way")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--root", "/nowhere/a[b"], "Expected --root to name a folder without"),
+        (["-p", "pipeline_root=/nowhere/a[b"], "Expected pipeline_root to name a folder without"),
+        (["-p", f"serving_base_path={__file__}"], f"Expected serving_base_path to name a folder. Received: '{__file__}', which is a file."),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(steps, tmp_path, options, said):
+    status, record, err = steps({}, *options)
+    assert (status, record["outcome"], len(err)) == (2, "failed", 1)
+    assert err[0].startswith(said)
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    given = {"serving_base_path": "serving", "pipeline_root": "~/artifacts"}
+    parameters = dict(given)
+    assert emulated._settle(parameters, given, workspace) == []
+    assert parameters == {"serving_base_path": str(tmp_path / "serving"), "pipeline_root": str(tmp_path / "home/artifacts")}
+
+
+def test_an_image_gets_the_runs_folders_and_may_write_to_them(steps, tmp_path, monkeypatch):
+    """`docker` is a script that says how it was called, since there may be no Docker."""
+    (tmp_path / "bin").mkdir()
+    docker = tmp_path / "bin" / "docker"
+    docker.write_text(f'#!/bin/sh\n(umask; echo "$@") > {tmp_path}/called\nexit 1\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}:/usr/bin:/bin")
+    before = os.umask(0o022)
+    try:
+        status, *_ = steps({}, "--image", "tapeline:1")
+        assert os.umask(before) == 0o022
+    finally:
+        os.umask(before)
+    assert status == 1
+    mask, call = (tmp_path / "called").read_text().splitlines()
+    folders = [tmp_path / "root" / name for name in ("artifacts", "serving", "tmp")]
+    assert all(f"--volume {folder}:{folder} " in call for folder in folders)
+    if os.getuid() == 0:  # then the image's user is another one
+        assert int(mask, 8) == 0
+        assert [folder.stat().st_mode & 0o777 for folder in folders[:2]] == [0o777] * 2

@@ -76,6 +76,18 @@ def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
     assert last_run.recall(workspace, "key") is None
 
 
+def test_a_run_that_did_not_finish_leaves_the_record_of_the_last_that_did(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    last_run.remember(workspace, "another", Summary(outcome="failed"), [])
+    assert last_run.recall(workspace, "key") is not None
+
+
+def test_a_record_that_cannot_be_written_does_not_fail_the_run(workspace, finished):
+    workspace.last_run.with_suffix(".new").mkdir()
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "key") is None
+
+
 @pytest.mark.parametrize(
     "record",
     [

@@ -72,6 +72,30 @@ def test_a_pusher_whose_model_the_gate_refused_does_not_say_that_it_pushed(tmp_p
     assert shown.components()[0]["cached"] == (state == "cached")
 
 
+class Terminal(io.StringIO):
+    """Keeps what a terminal is sent."""
+
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_the_lines_are_live_and_the_cursor_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    (tmp_path / "epochs").write_text(json.dumps({"epoch": 2, "epochs": 30, "val_accuracy": 0.5}))
+    with Progress(out, tmp_path / "epochs") as shown:
+        shown.start("Transform")
+        shown.finish("run", 70_000)
+        shown.start("Trainer")
+        shown._live.refresh()
+        assert "epoch 2/30, val_acc 0.5000" in out.getvalue()
+        shown.finish("run")
+    said = out.getvalue()
+    last = said.rpartition("Transform")[2]
+    assert "70,000 rows" in last and WHAT["Trainer"] in last  # each line once, as it ended
+    assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")  # shown again, after it was hidden
+
+
 def test_only_what_is_under_way_can_fail(tmp_path):
     shown = Progress(io.StringIO(), tmp_path / "epochs")
     shown.fail()

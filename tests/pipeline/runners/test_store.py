@@ -117,3 +117,13 @@ def test_outputs_that_the_store_does_not_know_are_removed_and_all_others_are_kep
     assert left == {"Trainer/model/7", "Trainer/notes/mine"}
     assert (artifacts / "Trainer/model/7/Format-Serving").is_dir()
     assert not (artifacts / "Trainer/.system").exists()
+
+
+def test_a_link_in_the_place_of_an_output_is_removed_and_what_it_points_to_is_kept(connection, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "artifacts/Trainer/model").mkdir(parents=True)
+    (tmp_path / "artifacts/Trainer/model/9").symlink_to(tmp_path / "mine")
+    (tmp_path / "artifacts/Trainer/model/10").touch()
+    remove_unknown_outputs(connection, tmp_path / "artifacts")
+    assert list((tmp_path / "artifacts/Trainer/model").iterdir()) == []
+    assert (tmp_path / "mine").is_dir()
