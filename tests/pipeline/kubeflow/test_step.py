@@ -121,9 +121,9 @@ def test_a_pusher_says_in_its_log_what_it_pushed(tmp_path, capsys, metadata, sai
     assert step_log.pushed(capsys.readouterr().err) == said
 
 
-@pytest.mark.parametrize("home", ["", "/nowhere"])
+@pytest.mark.parametrize("home", ["", "{tmp_path}/nowhere"])
 def test_a_step_has_a_home_that_it_can_write(run_step, tmp_path, monkeypatch, home):
-    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("HOME", home.format(tmp_path=tmp_path))
     homes = []
     monkeypatch.setattr(entry_point, "_run", lambda *_: homes.append((os.environ["HOME"], os.access(os.environ["HOME"], os.W_OK))))
     assert run_step("any.Executor", {}) == 0

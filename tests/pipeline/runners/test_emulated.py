@@ -1,9 +1,11 @@
 """What `tapeline kubeflow emulate` makes of the steps' outputs, and with --image opens to the image: the run's own folders, no others."""
 
 import io
+import itertools
 import json
 import os
 import tempfile
+import types
 from pathlib import Path
 
 import pytest
@@ -150,17 +152,21 @@ def steps(tmp_path, environment, capsys):
     return run
 
 
-def test_a_package_runs_here_with_the_places_of_the_cloud_below_the_root(steps, tmp_path):
-    status, record, err = steps({"Trainer": "exit 1"}, "-p", "data_path=/nowhere")
+def test_a_package_runs_here_with_the_places_of_the_cloud_below_the_root(steps, tmp_path, monkeypatch):
+    clock = types.SimpleNamespace(monotonic=itertools.count(step=7.0).__next__)
+    monkeypatch.setattr("pipeline.runners.emulated.time", clock)
+    status, record, err = steps({"Trainer": "exit 1"}, "-p", f"data_path={tmp_path}/nowhere")
     assert err[:3] == [
         f"Note: pipeline_root is {tmp_path}/root/artifacts here, and gs://bucket/root on the cluster",
         f"Note: serving_base_path is {tmp_path}/root/serving here, and gs://bucket/serving on the cluster",
         err[2],
     ]
-    assert err[2].startswith("Note: the data in /nowhere cannot be read from here, so ingestion is not answered from KFP's cache.")
+    assert err[2].startswith(
+        f"Note: the data in {tmp_path}/nowhere cannot be read from here, so ingestion is not answered from KFP's cache."
+    )
     assert (status, record["outcome"]) == (1, "failed")
     assert [each["name"] for each in record["components"]] == ["ImageExampleGen", "DataGate", "Trainer"]
-    assert record["seconds"] > 0
+    assert record["seconds"] >= 7.0
     assert Path(record["log"]).name == "Trainer.log"
 
 
@@ -187,16 +193,18 @@ def test_two_runs_do_not_share_a_root(steps, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--root", "/nowhere/a[b"], "Expected --root to name a folder without"),
-        (["-p", "pipeline_root=/nowhere/a[b"], "Expected pipeline_root to name a folder without"),
+        (["--root", "a[b"], "Expected --root to name a folder without"),
+        (["-p", "pipeline_root=a[b"], "Expected pipeline_root to name a folder without"),
         (["-p", f"serving_base_path={__file__}"], f"Expected serving_base_path to name a folder. Received: '{__file__}', which is a file."),
     ],
 )
-def test_a_place_that_cannot_be_written_is_told_before_anything_runs(steps, tmp_path, options, said):
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(steps, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
     status, record, err = steps({}, *options)
     assert (status, record["outcome"], len(err)) == (2, "failed", 1)
     assert err[0].startswith(said)
     assert not (tmp_path / "root").exists()
+    assert not (tmp_path / "a[b").exists()
 
 
 def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp_path, monkeypatch):

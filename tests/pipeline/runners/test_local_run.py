@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_without_the_record_or_an_output_the_pipeline_is_asked_again(run, root, 
 
 def test_a_version_that_somebody_removed_is_pushed_again(run, root):
     run(**PUSHED)
-    (root / "serving/digits/17").rmdir()
+    shutil.rmtree(root / "serving/digits/17")
     _, out, _ = run(**PUSHED)
     assert states(out) == ["run", "cached", "cached", "cached", "run"]
     assert (root / "serving/digits/17").is_dir()
