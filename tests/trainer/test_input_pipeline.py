@@ -153,10 +153,23 @@ def test_labels_come_one_hot_encoded_where_the_loss_wants_them_so(scaled):
     np.testing.assert_array_equal(np.sort(labels.argmax(axis=1)), np.sort(scaled.labels[ROWS["eval"]]))
 
 
-@pytest.mark.parametrize("cache", ["memory", "none"])
+@pytest.fixture(params=["memory", "disk", "neither"])
+def cache(request, monkeypatch):
+    """The setting, where there is room in memory, on the disk alone, or in neither."""
+    if request.param == "neither":
+        monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
+    return "memory" if request.param == "memory" else "none"
+
+
 def test_a_label_that_is_no_class_is_refused(scaled, cache):
     with pytest.raises(DataError, match=r"Expected labels from 0 to 4, .* Received labels from 0 to 9 in .*Set `trainer.classes: 10` if"):
         make(scaled, "train", cache=cache, classes=5)
+
+
+def test_a_label_below_0_is_refused(tmp_path, cache):
+    write_rows(tmp_path, ONE_PIXEL, np.arange(-1, 3), 2)
+    with pytest.raises(DataError, match=r"Expected labels from 0 to 9, .* Received labels from -1 to 2 in .*Number the classes from 0\.$"):
+        eval_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(cache=cache))
 
 
 def test_files_that_are_not_there_are_refused_by_name(scaled, tmp_path):
@@ -165,7 +178,6 @@ def test_files_that_are_not_there_are_refused_by_name(scaled, tmp_path):
         train_batches([f"{tmp_path}/nothing-*"], spec, TrainerConfig())
 
 
-@pytest.mark.parametrize("cache", ["memory", "none"])
 def test_a_split_without_examples_is_refused(scaled, tmp_path, cache):
     with tf.io.TFRecordWriter(str(tmp_path / "empty.gz"), "GZIP"):
         pass
