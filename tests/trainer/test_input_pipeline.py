@@ -147,6 +147,14 @@ def test_without_room_on_the_disk_files_and_a_buffer_of_stated_size_mix_the_rows
     assert not np.array_equal(pixels[:4000], pixels[4000:])
 
 
+def test_without_room_on_the_disk_eval_sees_every_example_once_in_the_files_order(tmp_path, monkeypatch):
+    write_rows(tmp_path, ONE_PIXEL, SORTED, 20)
+    monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
+    batches = eval_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(batch_size=300, cache="none"))
+    assert (batches.examples, batches.steps, int(batches.dataset.cardinality())) == (4000, 14, 14)
+    np.testing.assert_array_equal(rows_of(batches)[0].ravel(), np.arange(4000))
+
+
 def test_labels_come_one_hot_encoded_where_the_loss_wants_them_so(scaled):
     _, labels = rows_of(make(scaled, "eval", one_hot=True))
     np.testing.assert_array_equal(labels.sum(axis=1), np.ones(101))
