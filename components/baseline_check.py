@@ -12,8 +12,7 @@ from tfx.dsl.io import fileio
 
 from components.evaluation import PREDICTIONS, SIGNATURE
 from components.served_model import VERSION
-
-_LONGEST = 200  # characters of TensorFlow's own words
+from trainer.cause import one_line
 
 
 def fault(baseline: str, candidate: str, examples: str) -> str | None:
@@ -30,7 +29,7 @@ def fault(baseline: str, candidate: str, examples: str) -> str | None:
     try:
         theirs = _answer(baseline, row)
     except Exception as error:  # noqa: BLE001 - however a damaged model fails, the new one is measured without it
-        return f"it does not answer ({type(error).__name__}: {_first_line(error)})"
+        return f"it does not answer ({one_line(error)})"
     ours = _answer(candidate, row)
     if (theirs.dtype, theirs.shape) != (ours.dtype, ours.shape):
         return f"it answers {_words(theirs)}, and the new model {_words(ours)}"
@@ -61,8 +60,3 @@ def _answer(model: str, row: tf.Tensor) -> np.ndarray:
 
 def _words(answer: np.ndarray) -> str:
     return f"{answer.dtype} for {answer.shape[-1]} classes" if answer.ndim > 1 else f"{answer.dtype} of shape {answer.shape}"
-
-
-def _first_line(error: Exception) -> str:
-    line = next(iter(str(error).strip().splitlines()), "no message")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

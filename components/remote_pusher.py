@@ -41,7 +41,6 @@ def _claim(base: str, version: int) -> Iterator[bool]:
     """
     folder = f"{base}/.incoming-{version}"
     mine = f"{folder}/{uuid.uuid4().hex}"
-    fileio.makedirs(folder)
     io_utils.write_string_file(mine, "")
     try:
         yield len(fileio.listdir(folder)) == 1 and version not in _versions(base)

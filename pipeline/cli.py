@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 
 from pipeline import interruption
 from pipeline.arguments import add_command, add_parameters
-from pipeline.cause import one_line
 from pipeline.extras import extra_of
 from pipeline.release import command as release
 from pipeline.runners import kubeflow_command
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
+from trainer.cause import one_line
 from trainer.errors import TapelineError
 
 DEFAULT_CONFIG = "configs/digits.yaml"

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cause import one_line, origin
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
 from serving.terminal import settle_terminal
 from trainer import environment
+from trainer.cause import one_line, origin
 from trainer.errors import ConfigError, TapelineError
 
 _EVALUATOR = "components.evaluator.Executor"

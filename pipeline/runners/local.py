@@ -15,13 +15,13 @@ from rich.console import Console
 
 from components.example_gen import download, raw_files, remote_files
 from pipeline import interruption, lock_watch, places, reviewed_schema
-from pipeline.cause import one_line, origin
 from pipeline.config import PipelineConfig
 from pipeline.runners import last_run
 from pipeline.runners.progress import START, Progress
 from pipeline.runners.quiet import output_hidden, output_to_log
 from pipeline.runners.summary import Summary, print_summary
 from pipeline.workspace import Workspace, serving_path
+from trainer.cause import one_line, origin
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 EPOCHS_VARIABLE = "TAPELINE_PROGRESS"

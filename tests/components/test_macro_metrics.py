@@ -56,6 +56,12 @@ def test_auc_is_scikit_learns_within_a_thousandth(predictions):
     assert measure(labels, probabilities)["auc"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_loss_is_scikit_learns_however_rows_are_divided_over_workers(predictions):
+    labels, probabilities = predictions
+    expected = sklearn_metrics.log_loss(labels, probabilities / probabilities.sum(axis=1, keepdims=True))
+    assert measure(labels, probabilities, workers=5)["loss"] == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_answer_does_not_depend_on_how_rows_are_divided_over_workers(predictions):
     assert measure(*predictions, workers=5) == measure(*predictions)
 
@@ -66,16 +72,23 @@ def test_a_perfect_model_has_1_everywhere_and_a_constant_one_half_an_auc():
     assert measure(labels, np.full((20, 4), 0.25, np.float32))["auc"] == 0.5
 
 
+def test_a_model_that_is_always_wrong_has_an_auc_of_0():
+    labels = np.arange(20) % 2
+    assert measure(labels, np.eye(2, dtype=np.float32)[1 - labels])["auc"] == 0.0
+
+
 def test_classes_without_rows_do_not_count_unless_they_are_predicted():
     received = measure(np.asarray([0, 1, 1]), np.eye(3, dtype=np.float32)[[0, 1, 2]])
     assert received["recall"] == pytest.approx((1 + 1 / 2) / 2)
     assert received["precision"] == 1.0
 
 
+@pytest.mark.filterwarnings("error")  # NumPy's, of a division by 0, would be in the user's log
 def test_no_rows_have_no_metrics():
     assert all(np.isnan(value) for value in measure([], np.zeros((0, CLASSES), np.float32)).values())
 
 
+@pytest.mark.filterwarnings("error")
 def test_one_class_alone_has_no_auc():
     received = measure(np.zeros(3, np.int64), np.eye(2, dtype=np.float32)[[0, 0, 1]])
     assert np.isnan(received["auc"])

@@ -3,7 +3,7 @@
 import pytest
 from tfx.types import standard_artifacts
 
-from components.served_model import FOUND, ServedModel, served_version
+from components.served_model import FOUND, VERSION, ServedModel, served_version
 
 
 @pytest.fixture
@@ -71,6 +71,7 @@ def test_a_folder_that_is_not_there_has_no_version(tmp_path, path):
 def test_the_served_version_becomes_the_artifact(served, tmp_path):
     model = _look_up(served("1", "2"), tmp_path)
     assert (tmp_path / "model" / "Format-Serving" / "saved_model.pb").read_text() == "2"
+    assert model.get_string_custom_property(VERSION) == "2"
     assert model.get_int_custom_property(FOUND) == 1
 
 

@@ -147,16 +147,37 @@ def test_without_room_on_the_disk_files_and_a_buffer_of_stated_size_mix_the_rows
     assert not np.array_equal(pixels[:4000], pixels[4000:])
 
 
+def test_without_room_on_the_disk_eval_sees_every_example_once_in_the_files_order(tmp_path, monkeypatch):
+    write_rows(tmp_path, ONE_PIXEL, SORTED, 20)
+    monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
+    batches = eval_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(batch_size=300, cache="none"))
+    assert (batches.examples, batches.steps, int(batches.dataset.cardinality())) == (4000, 14, 14)
+    np.testing.assert_array_equal(rows_of(batches)[0].ravel(), np.arange(4000))
+
+
 def test_labels_come_one_hot_encoded_where_the_loss_wants_them_so(scaled):
     _, labels = rows_of(make(scaled, "eval", one_hot=True))
     np.testing.assert_array_equal(labels.sum(axis=1), np.ones(101))
     np.testing.assert_array_equal(np.sort(labels.argmax(axis=1)), np.sort(scaled.labels[ROWS["eval"]]))
 
 
-@pytest.mark.parametrize("cache", ["memory", "none"])
+@pytest.fixture(params=["memory", "disk", "neither"])
+def cache(request, monkeypatch):
+    """The setting, where there is room in memory, on the disk alone, or in neither."""
+    if request.param == "neither":
+        monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
+    return "memory" if request.param == "memory" else "none"
+
+
 def test_a_label_that_is_no_class_is_refused(scaled, cache):
     with pytest.raises(DataError, match=r"Expected labels from 0 to 4, .* Received labels from 0 to 9 in .*Set `trainer.classes: 10` if"):
         make(scaled, "train", cache=cache, classes=5)
+
+
+def test_a_label_below_0_is_refused(tmp_path, cache):
+    write_rows(tmp_path, ONE_PIXEL, np.arange(-1, 3), 2)
+    with pytest.raises(DataError, match=r"Expected labels from 0 to 9, .* Received labels from -1 to 2 in .*Number the classes from 0\.$"):
+        eval_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(cache=cache))
 
 
 def test_files_that_are_not_there_are_refused_by_name(scaled, tmp_path):
@@ -165,7 +186,6 @@ def test_files_that_are_not_there_are_refused_by_name(scaled, tmp_path):
         train_batches([f"{tmp_path}/nothing-*"], spec, TrainerConfig())
 
 
-@pytest.mark.parametrize("cache", ["memory", "none"])
 def test_a_split_without_examples_is_refused(scaled, tmp_path, cache):
     with tf.io.TFRecordWriter(str(tmp_path / "empty.gz"), "GZIP"):
         pass

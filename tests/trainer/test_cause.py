@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.cause import one_line, origin
+from trainer.cause import one_line, origin
 from trainer.errors import ConfigError, DataError
 
 
