@@ -2,8 +2,8 @@
 
     files, folders, CSV or stdin -> every file is checked -> what the signature takes -> batch after batch -> rows
 
-Help and usage errors answer without gRPC; nothing is sent unless every file can be read. A row that the model refuses is named; the others
-are answered.
+Help and usage errors answer without gRPC; nothing is sent unless every file can be read, and those that are named are whole. A row that the
+model refuses is named, and so is a damaged picture in a folder; the others are answered.
 """
 
 import argparse
@@ -190,7 +190,7 @@ def _ask(
             for rows, answer in in_parts(batch, ask, ServingError):
                 if isinstance(answer, ServingError):
                     first_refusal = first_refusal or answer
-                    cause = _line(answer) + requests.hint(rows[0])
+                    cause = _with_hint(_line(answer), requests.hint(rows[0]))
                     progress.clear()
                     say(f"tapeline predict: {rows[0].name}: {cause}", sys.stderr)
                     output.refuse(rows[0].name, cause)
@@ -215,6 +215,10 @@ def _batches(rows: Iterable["Row"]) -> Iterator[list["Row"]]:
 def _line(error: ServingError) -> str:
     """The first line without TensorFlow's names of nodes, which mean nothing to a caller."""
     return re.sub(r"\{\{[^}]*\}\}\s*", "", str(error)).partition("\n")[0].strip()
+
+
+def _with_hint(cause: str, hint: str) -> str:
+    return f"{cause.removesuffix('.')}.{hint}" if hint else cause
 
 
 def _explain(client: "Client", error: ServingError, signature_name: str, flags: argparse.Namespace) -> None:

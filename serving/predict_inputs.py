@@ -37,8 +37,11 @@ def read_inputs(paths: Sequence[Path], stdin: TextIO | None = None) -> Images | 
     if tables:
         return Table(lambda: (record for path in tables for record in _csv_rows(path)))
     files = image_files(paths)
-    for file in files:
-        read_image(file)  # everything is checked before anything is sent
+    for file in files:  # everything is read before anything is sent
+        if file in paths:
+            read_image(file)
+        else:
+            _read(file)  # one damaged file of a folder is the model's to refuse, so that the others are answered
     return Images(((str(file), file.read_bytes()) for file in files), len(files))
 
 
@@ -58,11 +61,14 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 
 def read_image(path: Path) -> bytes:
     """The bytes of a whole PNG or JPEG file. Raises InputFileError."""
+    return check_picture(str(path), _read(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputFileError(f"{path}: expected a PNG or JPEG file. Received: {(error.strerror or str(error)).lower()}.") from error
-    return check_picture(str(path), content)
 
 
 def _from_stdin(stdin: TextIO) -> Images | Table:

@@ -12,7 +12,7 @@ import numpy as np
 
 from serving.errors import InputFileError, InvalidArgumentError, ServingError
 from serving.examples import serialize_example
-from serving.picture import CMYK_HINT, is_cmyk
+from serving.picture import CMYK_HINT, check_picture, is_cmyk
 from serving.predict_inputs import Images
 from serving.predict_table import KINDS, Record, Table, can_be_read
 from serving.signatures import Signature, TensorSpec
@@ -89,6 +89,10 @@ class ImageRequests:
 
     def hint(self, row: Row) -> str:
         """See `Requests`."""
+        try:
+            check_picture("", row.content)
+        except InputFileError as error:
+            return f" E{str(error).removeprefix(': e')}"
         return CMYK_HINT if is_cmyk(row.content) else ""
 
     def said(self) -> str:

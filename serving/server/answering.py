@@ -37,7 +37,8 @@ async def answer_on(
     """
     batching = Batching(parameters, metrics.batch)
     plane = DataPlane(models, batching, metrics, reload_refusal)
-    grpc_server.add_generic_rpc_handlers([*services(plane, observers), health_service(models, lambda: observers.door.is_open)])
+    health = health_service(models, lambda: observers.door.is_open, observers.grpc_callers)
+    grpc_server.add_generic_rpc_handlers([*services(plane, observers), health])
     _know_service_descriptors()
     names = (PREDICTION_SERVICE, MODEL_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, grpc_server)

@@ -2,9 +2,10 @@
 
     few descriptors are open -> nothing
     else                     -> the port's connections -> those that have been silent longest are ended, until half of the room is free
+    now and then             -> the port's connections -> those that began a request and have been silent for too long are ended
 
-gRPC neither tells who is connected nor takes connections that somebody else has accepted, so they are found among the descriptors
-of this process, where Linux lists them. Elsewhere gRPC's own time-outs must do.
+gRPC also keeps half a message for as long as its caller likes. It neither tells who is connected nor takes connections that somebody else
+has accepted, so they are found among the descriptors of this process, where Linux lists them. Elsewhere gRPC's own time-outs must do.
 """
 
 import collections
@@ -13,11 +14,12 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS, LOOK_FOR_STALLED_SECONDS = 0.1, 10.0
+STALLED_SECONDS = 90.0  # longer than `grpc.max_connection_idle_ms`, by which gRPC itself ends those without a request
 _DESCRIPTORS = Path("/proc/self/fd")
 _TCP_INFO_BYTES, _LAST_DATA_RECEIVED = 64, 52  # of Linux's `struct tcp_info`
 
@@ -53,21 +55,41 @@ class _Connection(NamedTuple):
 
 def make_room(port: int, most: int, callers: Callers) -> int:
     """Ends connections to `port` when there are more than three quarters of `most`. Returns how many."""
-    try:
-        names = [path.name for path in _DESCRIPTORS.iterdir()]
-    except OSError:  # not on this system
-        return 0
+    names = _names()
     if len(names) <= most * 3 // 4:
         return 0
-    found = [connection for name in names if (connection := _look(int(name), port))]
+    found = _connections(names, port)
     if len(found) <= most * 3 // 4:
         return 0
-    at_work = callers.ports()
-    silent = sorted((connection for connection in found if connection.caller[1] not in at_work), reverse=True)
-    surplus = silent[: len(found) - most // 2]
+    surplus = _silent(found, callers)[: len(found) - most // 2]
     for connection in surplus:
         _end(connection)
     return len(surplus)
+
+
+def end_stalled(port: int, seconds: float, callers: Callers) -> int:
+    """Ends connections to `port` that have been silent for so long and wait for no answer. Returns how many."""
+    stalled = [connection for connection in _silent(_connections(_names(), port), callers) if connection.silent_ms >= seconds * 1000]
+    for connection in stalled:
+        _end(connection)
+    return len(stalled)
+
+
+def _names() -> list[str]:
+    try:
+        return [path.name for path in _DESCRIPTORS.iterdir()]
+    except OSError:  # not on this system
+        return []
+
+
+def _connections(names: Iterable[str], port: int) -> list[_Connection]:
+    return [connection for name in names if (connection := _look(int(name), port))]
+
+
+def _silent(found: Iterable[_Connection], callers: Callers) -> list[_Connection]:
+    """Those of callers without a request under way, the most silent first."""
+    at_work = callers.ports()
+    return sorted((connection for connection in found if connection.caller[1] not in at_work), reverse=True)
 
 
 def _look(descriptor: int, port: int) -> _Connection | None:

@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from serving.errors import ServingError, shortened
+from serving.server.grpc_connections import Callers
 from serving.server.grpc_transport import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.server.model_spec import ModelSpec
 from serving.server.models import Models
@@ -20,8 +21,8 @@ _Status = health_pb2.HealthCheckResponse
 _LOOK_AGAIN_SECONDS = 0.5
 
 
-def health_service(models: Models, is_open: Callable[[], bool]) -> grpc.GenericRpcHandler:
-    """The handlers of Check and Watch, for a `grpc.aio` server; NOT_SERVING once `is_open` says no."""
+def health_service(models: Models, is_open: Callable[[], bool], callers: Callers) -> grpc.GenericRpcHandler:
+    """The handlers of Check and Watch, for a `grpc.aio` server; NOT_SERVING once `is_open` says no. Who watches is one of `callers`."""
 
     def status(service: str) -> int:
         if service in ("", PREDICTION_SERVICE, MODEL_SERVICE):
@@ -41,12 +42,13 @@ def health_service(models: Models, is_open: Callable[[], bool]) -> grpc.GenericR
 
     async def watch(request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[_Status]:
         told = None
-        while True:
-            now = status(request.service)
-            if now != told:
-                told = now
-                yield _Status(status=now)
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        with callers.working_for(context.peer()):
+            while True:
+                now = status(request.service)
+                if now != told:
+                    told = now
+                    yield _Status(status=now)
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     parse, serialize = health_pb2.HealthCheckRequest.FromString, _Status.SerializeToString
     return grpc.method_handlers_generic_handler(

@@ -23,7 +23,7 @@ from serving.server.batching_parameters import BatchingParameters
 from serving.server.descriptors import connections_per_port, raise_limit
 from serving.server.drain import Door
 from serving.server.event_loop import EventLoop
-from serving.server.grpc_connections import LOOK_SECONDS, make_room
+from serving.server.grpc_connections import LOOK_FOR_STALLED_SECONDS, LOOK_SECONDS, STALLED_SECONDS, end_stalled, make_room
 from serving.server.ports import GrpcLimits, address, bind_grpc, bind_rest
 from serving.server.prometheus import CONTENT_TYPE
 from serving.server.quiet import silence_tensorflow
@@ -80,7 +80,9 @@ def serve(flags: argparse.Namespace) -> int:
     observers = Observers(metrics, door, log, flags.grpc_max_threads)
     stop = loop.run(_answer(flags, models, observers, metrics, grpc_server, listener, limits))
     narrator.opened()
-    _repeat(lambda: make_room(grpc_port, connections, observers.grpc_callers), LOOK_SECONDS, shutdown, lambda error: None)
+    callers = observers.grpc_callers
+    _repeat(lambda: make_room(grpc_port, connections, callers), LOOK_SECONDS, shutdown, lambda error: None)
+    _repeat(lambda: end_stalled(grpc_port, STALLED_SECONDS, callers), LOOK_FOR_STALLED_SECONDS, shutdown, lambda error: None)
     _follow(flags, narrator, models, log, shutdown)
     shutdown.wait()
     door.close()

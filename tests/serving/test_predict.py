@@ -292,6 +292,18 @@ def test_a_picture_that_the_model_cannot_decode_is_named_and_the_others_are_answ
     assert "next: send what one of them wants" in err
 
 
+def test_a_damaged_picture_in_a_folder_is_named_and_the_others_are_answered(run, folder, png):
+    (folder / "b2.png").write_bytes(png(1)[:-30])
+    (folder / "b3.png").write_bytes(b"no picture")
+    status, out, err = run(folder, "--json")
+    rows = {row["file"].rsplit("/", 1)[-1]: row for row in map(json.loads, out.splitlines())}
+    assert status == 1
+    assert {name: row.get("class") for name, row in rows.items()} == {"a.PNG": 3, "b.png": 4, "b2.png": None, "b3.png": None, "c.png": 7}
+    assert rows["b2.png"]["error"].endswith(". Expected a whole PNG or JPEG image. Received a damaged one (it ends too early).")
+    assert rows["b3.png"]["error"].endswith(". Expected a PNG or JPEG image. Received 10 bytes of something else.")
+    assert err == "".join(f"tapeline predict: {folder}/{name}: {rows[name]['error']}\n" for name in ("b2.png", "b3.png"))
+
+
 def test_where_nothing_of_a_whole_batch_is_answered_the_rest_is_not_sent(run, table_server, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("name\n" + "a\n" * 600)

@@ -13,11 +13,17 @@ import pytest
 
 from serving.client import Client
 from serving.server.event_loop import EventLoop
-from serving.server.grpc_connections import Callers, make_room
+from serving.server.grpc_connections import Callers, end_stalled, make_room
 from serving.server.ports import GrpcLimits, bind_grpc
 
 MOST = 16
 SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+ASK = (  # a request's headers, not compressed
+    b"\x83\x86\x04\x09/test/Ask\x01\x01a\x00\x0ccontent-type\x10application/grpc\x00\x02te\x08trailers"
+)
+HALF_A_MESSAGE = (  # of 100 bytes three are there
+    bytes([0, 0, len(ASK), 1, 4, 0, 0, 0, 1]) + ASK + bytes([0, 0, 8, 0, 0, 0, 0, 0, 1]) + bytes([0, 0, 0, 0, 100]) + b"abc"
+)
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's descriptors so")
@@ -113,6 +119,20 @@ def test_a_few_connections_are_left_alone_and_so_is_every_other_port(port):
         assert port.connected(stack)(b"", timeout=20, wait_for_ready=True) == b"answer"
         assert make_room(port.number, MOST, port.callers) == 0
         assert not any(is_closed(connection, seconds=0.001) for connection in elsewhere)
+
+
+def test_who_leaves_half_a_message_is_ended_and_who_waits_for_an_answer_is_not(port):
+    with contextlib.ExitStack() as stack:
+        at_work = port.connected(stack).future(b"wait", timeout=60)
+        assert port.arrived.wait(20)
+        [stalled] = port.silent(stack, SETTINGS + HALF_A_MESSAGE, 1)
+        time.sleep(0.05)  # the kernel counts silence in milliseconds
+        assert end_stalled(port.number, 60, port.callers) == 0
+        assert not is_closed(stalled)
+        assert end_stalled(port.number, 0.01, port.callers) == 1
+        assert is_closed(stalled)
+        port.released.set()
+        assert at_work.result() == b"answer"
 
 
 def is_closed(connection, seconds=0.5):
