@@ -208,7 +208,7 @@ def _emulate(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     from components.example_gen import raw_files, remote_files
-    from pipeline import config, places
+    from pipeline import config, places, reviewed_schema
 
     settings = config.load(options.config, options.overrides)
     places.check_base_path(settings.pusher.base_path or "", "pusher.base_path")
@@ -217,6 +217,7 @@ def _config_check(options: argparse.Namespace) -> int:
     is_remote = remote_files.is_remote(settings.data.path)
     if settings.data.path and not is_remote:
         raw_files.files(settings.data)  # raises where they are not there
+    reviewed_schema.check(settings)
     unseen = f" Whether {settings.data.path} is there was not looked at." if is_remote else ""
     what = f"{settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}"
     print(f"{options.config} is right: {what}.{unseen}")

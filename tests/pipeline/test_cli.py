@@ -196,6 +196,19 @@ def test_data_on_object_storage_are_not_looked_for_and_the_check_says_so(tmp_pat
     assert capsys.readouterr().out.endswith(" Whether gs://bucket/data is there was not looked at.\n")
 
 
+def test_a_config_whose_reviewed_schema_is_none_is_not_right(tmp_path, capsys):
+    schema = tmp_path / "schema.pbtxt"
+    arguments = ("config", "check", DIGITS, "--set", f"schema.path={schema}")
+    assert call(*arguments) == 0  # the first run infers it
+    schema.write_text("garbage")
+    assert call(*arguments) == 2
+    assert f"Received: '{schema}': 1:1 : " in capsys.readouterr().err
+    schema.unlink()
+    schema.mkdir()
+    assert call(*arguments) == 2
+    assert f"Received: '{schema}', a folder." in capsys.readouterr().err
+
+
 def test_the_version_is_the_installed_ones(capsys):
     assert call("--version") == 0
     assert capsys.readouterr().out == f"tapeline {importlib.metadata.version('tapeline')}\n"
