@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _config_arguments(add_command(config, "check", _config_check, "say whether a config file is right"), optional=True)
     _config_arguments(add_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
-    _config_arguments(add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
+    add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from")
     schema = commands.add_parser("schema", help="review the schema of the data").add_subparsers(metavar="COMMAND", required=True)
     accept = add_command(schema, "accept", _schema_accept, "write the inferred schema to `schema.path`, where later runs take it from")
     _config_arguments(accept)
@@ -231,7 +231,7 @@ def _config_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config_schema(options: argparse.Namespace) -> int:
+def _config_schema(_: argparse.Namespace) -> int:
     from pipeline import config
 
     print(json.dumps(config.json_schema(), indent=2))
