@@ -3,12 +3,15 @@
 import contextlib
 import functools
 import os
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
 
 import absl.logging
 import pytest
+from tfx.orchestration import metadata
+from tfx.types import standard_artifacts
 
 from pipeline import interruption
 from pipeline.code_digest import code_digests
@@ -132,9 +135,24 @@ def test_without_the_record_or_an_output_the_pipeline_is_asked_again(run, root, 
     assert summary.outcome == "pushed"
 
 
+def test_a_baseline_that_somebody_removed_is_named_in_the_summary(run, root):
+    run(**PUSHED)
+    connection = metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
+    with metadata.Metadata(connection) as handle:
+        [model] = handle.store.get_artifacts_by_type(standard_artifacts.Model.TYPE_NAME)
+        blessing = standard_artifacts.ModelBlessing()
+        blessing.set_int_custom_property("blessed", 1)
+        blessing.set_int_custom_property("current_model_id", model.id)
+        blessing.type_id = handle.store.put_artifact_type(blessing.artifact_type)
+        handle.store.put_artifacts([blessing.mlmd_artifact])
+    shutil.rmtree(root / model.uri)
+    summary, *_ = run(rows=2, **PUSHED)
+    assert [note.partition(" was left out: ")[0] for note in summary.notes] == [f"the baseline {model.uri}"]
+
+
 def test_a_version_that_somebody_removed_is_pushed_again(run, root):
     run(**PUSHED)
-    (root / "serving/digits/17").rmdir()
+    shutil.rmtree(root / "serving/digits/17")
     _, out, _ = run(**PUSHED)
     assert states(out) == ["run", "cached", "cached", "cached", "run"]
     assert (root / "serving/digits/17").is_dir()
