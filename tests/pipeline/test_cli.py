@@ -118,6 +118,11 @@ def test_schema_prints_the_json_schema(capsys):
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(config.json_schema()))
 
 
+def test_the_json_schema_is_of_every_config_and_so_takes_none(capsys):
+    assert call("config", "schema", "nowhere.yaml") == 2
+    assert "unrecognized arguments: nowhere.yaml" in capsys.readouterr().err
+
+
 def test_a_schema_is_accepted_once(capsys, tmp_path):
     inferred = tmp_path / "root" / "artifacts" / "SchemaGen" / "schema" / "3" / "schema.pbtxt"
     inferred.parent.mkdir(parents=True)
