@@ -13,10 +13,10 @@ def text(stable: int) -> str:
     return json.dumps({"stable": stable}) + "\n"
 
 
-def stable(text: str) -> int | None:
-    """The version that the file's text names; None where a release has not written it."""
+def stable(content: str | bytes) -> int | None:
+    """The version that the file's content names; None where a release has not written it."""
     try:
-        version = json.loads(text)["stable"]
-    except (ValueError, KeyError, TypeError):
+        version = json.loads(content)["stable"]
+    except (ValueError, KeyError, TypeError, RecursionError):  # nested deep is one way not to be ours
         return None
     return version if type(version) is int else None

@@ -49,10 +49,18 @@ def served_version(serving_path: str) -> str | None:
     names = [name.rstrip("/") for name in fileio.listdir(serving_path)]
     numbers = [name for name in names if versions.parse(name) is not None]
     complete = versions.by_number(name for name in numbers if _is_complete(os.path.join(serving_path, name)))
-    stable = released.stable(io_utils.read_string_file(os.path.join(serving_path, released.FILE))) if released.FILE in names else None
+    stable = _stable(os.path.join(serving_path, released.FILE))
     if stable in complete:
         return complete[stable]
     return complete[max(complete)] if complete else None
+
+
+def _stable(note: str) -> int | None:
+    """What the release's note names; None where there is none, or something else in its place."""
+    if not fileio.exists(note) or fileio.isdir(note):
+        return None
+    with fileio.open(note, "rb") as file:
+        return released.stable(file.read())
 
 
 def _is_complete(folder: str) -> bool:

@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _config_arguments(add_command(config, "check", _config_check, "say whether a config file is right"), optional=True)
     _config_arguments(add_command(config, "show", _config_show, "print every setting, defaults included"), optional=True)
-    _config_arguments(add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from"), optional=True)
+    add_command(config, "schema", _config_schema, "print the JSON Schema that editors complete from")
     schema = commands.add_parser("schema", help="review the schema of the data").add_subparsers(metavar="COMMAND", required=True)
     accept = add_command(schema, "accept", _schema_accept, "write the inferred schema to `schema.path`, where later runs take it from")
     _config_arguments(accept)
@@ -208,7 +208,7 @@ def _emulate(options: argparse.Namespace) -> int:
 
 def _config_check(options: argparse.Namespace) -> int:
     from components.example_gen import raw_files, remote_files
-    from pipeline import config, places
+    from pipeline import config, places, reviewed_schema
 
     settings = config.load(options.config, options.overrides)
     places.check_base_path(settings.pusher.base_path or "", "pusher.base_path")
@@ -217,6 +217,7 @@ def _config_check(options: argparse.Namespace) -> int:
     is_remote = remote_files.is_remote(settings.data.path)
     if settings.data.path and not is_remote:
         raw_files.files(settings.data)  # raises where they are not there
+    reviewed_schema.check(settings)
     unseen = f" Whether {settings.data.path} is there was not looked at." if is_remote else ""
     what = f"{settings.name}, {settings.data.format}, {settings.trainer.model} with {settings.trainer.loop}"
     print(f"{options.config} is right: {what}.{unseen}")
@@ -230,7 +231,7 @@ def _config_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config_schema(options: argparse.Namespace) -> int:
+def _config_schema(_: argparse.Namespace) -> int:
     from pipeline import config
 
     print(json.dumps(config.json_schema(), indent=2))

@@ -23,15 +23,20 @@ _PAUSE = 1.0
 
 @contextlib.contextmanager
 def watching(file: Path, terminal: TextIO, patience: float = _PATIENCE) -> Iterator[None]:
-    """Watches the SQLite database `file`, which need not be there yet; the line goes to `terminal`, after `patience` seconds."""
+    """Watches the SQLite database `file`, which need not be there yet; the line goes to `terminal`, after `patience` seconds.
+
+    Where no further process can be started, nobody watches: it would only have printed.
+    """
     command = [sys.executable, "-IS", __file__, str(file), str(patience)]  # alone: in tens of milliseconds
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=terminal.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
-    ) as watcher:  # in a session of its own: Ctrl-C is for the run
-        try:
-            yield
-        finally:
-            watcher.communicate()  # closes its stdin, which ends it; so does the end of this process, however it comes
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            watcher = stack.enter_context(
+                subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=terminal.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
+                )
+            )  # in a session of its own: Ctrl-C is for the run
+            stack.callback(watcher.communicate)  # closes its stdin, which ends it; so does the end of this process, however it comes
+        yield
 
 
 def _watch(file: str, patience: float) -> None:

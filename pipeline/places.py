@@ -4,6 +4,7 @@ root -> signs that the libraries take for patterns? -> files where folders belon
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ def check_name(place: str, setting: str, signs: str = PATTERN_SIGNS) -> None:
 def check_root(workspace: Workspace) -> None:
     """Raises ConfigError where the root's name would be taken for a pattern, or where something of another kind is in a file's place."""
     check_name(str(workspace.root), "--root")
+    check_name(os.path.realpath(workspace.root), "--root")  # where a symbolic link leads; Beam asks for the working folder's own name
     root = workspace.root
     for path in (workspace.metadata, workspace.last_run, root / ".lock", root / "metadata.json"):
         if path.exists() and not path.is_file():

@@ -14,7 +14,7 @@ from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runners.progress import Progress
-from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions
+from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
 from pipeline.runners.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 from trainer import environment
@@ -44,7 +44,7 @@ def run(
         serving_path=workspace.stored(serving_path(config, workspace)),
         code=under_settings(code_digests(), environment.named(os.environ)),
     )
-    observer = _Observer(config, workspace, progress, summary)
+    observer = _Observer(config, workspace, connection, progress, summary)
     artifacts = workspace.stored(str(workspace.artifacts))
     with workspace.entered():
         forget_removed_artifacts(connection)
@@ -56,8 +56,17 @@ def run(
 class _Observer:
     """Turns the nodes' outputs into progress lines and the summary."""
 
-    def __init__(self, config: PipelineConfig, workspace: Workspace, progress: Progress, summary: Summary) -> None:
-        self._config, self._workspace, self._progress, self._summary = config, workspace, progress, summary
+    def __init__(
+        self,
+        config: PipelineConfig,
+        workspace: Workspace,
+        connection: metadata.ConnectionConfigType,
+        progress: Progress,
+        summary: Summary,
+    ) -> None:
+        self._config, self._workspace, self._connection = config, workspace, connection
+        self._progress, self._summary = progress, summary
+        self._candidate = 0  # the id of this run's model
         self._rows: dict[str, int] = {}
         self._nothing_ran = True
         self.outputs: list[str] = []
@@ -71,11 +80,16 @@ class _Observer:
         self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
         if result.node == "ImageExampleGen":
             self._rows = _rows_of_splits(result.outputs["examples"])
+        elif result.node == "Trainer":
+            self._candidate = result.outputs["model"].id
+        elif result.node == dag.BASELINE:
+            lost = lost_baseline(self._connection, self._candidate)
+            self._summary.notes += [lost] if lost else []
         elif result.node == "Evaluator":
             self._read_verdict(result.outputs["evaluation"].uri)
         elif result.node == "Pusher":
             self._read_push(result.outputs["pushed_model"])
-        cached = result.cached or (result.node == "BaselineModel" and self._nothing_ran)  # a look-up: TFX never caches it
+        cached = result.cached or (result.node == dag.BASELINE and self._nothing_ran)  # a look-up: TFX never caches it
         self._nothing_ran = self._nothing_ran and cached
         refused = result.node == "Pusher" and self._summary.outcome == "refused"
         self._progress.finish("cached" if cached else "run", self._rows_for(result.node), refused=refused)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
+from tfx.components.evaluator import constants
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
@@ -40,6 +41,29 @@ def forget_removed_artifacts(connection: metadata.ConnectionConfigType) -> None:
             artifact.state = metadata_store_pb2.Artifact.DELETED
         if gone:
             handle.store.put_artifacts(gone)
+
+
+def lost_baseline(connection: metadata.ConnectionConfigType, candidate: int) -> str | None:
+    """One line where the last blessed model other than `candidate` was forgotten; None where it is there, or nothing else was blessed.
+
+    `components.baseline` then takes the blessed model before it, or none at all, and a bound less decides: nobody should have to guess.
+    """
+    with metadata.Metadata(connection) as handle:
+        blessings = handle.store.get_artifacts_by_type(standard_artifacts.ModelBlessing.TYPE_NAME)
+        pairs = [
+            (blessing, model)
+            for blessing in sorted(blessings, key=lambda artifact: artifact.id, reverse=True)
+            if blessing.custom_properties[constants.ARTIFACT_PROPERTY_BLESSED_KEY].int_value == constants.BLESSED_VALUE
+            for model in handle.store.get_artifacts_by_id(
+                [blessing.custom_properties[constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY].int_value]
+            )
+            if model.id != candidate
+        ]
+    live = [all(artifact.state == metadata_store_pb2.Artifact.LIVE for artifact in pair) for pair in pairs]
+    if not pairs or live[0]:
+        return None
+    instead = "An older one took its place" if any(live) else "The absolute bounds alone decided"
+    return f"the baseline {pairs[0][1].uri} was left out: files of it, or of its blessing, are gone or cannot be read. {instead}."
 
 
 def note_contents(handle: metadata.Metadata, artifacts: list[metadata_store_pb2.Artifact]) -> None:

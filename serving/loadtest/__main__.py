@@ -45,7 +45,8 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         "--model_name",
         required=needs_name,
         metavar="NAME",
-        help="name that the model is served by (default: the model below runs/ that was pushed last and that the server has)",
+        help="name that the model is served by (default: the model below runs/ that was pushed last and that the server has; "
+        "needed where nothing was pushed)",
     )
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="gRPC address (default: %(default)s)")
     parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests per second")

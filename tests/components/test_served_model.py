@@ -47,13 +47,22 @@ def test_what_is_no_version_is_passed_over(served, tmp_path):
         ('{"stable": "7"}', "0000010"),
         ("[]", "0000010"),
         ("", "0000010"),
+        ("[" * 100_000, "0000010"),
+        ("\xe9", "0000010"),  # in Latin-1 no UTF-8
     ],
+    ids=lambda value: value[:20],
 )
 def test_what_a_release_made_stable_is_what_is_served_while_it_is_there(served, tmp_path, note, version):
     path = served("0000007", "0000010")
     (tmp_path / "served" / "8").mkdir()
-    (tmp_path / "served" / "released.json").write_text(note)
+    (tmp_path / "served" / "released.json").write_text(note, encoding="latin-1")
     assert served_version(path) == version
+
+
+def test_a_folder_in_the_place_of_the_release_s_note_is_passed_over(served, tmp_path):
+    path = served("0000007", "0000010")
+    (tmp_path / "served" / "released.json").mkdir()
+    assert served_version(path) == "0000010"
 
 
 def test_a_drop_of_1_needs_no_baseline_and_so_none_is_copied(served, tmp_path):

@@ -42,3 +42,11 @@ def assert_mended(finished, digits_yaml):
     answer = finished.run(digits_yaml, *SHORT)
     assert (answer.status, answer.record["outcome"]) == (0, "pushed"), answer.stderr
     assert (finished.root / "serving" / "digits" / answer.record["version"] / "saved_model.pb").is_file()
+
+
+def test_a_removed_baseline_is_named_where_a_bound_would_have_compared_with_it(finished, digits_yaml):
+    shutil.rmtree(finished.root / "artifacts" / "Trainer" / "model")
+    answer = finished.run(digits_yaml, *SHORT)
+    lines = [note for note in answer.record["notes"] if note.startswith("the baseline artifacts/Trainer/model/")]
+    assert len(lines) == 1
+    assert lines[0].endswith("are gone or cannot be read. The absolute bounds alone decided.")

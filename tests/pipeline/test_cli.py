@@ -118,6 +118,11 @@ def test_schema_prints_the_json_schema(capsys):
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(config.json_schema()))
 
 
+def test_the_json_schema_is_of_every_config_and_so_takes_none(capsys):
+    assert call("config", "schema", "nowhere.yaml") == 2
+    assert "unrecognized arguments: nowhere.yaml" in capsys.readouterr().err
+
+
 def test_a_schema_is_accepted_once(capsys, tmp_path):
     inferred = tmp_path / "root" / "artifacts" / "SchemaGen" / "schema" / "3" / "schema.pbtxt"
     inferred.parent.mkdir(parents=True)
@@ -194,6 +199,19 @@ def test_a_config_whose_data_are_not_there_is_not_right(tmp_path, capsys):
 def test_data_on_object_storage_are_not_looked_for_and_the_check_says_so(tmp_path, capsys):
     assert call("config", "check", _config(tmp_path, "gs://bucket/data")) == 0
     assert capsys.readouterr().out.endswith(" Whether gs://bucket/data is there was not looked at.\n")
+
+
+def test_a_config_whose_reviewed_schema_is_none_is_not_right(tmp_path, capsys):
+    schema = tmp_path / "schema.pbtxt"
+    arguments = ("config", "check", DIGITS, "--set", f"schema.path={schema}")
+    assert call(*arguments) == 0  # the first run infers it
+    schema.write_text("garbage")
+    assert call(*arguments) == 2
+    assert f"Received: '{schema}': 1:1 : " in capsys.readouterr().err
+    schema.unlink()
+    schema.mkdir()
+    assert call(*arguments) == 2
+    assert f"Received: '{schema}', a folder." in capsys.readouterr().err
 
 
 def test_the_version_is_the_installed_ones(capsys):

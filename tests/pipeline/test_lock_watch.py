@@ -61,3 +61,12 @@ def test_the_watcher_ends_with_a_run_that_is_killed(database):
         [sys.executable, "-c", kill, str(file)], cwd=CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
     )
     assert (answer.returncode, answer.stdout) == (-9, b"")
+
+
+def test_a_run_goes_on_where_no_watcher_can_be_started(database, tmp_path, monkeypatch):
+    file, _ = database
+    not_executable = tmp_path / "python"
+    not_executable.touch(mode=0o600)
+    monkeypatch.setattr(sys, "executable", str(not_executable))
+    with (tmp_path / "terminal").open("w") as terminal, lock_watch.watching(file, terminal):
+        pass

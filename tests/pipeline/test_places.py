@@ -25,6 +25,13 @@ def test_a_run_below_a_folder_with_a_sign_of_patterns_is_refused_with_sign_path_
     assert not root.parent.exists()
 
 
+def test_a_symbolic_link_to_such_a_folder_is_refused_too(tmp_path):
+    (tmp_path / "a[b]").mkdir()
+    (tmp_path / "link").symlink_to("a[b]")
+    with pytest.raises(ConfigError, match=r"Received: '.*/a\[b\]/root', with '\['\."):
+        places.check_root(Workspace(tmp_path / "link" / "root"))
+
+
 @pytest.mark.parametrize("name", ["a]b", "a#b", "a b", "a%20b", "a'b", 'a"b', "日本é", "$HOME", "~", "a@3", "a:b", "a,b"])
 def test_other_signs_are_names_like_any_other(tmp_path, name):
     places.check_root(Workspace(tmp_path / name))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import absl.logging
 import pytest
+from tfx.orchestration import metadata
+from tfx.types import standard_artifacts
 
 from pipeline import interruption
 from pipeline.code_digest import code_digests
@@ -131,6 +133,21 @@ def test_without_the_record_or_an_output_the_pipeline_is_asked_again(run, root, 
     if ingestion == "cached":
         assert states(out)[2:] == ["cached"] * 3  # a look for a baseline among what is cached, too
     assert summary.outcome == "pushed"
+
+
+def test_a_baseline_that_somebody_removed_is_named_in_the_summary(run, root):
+    run(**PUSHED)
+    connection = metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
+    with metadata.Metadata(connection) as handle:
+        [model] = handle.store.get_artifacts_by_type(standard_artifacts.Model.TYPE_NAME)
+        blessing = standard_artifacts.ModelBlessing()
+        blessing.set_int_custom_property("blessed", 1)
+        blessing.set_int_custom_property("current_model_id", model.id)
+        blessing.type_id = handle.store.put_artifact_type(blessing.artifact_type)
+        handle.store.put_artifacts([blessing.mlmd_artifact])
+    shutil.rmtree(root / model.uri)
+    summary, *_ = run(rows=2, **PUSHED)
+    assert [note.partition(" was left out: ")[0] for note in summary.notes] == [f"the baseline {model.uri}"]
 
 
 def test_a_version_that_somebody_removed_is_pushed_again(run, root):

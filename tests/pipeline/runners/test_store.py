@@ -7,7 +7,13 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions, note_contents, remove_unknown_outputs
+from pipeline.runners.store import (
+    forget_removed_artifacts,
+    forget_superseded_versions,
+    lost_baseline,
+    note_contents,
+    remove_unknown_outputs,
+)
 
 
 @pytest.fixture
@@ -127,3 +133,42 @@ def test_a_link_in_the_place_of_an_output_is_removed_and_what_it_points_to_is_ke
     remove_unknown_outputs(connection, tmp_path / "artifacts")
     assert list((tmp_path / "artifacts/Trainer/model").iterdir()) == []
     assert (tmp_path / "mine").is_dir()
+
+
+def bless(connection, folder, verdict=1):
+    """The id of a model in `folder` that the gate has blessed, or refused."""
+    model, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
+    with metadata.Metadata(connection) as handle:
+        for artifact, uri in ((model, folder), (blessing, folder.parent / "blessing")):
+            (uri / "files").mkdir(parents=True, exist_ok=True)
+            artifact.uri = str(uri)
+            artifact.type_id = handle.store.put_artifact_type(artifact.artifact_type)
+            artifact.mlmd_artifact.state = metadata_store_pb2.Artifact.LIVE
+        [identifier] = handle.store.put_artifacts([model.mlmd_artifact])
+        blessing.set_int_custom_property("blessed", verdict)
+        blessing.set_int_custom_property("current_model_id", identifier)
+        handle.store.put_artifacts([blessing.mlmd_artifact])
+    return identifier
+
+
+def test_a_blessed_model_that_somebody_has_removed_is_named_and_what_decides_in_its_place(connection, tmp_path):
+    older, last, refused = (tmp_path / name / "model" for name in ("older", "last", "refused"))
+    assert lost_baseline(connection, candidate=1) is None
+    bless(connection, older)
+    bless(connection, last)
+    candidate = bless(connection, refused, verdict=0)
+    assert lost_baseline(connection, candidate) is None
+    shutil.rmtree(last)
+    forget_removed_artifacts(connection)
+    why = "was left out: files of it, or of its blessing, are gone or cannot be read."
+    assert lost_baseline(connection, candidate) == f"the baseline {last} {why} An older one took its place."
+    shutil.rmtree(older.parent / "blessing")
+    forget_removed_artifacts(connection)
+    assert lost_baseline(connection, candidate) == f"the baseline {last} {why} The absolute bounds alone decided."
+
+
+def test_the_candidate_is_not_its_own_baseline(connection, tmp_path):
+    candidate = bless(connection, tmp_path / "model")
+    shutil.rmtree(tmp_path / "model")
+    forget_removed_artifacts(connection)
+    assert lost_baseline(connection, candidate) is None

@@ -42,7 +42,7 @@ def Push(
     pushed_model.set_int_custom_property("pushed", 1 if destination else 0)
     if destination:
         Path(destination).mkdir(parents=True, exist_ok=True)
-        (Path(destination) / "file").touch()
+        (Path(destination) / "file").touch()  # as much as its record above holds
         pushed_model.set_string_custom_property("pushed_destination", destination)
         pushed_model.set_string_custom_property("pushed_version", destination.rpartition("/")[2])
 
