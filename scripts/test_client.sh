@@ -12,7 +12,7 @@ trap 'if [[ -n $server ]]; then kill "$server" 2>/dev/null && wait "$server" || 
 "$python" -m venv "$folder/venv"
 client=$folder/venv/bin
 mkdir "$folder/source" # building writes beside setup.py
-cp -r setup.py pyproject.toml pipeline components trainer serving "$folder/source"
+cp -r setup.py tapeline.py pyproject.toml pipeline components trainer serving "$folder/source"
 "$client/python" -m pip install --quiet --disable-pip-version-check "$folder/source[client]"
 
 .venv/bin/tapeline serve --model_base_path "$model" --port auto --rest_api_port auto >"$folder/serve.log" 2>&1 &
