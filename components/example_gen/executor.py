@@ -4,6 +4,7 @@ open and check every file -> is it what the cache's key says? -> for each part: 
 -> one shard a chunk and split
 """
 
+import itertools
 import json
 import os
 import re
@@ -113,8 +114,9 @@ class _WriteShards(beam.DoFn):
     def process(self, numbered: tuple[int, Part]) -> Iterator[tuple[str, int, str]]:
         index, part = numbered
         try:
-            for number, chunk in enumerate(part.chunks(rows_per_shard(part))):
-                yield from self._write(f"data_tfrecord-{index:02d}-{number:05d}.gz", part.split, chunk)
+            names = (f"data_tfrecord-{index:02d}-{number:05d}.gz" for number in itertools.count())
+            for chunk in part.chunks(rows_per_shard(part)):  # not in `enumerate`, which keeps what it gave last
+                yield from self._write(next(names), part.split, chunk)
                 del chunk  # before the next one is read
         except DataError as error:
             yield "", 0, str(error)
