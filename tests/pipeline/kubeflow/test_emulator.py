@@ -243,6 +243,19 @@ def test_a_command_that_is_not_there_is_said(run):
     run(_package(a=step), fails=(PackageError, 'exec: "no-such-command": executable file not found'))
 
 
+def test_an_output_parameter_that_a_step_has_not_written_or_is_of_another_type_fails_it(run):
+    nothing = _step("true", output_parameters={"n": "NUMBER_INTEGER"})
+    run(_package(a=nothing), fails=(PackageError, 'task a: failed to read output parameter name="n" type="NUMBER_INTEGER": .*No such file'))
+    words = _step('printf many > "$0"', "{{$.outputs.parameters['n'].output_file}}", output_parameters={"n": "NUMBER_INTEGER"})
+    run(_package(a=words), fails=(PackageError, 'type="NUMBER_INTEGER": Expecting value'))
+
+
+def test_a_parameter_that_is_no_text_and_no_number_is_json_in_a_command(run):
+    given = ("STRUCT", {"runtimeValue": {"constant": {"a": [1, True]}}})
+    step = _step(SAY, "{{$.inputs.parameters['s']}}", "{{$.outputs.artifacts['text'].path}}", outputs=["text"], parameters={"s": given})
+    assert json.loads(run(_package(a=step)).text("a", "text")) == {"a": [1, True]}
+
+
 def test_a_second_ctrl_c_leaves_no_step_running():
     """The step does not listen to SIGTERM; Ctrl-C comes while it is waited for, and again while its end is."""
 
