@@ -195,6 +195,24 @@ def test_a_signal_that_somebody_swallowed_ends_the_run_before_the_next_component
     assert summary.reasons == ["start was interrupted. Run the same command again: finished components are taken from the cache."]
 
 
+def test_a_signal_that_comes_after_the_push_changes_nothing_of_what_is_said(run, monkeypatch):
+    finish = local.Progress.finish
+
+    def interrupted(progress, *arguments, **named):
+        if progress.lines[-1].name == "Pusher" and progress.lines[-1].state == "running" and not came:
+            came.append(True)
+            raise interruption.Interrupted(15)
+        finish(progress, *arguments, **named)
+
+    came = []
+    monkeypatch.setattr(local.Progress, "finish", interrupted)
+    summary, out, _ = run(**PUSHED)
+    assert came
+    assert (summary.outcome, summary.version, summary.exit_status) == ("pushed", "17", 0)
+    assert shown(out)[-1] == ("Pusher", "run", None)
+    assert [each["name"] for each in summary.components][-1] == "Pusher"
+
+
 def test_metadata_that_another_process_locks_during_the_run_end_it_with_2(run, root, monkeypatch):
     run(**PUSHED)
     (root / "last_run.json").unlink()
