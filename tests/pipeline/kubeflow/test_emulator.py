@@ -1,6 +1,7 @@
 """Packages of small shell steps, run as Kubeflow Pipelines would run them."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -270,6 +271,26 @@ def test_a_second_ctrl_c_leaves_no_step_running():
         with pytest.raises(KeyboardInterrupt):
             launcher.wait(step)
         assert subprocess.Popen.wait(step, timeout=60) == -signal.SIGKILL
+
+
+def test_a_container_that_is_waited_for_in_vain_is_killed_by_its_name(tmp_path, monkeypatch):
+    """Docker's daemon runs it: it would outlive the client. `docker` is a script that says how it was called."""
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n[ "$1" = kill ] || exec sleep 60\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def interrupt(process):
+        process.kill()
+        process.communicate()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "wait", interrupt)
+    call = {"inputs": {"artifacts": {}, "parameterValues": {}}, "outputs": {"artifacts": {}, "parameters": {}, "outputFile": "none"}}
+    pod = launcher.Pod(tmp_path / "Trainer-1", tmp_path / "log", "tapeline:1")
+    with pytest.raises(KeyboardInterrupt):
+        launcher.execute({"command": ["train"]}, call, pod)
+    assert f"kill tapeline-{os.getpid()}-Trainer-1" in (tmp_path / "called").read_text().splitlines()
 
 
 def test_a_store_whose_folder_was_moved_answers_with_the_places_of_now(tmp_path):

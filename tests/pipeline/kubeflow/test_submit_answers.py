@@ -104,6 +104,16 @@ def test_a_failure_that_is_not_told_as_kfp_tells_it_is_one_line_all_the_same(kub
     assert said in text
 
 
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_source_that_is_not_there_or_is_no_text_is_told_as_a_config(server, tmp_path, capsys, content):
+    file = tmp_path / "source.yaml"
+    if content:
+        file.write_bytes(content)
+    assert cli.main(["kubeflow", "submit", str(file)]) == 2
+    assert "Expected" in capsys.readouterr().err
+    assert server.requests == []
+
+
 def test_without_a_host_the_option_and_the_usual_one_are_told(kubeflow, monkeypatch):
     monkeypatch.delenv("TAPELINE_KFP_HOST")
     status, said = kubeflow("status")

@@ -236,6 +236,7 @@ def test_an_image_gets_the_runs_folders_and_may_write_to_them(steps, tmp_path, m
     if os.getuid() == 0:  # then the image's user is another one
         assert int(mask, 8) == 0
         assert [folder.stat().st_mode & 0o777 for folder in folders[:2]] == [0o777] * 2
+    assert (f"--user {os.getuid()}:{os.getgid()}" in call) is bool(os.getuid())
 
 
 def test_ctrl_c_after_the_push_changes_nothing_of_what_is_said(environment, tmp_path, monkeypatch):
