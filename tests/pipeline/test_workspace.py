@@ -116,10 +116,10 @@ def as_nobody():
         if os.getuid():
             yield
             return
-        closed = [path for path in (folder, *folder.parents) if not path.stat().st_mode & 0o001]
+        closed = [path for path in (folder, *folder.parents) if path.stat().st_mode & 0o011 != 0o011]
         modes = {path: path.stat().st_mode & 0o7777 for path in closed}
         for path in closed:
-            path.chmod(modes[path] | 0o001)
+            path.chmod(modes[path] | 0o011)  # the group stays root's
         os.setresuid(65534, 65534, 0)
         try:
             yield
