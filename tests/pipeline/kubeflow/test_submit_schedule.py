@@ -52,6 +52,7 @@ def test_a_recurring_run_has_seconds_no_catch_up_and_one_run_at_a_time(kubeflow,
     }
     [identity] = server.recurring
     assert f"Planned: tiny, version {version['display_name']}, at 0 3 * * * ({identity}).\n" in out
+    assert "One run at a time, and none for times that were missed.\n" in out
     assert "Undo:    tapeline kubeflow schedule --name tiny --experiment tiny --delete --namespace team\n" in out
 
 
