@@ -72,9 +72,7 @@ class ObservedDagRunner(local_dag_runner.LocalDagRunner):
             self._observer.finished(_result(connection, name, info.execution_id))
 
 
-def _result(connection: metadata.ConnectionConfigType, node: str, execution_id: int | None) -> NodeResult:
-    if execution_id is None:  # a resolver that has found nothing has no execution
-        return NodeResult(node, False, {})
+def _result(connection: metadata.ConnectionConfigType, node: str, execution_id: int) -> NodeResult:
     with metadata.Metadata(connection) as handle:
         [execution] = handle.store.get_executions_by_id([execution_id])
         keys = {

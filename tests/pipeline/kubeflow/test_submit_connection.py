@@ -124,6 +124,23 @@ def test_a_token_is_not_sent_over_plain_http_to_a_host_of_the_internet(submit, t
     assert "Expected --host with https://, since a token is sent to it. Received: 'http://kfp.example.org:8888'" in said
 
 
+def test_a_token_goes_over_plain_http_where_that_is_asked_for(submit, server, token):
+    server.token = TOKEN
+    host = server.url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - this machine as well, by an address that does not say so
+    status, said = submit("--token-file", str(token), host=host)
+    assert (status, server.requests) == (2, [])
+    assert "--insecure sends the token all the same" in said
+    assert submit("--token-file", str(token), "--insecure", host=host)[0] == 0
+
+
+def test_the_command_that_follows_the_run_asks_with_the_same_token(submit, token, monkeypatch):
+    _, said = submit("--token-file", str(token))
+    assert said.endswith(f" --token-file {token}\n")
+    monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(token))
+    _, said = submit()
+    assert "--token-file" not in said  # it finds it by itself
+
+
 @pytest.mark.parametrize(
     ("host", "in_a_pod", "is_private"),
     [

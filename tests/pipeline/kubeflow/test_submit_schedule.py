@@ -52,6 +52,7 @@ def test_a_recurring_run_has_seconds_no_catch_up_and_one_run_at_a_time(kubeflow,
     }
     [identity] = server.recurring
     assert f"Planned: tiny, version {version['display_name']}, at 0 3 * * * ({identity}).\n" in out
+    assert "One run at a time, and none for times that were missed.\n" in out
     assert "Undo:    tapeline kubeflow schedule --name tiny --experiment tiny --delete --namespace team\n" in out
 
 
@@ -192,6 +193,18 @@ def test_a_time_that_kfp_would_read_otherwise_is_refused(given, said):
         cron.with_seconds(given)
 
 
+def test_a_wrong_time_is_told_before_the_config_is_read(kubeflow):
+    status, _, err = kubeflow("schedule", "no-such-config.yaml", "--cron", "0 25 * * *")
+    assert status == 2
+    assert err.startswith("Expected the hour of --cron")
+
+
+def test_what_planning_has_to_note_is_said(kubeflow):
+    status, _, err = kubeflow("schedule", package(), "--cron", "0 3 * * *", "-p", "data_path=/mnt/data/mnist")
+    assert status == 0
+    assert "Note: the data in /mnt/data/mnist cannot be read from here" in err
+
+
 @pytest.mark.parametrize("given", ["0 3 * * *", "*/15 0-6,22 1 JAN-MAR MON", "5/10 ? ? * sun"])
 def test_five_fields_become_six(given):
     assert cron.with_seconds(given) == f"0 {given}"
@@ -258,6 +271,12 @@ def test_what_is_not_there_is_told(kubeflow, arguments, said):
     status, _, err = kubeflow("status", *arguments)
     assert status == 2
     assert said in err
+
+
+@pytest.mark.parametrize("command", ["status", "logs", "terminate"])
+def test_tracebacks_can_be_asked_for_and_a_foreseen_error_has_none(kubeflow, command):
+    status, _, err = kubeflow(command, "0b7e-no-run", "--verbose")
+    assert (status, err.count("\n")) == (2, 1)
 
 
 def test_logs_are_printed_by_step_and_all_together(kubeflow, server):

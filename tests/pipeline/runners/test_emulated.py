@@ -236,3 +236,23 @@ def test_an_image_gets_the_runs_folders_and_may_write_to_them(steps, tmp_path, m
     if os.getuid() == 0:  # then the image's user is another one
         assert int(mask, 8) == 0
         assert [folder.stat().st_mode & 0o777 for folder in folders[:2]] == [0o777] * 2
+    assert (f"--user {os.getuid()}:{os.getgid()}" in call) is bool(os.getuid())
+
+
+def test_ctrl_c_after_the_push_changes_nothing_of_what_is_said(environment, tmp_path, monkeypatch):
+    def pushed(machine, parameters, pipeline_root, observer):
+        observer.started("Pusher")
+        metadata = {"pushed": 1.0, "pushed_version": "17", "pushed_destination": "/serving/17"}
+        monkeypatch.setattr(observer._progress, "finish", interrupted)
+        observer.finished("Pusher", "run", {"pushed_model": {"metadata": metadata}})
+
+    def interrupted(*_, **__):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(emulated.emulator.Emulator, "run", pushed)
+    summary, out = Summary(), io.StringIO()
+    emulated._run(None, Workspace(tmp_path / "root"), {}, "2.17", None, True, out, summary)
+    assert (summary.outcome, summary.version, summary.exit_status) == ("pushed", "17", 0)
+    assert [(each["name"], each["cached"]) for each in summary.components] == [("Pusher", False)]
+    assert out.getvalue().split()[:2] == ["✓", "Pusher"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline import interruption
+from pipeline import cli, interruption
 from pipeline.code_digest import code_digests
 from pipeline.runners import local, pipeline_run
 from tests.pipeline.runners.tiny_pipeline import create_pipeline
@@ -193,6 +194,42 @@ def test_a_signal_that_somebody_swallowed_ends_the_run_before_the_next_component
     assert shown(out) == [("start", "run", None)]
     assert (summary.outcome, summary.exit_status) == ("failed", 143)
     assert summary.reasons == ["start was interrupted. Run the same command again: finished components are taken from the cache."]
+
+
+def test_a_signal_that_comes_after_the_push_changes_nothing_of_what_is_said(run, monkeypatch):
+    finish = local.Progress.finish
+
+    def interrupted(progress, *arguments, **named):
+        if progress.lines[-1].name == "Pusher" and progress.lines[-1].state == "running" and not came:
+            came.append(True)
+            raise interruption.Interrupted(15)
+        finish(progress, *arguments, **named)
+
+    came = []
+    monkeypatch.setattr(local.Progress, "finish", interrupted)
+    summary, out, _ = run(**PUSHED)
+    assert came
+    assert (summary.outcome, summary.version, summary.exit_status) == ("pushed", "17", 0)
+    assert shown(out)[-1] == ("Pusher", "run", None)
+    assert [each["name"] for each in summary.components][-1] == "Pusher"
+
+
+def test_the_command_gives_the_summary_as_its_last_line_and_its_status(root, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "digits.yaml"
+    file.write_text("name: digits\ndata: {format: digits}\n")
+    asked = []
+
+    def refused(config, place, verbose, as_json):
+        asked.append((config.name, config.trainer.epochs, place, verbose, as_json))
+        return local.Summary(outcome="refused", reasons=["too bad"])
+
+    monkeypatch.setattr(local, "run", refused)
+    status = cli.main(["run", str(file), "--set", "trainer.epochs=3", "--root", str(root), "--json"])
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (status, answer["outcome"], answer["reasons"]) == (3, "refused", ["too bad"])
+    assert cli.main(["run", str(file), "--verbose"]) == 3
+    assert capsys.readouterr().out == ""
+    assert asked == [("digits", 3, root, False, True), ("digits", asked[1][1], Path("runs/digits"), True, False)]
 
 
 def test_metadata_that_another_process_locks_during_the_run_end_it_with_2(run, root, monkeypatch):

@@ -123,3 +123,15 @@ def test_the_last_epoch_is_read_from_the_trainers_file(tmp_path, text, said):
 
 def test_a_trainer_that_has_not_begun_has_no_epoch(tmp_path):
     assert Progress(io.StringIO(), tmp_path / "nowhere")._epoch() == ""
+
+
+def test_a_component_that_ended_although_a_signal_came_ends_well_and_only_once(tmp_path):
+    out = io.StringIO()
+    with Progress(out, tmp_path / "epochs") as shown:
+        shown.end()
+        shown.start("Pusher")
+        shown.end()
+        shown.end()
+    [line] = out.getvalue().splitlines()
+    assert line.split()[:2] == ["✓", "Pusher"]
+    assert line.rstrip().endswith(" run")
