@@ -11,7 +11,9 @@ from typing import Any
 
 from components.config import EvaluatorConfig
 from components.example_gen.config import DataConfig
+from pipeline import steps
 from pipeline.config import PipelineConfig
+from pipeline.steps import Step
 from trainer.config import TrainerConfig
 
 STRING, INTEGER, DOUBLE = "STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE"
@@ -32,7 +34,7 @@ class Parameter:
 
     name: str
     kind: str
-    steps: tuple[str, ...]
+    steps: tuple[Step, ...]
     default: Callable[[PipelineConfig, str], Any]
     description: str
 
@@ -41,7 +43,7 @@ PARAMETERS = (
     Parameter(
         "data_path",
         STRING,
-        ("ImageExampleGen",),
+        (steps.INGESTION,),
         lambda config, _: data_path(config),
         "Folder of the raw files; empty for bundled or downloaded data.",
     ),
@@ -62,25 +64,25 @@ PARAMETERS = (
     Parameter(
         "serving_base_path",
         STRING,
-        ("BaselineModel", "Pusher"),
+        (steps.BASELINE, steps.PUSHER),
         lambda config, _: config.kubeflow.serving_base_path,
         "Folder that gets NAME/VERSION/ of an accepted model.",
     ),
-    Parameter("epochs", INTEGER, ("Trainer",), lambda config, _: config.trainer.epochs, "The most passes over the training split."),
+    Parameter("epochs", INTEGER, (steps.TRAINER,), lambda config, _: config.trainer.epochs, "The most passes over the training split."),
     Parameter(
-        "min_accuracy", DOUBLE, ("Evaluator",), lambda config, _: config.evaluator.min_accuracy, "The least accuracy on the test split."
+        "min_accuracy", DOUBLE, (steps.EVALUATOR,), lambda config, _: config.evaluator.min_accuracy, "The least accuracy on the test split."
     ),
     Parameter(
         "min_class_accuracy",
         DOUBLE,
-        ("Evaluator",),
+        (steps.EVALUATOR,),
         lambda config, _: config.evaluator.min_class_accuracy or 0.0,
         "The least accuracy on the rows of each class; 0 sets no such bound.",
     ),
     Parameter(
         "max_accuracy_drop",
         DOUBLE,
-        ("BaselineModel", "Evaluator"),
+        (steps.BASELINE, steps.EVALUATOR),
         lambda config, _: 1.0 if config.evaluator.max_accuracy_drop is None else config.evaluator.max_accuracy_drop,
         "How much less accurate than the served model; 1 does not compare.",
     ),

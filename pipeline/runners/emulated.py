@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from components.gate_verdict import Verdict
-from pipeline import interruption, places
+from pipeline import interruption, places, steps
 from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.plain import print_line
@@ -185,8 +185,8 @@ class _Observer:
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
         for artifact in outputs.values():
             self._read(artifact["metadata"])
-        rows = sum(self._rows.values()) if task == "ImageExampleGen" and self._rows else None
-        self._progress.finish(state, rows, refused=task == "Pusher" and self._summary.outcome == "refused")
+        rows = sum(self._rows.values()) if task == steps.INGESTION.id and self._rows else None
+        self._progress.finish(state, rows, refused=self._summary.is_refused_by(task))
 
     def _read(self, metadata: dict[str, Any]) -> None:
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}

@@ -17,13 +17,14 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.example_gen import download, raw_files, remote_files
 from components.served_model import ServedModel
-from pipeline import dag, places, reviewed_schema
+from pipeline import dag, places, reviewed_schema, steps
 from pipeline.accelerator import placement
 from pipeline.code_digest import code_digests, step_digests
 from pipeline.config import PipelineConfig
 from pipeline.kubeflow import parameters
 from pipeline.kubeflow.inline_file import inline
 from pipeline.kubeflow.parameters import PARAMETERS
+from pipeline.steps import Step
 from trainer.errors import ConfigError
 
 STEP_COMMAND = ["python", "-m", "pipeline.kubeflow.step"]
@@ -31,8 +32,6 @@ STEP_COMMAND = ["python", "-m", "pipeline.kubeflow.step"]
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
 _LARGEST_ARGUMENT = 128 * 1024  # Linux's bound on one argument of a command
 _SPEC_ARGUMENT = "--json_serialized_inputs_spec_args"
-# What these give depends on the world beside their inputs: a cached answer would be an old one.
-_NEVER_CACHED = {dag.BASELINE, "Pusher"}
 
 
 def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
@@ -110,7 +109,7 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
     )
     for node in pipeline.components:
         if isinstance(node, base_component.BaseComponent):
-            node.with_platform_config(_resources(config, node.id))
+            node.with_platform_config(_resources(config, steps.BY_ID[node.id]))
     return pipeline
 
 
@@ -134,14 +133,14 @@ def _with_strategy(config: PipelineConfig) -> PipelineConfig:
     return config.model_copy(update={"trainer": config.trainer.model_copy(update={"strategy": needed})})
 
 
-def _resources(config: PipelineConfig, step: str) -> pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec:
+def _resources(config: PipelineConfig, step: Step) -> pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec:
     """Requests are limits: a step's pod is not evicted for what it was promised."""
-    asked = getattr(config.kubeflow.resources, "SchemaGen" if step == "ImportSchemaGen" else step)
+    asked = getattr(config.kubeflow.resources, step.resources_id)
     resources = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec(
         cpu_limit=asked.cpu, cpu_request=asked.cpu, memory_limit=asked.memory, memory_request=asked.memory
     )
     place = placement(config.accelerator)
-    if step == "Trainer" and place.count:
+    if step.is_accelerated and place.count:
         resources.accelerator.type, resources.accelerator.count = place.resource, place.count
     return resources
 
@@ -149,7 +148,7 @@ def _resources(config: PipelineConfig, step: str) -> pipeline_spec_pb2.PipelineD
 def _compile(config: PipelineConfig, pipeline: tfx_pipeline.Pipeline) -> dict[str, Any]:
     pipeline.pipeline_info.pipeline_name = pipeline_name(config)
     images = {kubeflow_v2_dag_runner._DEFAULT_IMAGE_PATH_KEY: config.kubeflow.image}  # it has no public name
-    images["Trainer"] = config.kubeflow.image_for(config.accelerator.kind)
+    images |= {step.id: config.kubeflow.image_for(config.accelerator.kind) for step in _accelerated()}
     runner_config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
         display_name=config.name, default_image=images, default_commands=STEP_COMMAND, use_pipeline_spec_2_1=True
     )
@@ -167,15 +166,15 @@ def _add_parameters(spec: dict[str, Any], config: PipelineConfig, fingerprint: s
             "description": parameter.description,
         }
         for step in parameter.steps:
-            _add_input(spec, step, parameter.name, parameter.kind, {"componentInputParameter": parameter.name})
+            _add_input(spec, step.id, parameter.name, parameter.kind, {"componentInputParameter": parameter.name})
     tasks = spec["root"]["dag"]["tasks"]
-    tasks["ImageExampleGen"]["inputs"]["parameters"]["fingerprint"] = {"componentInputParameter": "data_fingerprint"}
-    gate = parameters.gate(config, code["evaluation"])
-    _add_input(spec, "Evaluator", parameters.GATE, parameters.STRING, {"runtimeValue": {"constant": gate}})
+    tasks[steps.INGESTION.id]["inputs"]["parameters"]["fingerprint"] = {"componentInputParameter": "data_fingerprint"}
+    gate = parameters.gate(config, code[steps.EVALUATOR.code])
+    _add_input(spec, steps.EVALUATOR.id, parameters.GATE, parameters.STRING, {"runtimeValue": {"constant": gate}})
     # The step makes it from the gate's settings and parameters; a constant beside them could only contradict.
     del (
-        tasks["Evaluator"]["inputs"]["parameters"]["eval_config"],
-        spec["components"]["Evaluator"]["inputDefinitions"]["parameters"]["eval_config"],
+        tasks[steps.EVALUATOR.id]["inputs"]["parameters"]["eval_config"],
+        spec["components"][steps.EVALUATOR.id]["inputDefinitions"]["parameters"]["eval_config"],
     )
 
 
@@ -188,11 +187,13 @@ def _add_input(spec: dict[str, Any], step: str, name: str, kind: str, value: dic
 def _set_caching(spec: dict[str, Any], config: PipelineConfig) -> None:
     """KFP's cache compares parameters and not data: ingestion is only cached where the data cannot change below its fingerprint."""
     fixed = config.data.format == "digits" or not parameters.data_path(config)
-    never = _NEVER_CACHED if fixed or config.kubeflow.cache_ingestion else _NEVER_CACHED | {"ImageExampleGen"}
-    for name, task in spec["root"]["dag"]["tasks"].items():
-        task["cachingOptions"] = {} if name in never else {"enableCache": True}
-    if "ImageExampleGen" in never:  # a recurring run sends the fingerprint of the day it was made, which its data need not have
-        spec["root"]["dag"]["tasks"]["ImageExampleGen"]["inputs"]["parameters"]["fingerprint"] = {"runtimeValue": {"constant": ""}}
+    tasks = spec["root"]["dag"]["tasks"]
+    for name, task in tasks.items():
+        task["cachingOptions"] = {"enableCache": True} if steps.BY_ID[name].is_cached_by_kfp else {}
+    if not fixed and not config.kubeflow.cache_ingestion:
+        tasks[steps.INGESTION.id]["cachingOptions"] = {}
+        # A recurring run sends the fingerprint of the day it was made, which its data need not have.
+        tasks[steps.INGESTION.id]["inputs"]["parameters"]["fingerprint"] = {"runtimeValue": {"constant": ""}}
 
 
 def _describe_inputs(spec: dict[str, Any]) -> None:
@@ -225,12 +226,17 @@ def _arguments(spec: dict[str, Any], name: str) -> list[str]:
 
 
 def _platform(config: PipelineConfig) -> dict[str, Any]:
-    """Node selector and tolerations of the Trainer, which the PipelineSpec has no place for."""
+    """Node selector and tolerations of the accelerated steps, which the PipelineSpec has no place for."""
     place = placement(config.accelerator)
     if not place.count:
         return {}
-    trainer = {"nodeSelector": {"labels": place.node_selector}, "tolerations": place.tolerations}
-    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"Trainer_executor": trainer}}}}}
+    settings = {"nodeSelector": {"labels": place.node_selector}, "tolerations": place.tolerations}
+    executors = {f"{step.id}_executor": settings for step in _accelerated()}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _accelerated() -> list[Step]:
+    return [step for step in steps.STEPS if step.is_accelerated]
 
 
 def _plain(spec: dict[str, Any]) -> dict[str, Any]:

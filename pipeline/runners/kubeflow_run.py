@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from components.gate_verdict import Verdict
+from pipeline import steps
 from pipeline.interruption import Told
 from pipeline.kubeflow import step_log, task_states
 from pipeline.kubeflow.package import Package
@@ -28,7 +29,6 @@ from pipeline.runners.summary import Summary, print_summary
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 PATIENCE_SECONDS = 15 * 60.0  # how long KFP may be away while a run is followed
-_DATA_GATE, _EVALUATOR, _PUSHER = "DataGate", "Evaluator", "Pusher"
 _SLOWEST_POLL_SECONDS = 10.0
 _NO_EPOCHS = Path(os.devnull)  # the Trainer's are in its pod
 
@@ -164,7 +164,7 @@ class _Lines:
             self._progress.lines[-1].started = time.monotonic() - _seconds(state.began, state.ended)
             if state.state == "running" and not run_ended:
                 return
-            push = step_log.pushed(logs.get(_PUSHER, "")) if name == _PUSHER else None
+            push = step_log.pushed(logs.get(steps.PUSHER.id, "")) if name == steps.PUSHER.id else None
             refused = push is not None and not push.get("version")
             self._progress.finish("failed" if state.state == "running" else state.state, refused=refused)
             self._left.pop(0)
@@ -180,7 +180,7 @@ def _summarize(
     out: TextIO,
 ) -> Summary:
     summary = Summary(seconds=_duration(found), components=progress.components())
-    said = step_log.verdict(logs.get(_EVALUATOR, ""))
+    said = step_log.verdict(logs.get(steps.EVALUATOR.id, ""))
     if said:
         summary.take(Verdict.from_values(said))
     finish: Callable[..., None] = _finish_succeeded if found.state == "SUCCEEDED" else _finish_failed
@@ -194,18 +194,18 @@ def _finish_succeeded(
     client: KubeflowClient, found: Any, package: Package, states: dict[str, TaskState], logs: dict[str, str], summary: Summary
 ) -> None:
     """Pushed or refused, as the Pusher says; without its log as the Evaluator's bounds say; else unknown."""
-    push = step_log.pushed(logs.get(_PUSHER, ""))
+    push = step_log.pushed(logs.get(steps.PUSHER.id, ""))
     refused = summary.reasons
     if push and push.get("version"):
         summary.outcome, summary.version, summary.model_dir = "pushed", str(push["version"]), push.get("destination")
     elif push or refused:
         summary.outcome = "refused"
         summary.reasons = refused or [
-            f"the gate did not bless the model. Why: {client.connection.command('logs', found.run_id, _EVALUATOR)}"
+            f"the gate did not bless the model. Why: {client.connection.command('logs', found.run_id, steps.EVALUATOR.id)}"
         ]
     else:
-        pods = states.get(_PUSHER, TaskState()).pods
-        where = f"Look there: {_kubectl(client, pods)}" if pods else f"It has no step {_PUSHER} with a log."
+        pods = states.get(steps.PUSHER.id, TaskState()).pods
+        where = f"Look there: {_kubectl(client, pods)}" if pods else f"It has no step {steps.PUSHER.id} with a log."
         passed = " Every bound of the gate was passed." if summary.bounds else ""
         summary.reasons = [f"the run succeeded, but KFP does not give the log that says whether a version was pushed.{passed} {where}"]
 
@@ -229,7 +229,7 @@ def _finish_failed(
     except TapelineError as error:
         status, said = None, ""
         reason = f"{_run_error(found) or 'KFP gives no log'} ({error}). Look there: {_kubectl(client, pods)}"
-    if failed == _DATA_GATE and not states[failed].driver_failed and status in (None, AnomaliesError.exit_status):
+    if failed == steps.DATA_GATE.id and not states[failed].driver_failed and status in (None, AnomaliesError.exit_status):
         summary.outcome = "anomalies"
     summary.usage_error = status == ConfigError.exit_status
     summary.reasons = [said if summary.outcome == "anomalies" and said else f"{failed}: {reason}"]
@@ -238,7 +238,7 @@ def _finish_failed(
 
 def _keep_logs(client: KubeflowClient, run: str, states: dict[str, TaskState], logs: dict[str, str]) -> None:
     """The logs that say what came of the run, as soon as they are whole: a pod may be gone later."""
-    for name in (_EVALUATOR, _PUSHER):
+    for name in (steps.EVALUATOR.id, steps.PUSHER.id):
         state = states.get(name, TaskState())
         if name not in logs and state.state == "run" and state.pods:
             try:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline import steps
 from pipeline.kubeflow import cron
 from pipeline.kubeflow.config import PLACEHOLDER
 from pipeline.kubeflow.package import Package
@@ -24,7 +25,6 @@ from trainer.errors import ConfigError, TapelineError
 SERVICE_ACCOUNT = "tapeline-pipeline"  # that of k8s/base
 _IS_PACKAGE = re.compile(r'^[\s{]*"?(pipelineInfo|pipelineSpec|schemaVersion|root)"?\s*:', re.MULTILINE)
 _ROOT = re.compile(r"(gs|s3|minio)://[^/?]+(/[^?]*)?(\?.+)?")  # what KFP's launcher opens
-_INGESTION = "ImageExampleGen"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def submit(
 
 def _check_schedulable(prepared: Prepared) -> None:
     """A recurring run's fingerprint is that of the day it was made: with cached ingestion new files would never be read. ConfigError."""
-    task = prepared.package.tasks.get(_INGESTION, {})
+    task = prepared.package.tasks.get(steps.INGESTION.id, {})
     path = prepared.parameters.get("data_path", prepared.package.parameters.get("data_path", {}).get("defaultValue"))
     if path and task.get("cachingOptions", {}).get("enableCache"):
         raise ConfigError(
@@ -219,7 +219,7 @@ def fingerprint_of(package: Package, path: str) -> tuple[str, list[str]]:
     from components.example_gen import raw_files
     from components.example_gen.config import DataConfig
 
-    constant = package.tasks.get(_INGESTION, {}).get("inputs", {}).get("parameters", {}).get("data", {})
+    constant = package.tasks.get(steps.INGESTION.id, {}).get("inputs", {}).get("parameters", {}).get("data", {})
     try:
         with output_hidden():  # TensorFlow, which reads gs://
             data = DataConfig.from_json(constant["runtimeValue"]["constant"])

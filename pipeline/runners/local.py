@@ -77,8 +77,7 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
         with Progress(terminal, workspace.temporary) as progress:
             for component in summary.components:
                 progress.start(component["name"])
-                refused = component["name"] == "Pusher" and summary.outcome == "refused"
-                progress.finish("cached", component["rows"], refused=refused)
+                progress.finish("cached", component["rows"], refused=summary.is_refused_by(component["name"]))
     return summary
 
 

@@ -9,7 +9,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from components import verdict
-from pipeline import dag, interruption, places, reviewed_schema
+from pipeline import dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
 from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
@@ -78,30 +78,24 @@ class _Observer:
 
     def finished(self, result: NodeResult) -> None:
         self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
-        if result.node == "ImageExampleGen":
+        if result.node == steps.INGESTION.id:
             self._rows = _rows_of_splits(result.outputs["examples"])
-        elif result.node == "Trainer":
+        elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
-        elif result.node == dag.BASELINE:
+        elif result.node == steps.BASELINE.id:
             lost = lost_baseline(self._connection, self._candidate)
             self._summary.notes += [lost] if lost else []
-        elif result.node == "Evaluator":
+        elif result.node == steps.EVALUATOR.id:
             self._read_verdict(result.outputs["evaluation"].uri)
-        elif result.node == "Pusher":
+        elif result.node == steps.PUSHER.id:
             self._read_push(result.outputs["pushed_model"])
-        cached = result.cached or (result.node == dag.BASELINE and self._nothing_ran)  # a look-up: TFX never caches it
+        cached = result.cached or (result.node == steps.BASELINE.id and self._nothing_ran)  # a look-up: TFX never caches it
         self._nothing_ran = self._nothing_ran and cached
-        refused = result.node == "Pusher" and self._summary.outcome == "refused"
+        refused = self._summary.is_refused_by(result.node)
         self._progress.finish("cached" if cached else "run", self._rows_for(result.node), refused=refused)
 
     def _rows_for(self, node: str) -> int | None:
-        splits = {
-            "ImageExampleGen": ("train", "eval", "test"),
-            "StatisticsGen": ("train", "eval", "test"),
-            "Transform": ("train", "eval"),
-            "Trainer": ("train",),
-            "Evaluator": ("test",),
-        }.get(node)
+        splits = steps.BY_ID[node].splits
         return sum(self._rows[name] for name in splits) if splits else None
 
     def _read_verdict(self, evaluation: str) -> None:

@@ -12,21 +12,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from pipeline import steps
+
 START = "start"  # not a component: what comes before the first
-WHAT = {
-    START: "load TFX and TensorFlow",
-    "ImageExampleGen": "turn raw files into TFRecords",
-    "StatisticsGen": "describe features by split",
-    "SchemaGen": "infer the schema",
-    "ImportSchemaGen": "take the reviewed schema",
-    "ExampleValidator": "compare data with the schema",
-    "DataGate": "stop if there are anomalies",
-    "Transform": "decode, resize and normalise",
-    "Trainer": "train",
-    "BaselineModel": "find the last blessed model",
-    "Evaluator": "measure on the test split",
-    "Pusher": "push the version to serve",
-}
+WHAT = {START: "load TFX and TensorFlow"} | {step.id: step.words for step in steps.STEPS}
 NOTHING_TO_PUSH = "nothing to push: gate refused"
 _MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "skipped": ("-", "dim"), "refused": ("-", "yellow"), "failed": ("✗", "red")}
 
@@ -126,7 +115,7 @@ def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -
         running = line.state == "running"
         seconds = time.monotonic() - line.started if running else line.seconds
         mark: RenderableType = (spinner or Text("·")) if running else Text(*_MARKS[line.state])
-        what = epoch if running and line.name == "Trainer" and epoch else WHAT.get(line.name, "")
+        what = epoch if running and line.name == steps.TRAINER.id and epoch else WHAT.get(line.name, "")
         what = NOTHING_TO_PUSH if line.state == "refused" else what
         rows = f"{line.rows:,} rows" if line.rows is not None else ""
         state = "" if running else line.state

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # typing's own is not enough for pydant
 
 from components.bound import Bound
 from components.gate_verdict import Verdict
+from pipeline import steps
 from pipeline.plain import command, print_line
 from trainer.errors import ConfigError
 
@@ -51,6 +52,10 @@ class Summary:
     def is_decided(self) -> bool:
         """Whether the Pusher has ended: what happens from then on changes nothing."""
         return self.outcome in ("pushed", "refused")
+
+    def is_refused_by(self, step: str) -> bool:
+        """Whether the step of that id is the Pusher and had nothing to push."""
+        return step == steps.PUSHER.id and self.outcome == "refused"
 
     @property
     def exit_status(self) -> int:

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline import config, dag
+from pipeline import config, dag, steps
 from pipeline.kubeflow import load_package
 from pipeline.runners import kubeflow
 from tests.pipeline.kubeflow.conftest import CODE
@@ -87,7 +87,7 @@ def test_the_dag_is_the_local_one_node_by_node(compile_config, path):
     assert set(compiled.tasks) == {node.id for node in local.components}
     for node in local.components:
         assert compiled.producers(node.id) == {upstream.id for upstream in node.upstream_nodes}, node.id
-        if node.id == dag.BASELINE:
+        if node.id == steps.BASELINE.id:
             continue
         taken = {
             name: (entry["taskOutputArtifact"]["producerTask"], entry["taskOutputArtifact"]["outputArtifactKey"])
