@@ -20,7 +20,7 @@ _SOURCES = {
         "components/absent_classes.py",
     ],
     "push": ["components/pusher.py", "components/contents.py", "components/served_model.py"],
-    "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
+    "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/package_parameters.py", "pipeline/kubeflow/step.py"],
 }
 _COMPUTING = (steps.TRANSFORM.code, steps.TRAINER.code, steps.EVALUATOR.code)
 

@@ -133,9 +133,9 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
 def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
     """Metrics, bounds, reasons and notes go into the log, and into the blessing's metadata for whoever asks KFP."""
     from components import verdict
-    from pipeline.kubeflow import parameters
+    from pipeline.kubeflow import package_parameters
 
-    config, classes, _ = parameters.gate_config(given["inputs"]["parameterValues"])
+    config, classes, _ = package_parameters.gate_config(given["inputs"]["parameterValues"])
     [evaluation] = output["artifacts"]["evaluation"]["artifacts"]
     found = verdict.read(evaluation["uri"], config, classes).to_json()
     print(f"verdict: {found}", file=sys.stderr)

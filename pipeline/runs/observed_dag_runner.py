@@ -15,7 +15,7 @@ from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline.runners.store import note_contents, remove_unknown_outputs
+from pipeline.runs.store import note_contents, remove_unknown_outputs
 
 
 @dataclasses.dataclass(frozen=True)

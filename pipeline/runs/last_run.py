@@ -17,7 +17,7 @@ from components.contents import Contents, is_whole, of
 from pipeline.code_digest import project_digest
 from pipeline.config import PipelineConfig
 from pipeline.pushed_models import is_newest
-from pipeline.runners.summary import Summary
+from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 from trainer import environment
 

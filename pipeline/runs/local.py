@@ -16,15 +16,13 @@ from rich.console import Console
 from components.example_gen import download, raw_files, remote_files
 from pipeline import interruption, lock_watch, places, reviewed_schema
 from pipeline.config import PipelineConfig
-from pipeline.runners import last_run
-from pipeline.runners.progress import START, Progress
-from pipeline.runners.quiet import output_hidden, output_to_log
-from pipeline.runners.summary import Summary, print_summary
+from pipeline.runs import last_run
+from pipeline.runs.progress import EPOCHS_VARIABLE, START, Progress
+from pipeline.runs.quiet import output_hidden, output_to_log
+from pipeline.runs.summary import Summary, print_summary
 from pipeline.workspace import Workspace, serving_path
 from trainer.cause import one_line, origin
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
-
-EPOCHS_VARIABLE = "TAPELINE_PROGRESS"
 
 
 def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False) -> Summary:
@@ -88,7 +86,7 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema:
     with Progress(terminal, epochs) as progress:
         try:
             progress.start(START)
-            from pipeline.runners import pipeline_run  # imports TFX and TensorFlow, which takes seconds
+            from pipeline.runs import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
             with lock_watch.watching(workspace.metadata, terminal):

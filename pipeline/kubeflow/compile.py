@@ -21,9 +21,9 @@ from pipeline import dag, places, reviewed_schema, steps
 from pipeline.accelerator import placement
 from pipeline.code_digest import code_digests, step_digests
 from pipeline.config import PipelineConfig
-from pipeline.kubeflow import parameters
+from pipeline.kubeflow import package_parameters
 from pipeline.kubeflow.inline_file import inline
-from pipeline.kubeflow.parameters import PARAMETERS
+from pipeline.kubeflow.package_parameters import PARAMETERS
 from pipeline.steps import Step
 from trainer.errors import ConfigError
 
@@ -79,14 +79,14 @@ def data_fingerprint(config: PipelineConfig) -> str:
     Raises:
       ConfigError: the data should be on this machine, and are not.
     """
-    path = parameters.data_path(config)
+    path = package_parameters.data_path(config)
     if not path and config.data.download:
         return download.published_digest(config.data.download)
     try:
         return raw_files.fingerprint(config.data.model_copy(update={"path": path or None}))
     except ConfigError:
         if config.kubeflow.data_path or remote_files.is_remote(path):
-            return parameters.UNRESOLVED
+            return package_parameters.UNRESOLVED
         raise
 
 
@@ -98,7 +98,7 @@ def pipeline_name(config: PipelineConfig) -> str:
 def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], unused_root: str) -> tfx_pipeline.Pipeline:
     serving_path = f"{config.kubeflow.serving_base_path.rstrip('/')}/{config.name}"
     inputs = dag.Inputs(data_fingerprint=fingerprint, schema_file=_schema(config), serving_path=serving_path, code=code)
-    on_cluster = config.model_copy(update={"data": config.data.model_copy(update={"path": parameters.data_path(config) or None})})
+    on_cluster = config.model_copy(update={"data": config.data.model_copy(update={"path": package_parameters.data_path(config) or None})})
     pipeline = dag.create_pipeline(
         on_cluster,
         inputs,
@@ -169,8 +169,8 @@ def _add_parameters(spec: dict[str, Any], config: PipelineConfig, fingerprint: s
             _add_input(spec, step.id, parameter.name, parameter.kind, {"componentInputParameter": parameter.name})
     tasks = spec["root"]["dag"]["tasks"]
     tasks[steps.INGESTION.id]["inputs"]["parameters"]["fingerprint"] = {"componentInputParameter": "data_fingerprint"}
-    gate = parameters.gate(config, code[steps.EVALUATOR.code])
-    _add_input(spec, steps.EVALUATOR.id, parameters.GATE, parameters.STRING, {"runtimeValue": {"constant": gate}})
+    gate = package_parameters.gate(config, code[steps.EVALUATOR.code])
+    _add_input(spec, steps.EVALUATOR.id, package_parameters.GATE, package_parameters.STRING, {"runtimeValue": {"constant": gate}})
     # The step makes it from the gate's settings and parameters; a constant beside them could only contradict.
     del (
         tasks[steps.EVALUATOR.id]["inputs"]["parameters"]["eval_config"],
@@ -186,7 +186,7 @@ def _add_input(spec: dict[str, Any], step: str, name: str, kind: str, value: dic
 
 def _set_caching(spec: dict[str, Any], config: PipelineConfig) -> None:
     """KFP's cache compares parameters and not data: ingestion is only cached where the data cannot change below its fingerprint."""
-    fixed = config.data.format == "digits" or not parameters.data_path(config)
+    fixed = config.data.format == "digits" or not package_parameters.data_path(config)
     tasks = spec["root"]["dag"]["tasks"]
     for name, task in tasks.items():
         task["cachingOptions"] = {"enableCache": True} if steps.BY_ID[name].is_cached_by_kfp else {}

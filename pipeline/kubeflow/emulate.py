@@ -16,13 +16,12 @@ from rich.console import Console
 
 from components.gate_verdict import Verdict
 from pipeline import interruption, places, steps
-from pipeline.kubeflow import emulator, given_parameters, launcher, load_package, run_parameters
+from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
+from pipeline.kubeflow.prepare import fingerprint_of
 from pipeline.plain import print_line
-from pipeline.runners.kubeflow_submit import fingerprint_of
-from pipeline.runners.local import EPOCHS_VARIABLE
-from pipeline.runners.progress import Progress
-from pipeline.runners.summary import Summary, print_summary
+from pipeline.runs.progress import EPOCHS_VARIABLE, Progress
+from pipeline.runs.summary import Summary, print_summary
 from pipeline.workspace import Workspace
 from trainer.errors import AnomaliesError, ConfigError
 
@@ -50,8 +49,8 @@ def run(
     compiled = load_package.load(path)
     workspace = Workspace(root or Path("runs") / f"{compiled.name}-kubeflow")
     places.check_root(workspace)
-    given = given_parameters.typed(compiled, texts)
-    parameters = run_parameters.root_parameters(compiled, given)
+    given = run_parameters.typed(compiled, texts)
+    parameters = run_parameters.over_defaults(compiled, given)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     if image:
         _check_writable_places(parameters, given, workspace)

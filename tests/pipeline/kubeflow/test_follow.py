@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from pipeline import cli
-from pipeline.runners import kubeflow_client, kubeflow_run
+from pipeline.kubeflow import client, follow
 from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, TASKS, frames, package
 
 RUN = "/apis/v2beta1/runs/"
@@ -220,7 +220,7 @@ def test_a_server_that_is_away_for_a_while_does_not_end_the_following(submit, se
 
 def test_a_long_run_is_asked_for_less_and_less_often(submit, server, monkeypatch):
     pauses = []
-    monkeypatch.setattr(kubeflow_run.time, "sleep", pauses.append)
+    monkeypatch.setattr(follow.time, "sleep", pauses.append)
     server.frames = [*frames("running")[:1] * 30, *frames("run run run run run")]
     assert submit("--poll", "4")[0] == 0
     assert pauses[:3] == pytest.approx([4, 4.4, 4.84])
@@ -228,7 +228,7 @@ def test_a_long_run_is_asked_for_less_and_less_often(submit, server, monkeypatch
 
 
 def test_a_server_that_stays_away_ends_it_with_the_way_back(submit, server, monkeypatch):
-    monkeypatch.setattr("pipeline.runners.kubeflow_run.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("pipeline.kubeflow.follow.PATIENCE_SECONDS", 0.1)
     server.faults = lambda method, path: (503, "upstream connect error") if path.startswith(RUN) else None
     status, _, err = submit()
     [run] = server.runs
@@ -263,12 +263,12 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_look_again(server, submit, 
 
 def test_pauses_grow_while_the_server_is_away(monkeypatch):
     pauses, answers = [], iter([True, True, True, False])
-    monkeypatch.setattr(kubeflow_client.time, "sleep", pauses.append)
+    monkeypatch.setattr(client.time, "sleep", pauses.append)
 
     def question():
         if next(answers):
-            raise kubeflow_client.ClusterError("away", is_transient=True)
+            raise client.ClusterError("away", is_transient=True)
         return "here"
 
-    assert kubeflow_client.patiently(question, 2.0, 900.0) == "here"
+    assert client.patiently(question, 2.0, 900.0) == "here"
     assert pauses == [2.0, 4.0, 8.0]

@@ -1,4 +1,4 @@
-"""`tapeline kubeflow submit|schedule|status|logs|terminate`: arguments -> Kubeflow Pipelines -> what a person reads, or JSON.
+"""`tapeline kubeflow emulate|submit|schedule|status|logs|terminate`: arguments -> Kubeflow Pipelines -> what a person reads, or JSON.
 
 What is wrong with the arguments is told without importing kfp or TensorFlow.
 """
@@ -9,14 +9,30 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.arguments import add_command, add_parameters
+from pipeline.subcommand import add_command
+from trainer import environment
 from trainer.errors import ConfigError
 
+_SERVICE_ACCOUNT = "tapeline-pipeline"  # that of k8s/base
 _UNDER_WAY = ("running", "submitted")  # outcomes that are none yet: exit status 0
 
 
-def add_to(kubeflow: Any) -> None:
-    """Adds the commands to the parser of `tapeline kubeflow`."""
+def add_to(commands: Any) -> None:
+    """Adds `kubeflow` and its commands to the parser of `tapeline`."""
+    kubeflow = commands.add_parser("kubeflow", help="run a compiled pipeline here, or on Kubeflow Pipelines").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    emulate = add_command(kubeflow, "emulate", _emulate, "run a compiled package here, under the rules of Kubeflow Pipelines")
+    emulate.add_argument("package", metavar="PACKAGE", type=Path, help="what `tapeline compile` wrote")
+    _parameter_arguments(emulate)
+    emulate.add_argument("--root", metavar="DIR", type=Path, help="folder for everything the run writes (default: runs/NAME-kubeflow)")
+    emulate.add_argument(
+        "--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="version of Kubeflow Pipelines to imitate (default: 2.17)"
+    )
+    emulate.add_argument("--image", metavar="IMAGE", help="run the steps in this image, through Docker")
+    emulate.add_argument("--no-cache", action="store_true", help="run every step, cached or not")
+    _json_argument(emulate)
+    emulate.add_argument("--verbose", action="store_true", help="show tracebacks")
     submit = add_command(kubeflow, "submit", _submit, "start a run on Kubeflow Pipelines, and follow it to the gate's verdict")
     _source_arguments(submit)
     submit.add_argument("--run-name", metavar="NAME", help="the run's name (default: the pipeline's, and the time)")
@@ -60,11 +76,24 @@ def _source_arguments(parser: argparse.ArgumentParser, optional: bool = False) -
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a setting of CONFIG; repeatable"
     )
-    add_parameters(parser)
+    _parameter_arguments(parser)
     parser.add_argument(
         "--service-account",
         metavar="NAME",
         help="Kubernetes service account of the steps (default: tapeline-pipeline with --namespace, else KFP's own)",
+    )
+
+
+def _parameter_arguments(parser: argparse.ArgumentParser) -> None:
+    """-p NAME=VALUE, as `options.parameters`."""
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        dest="parameters",
+        help="set a parameter of the package, like epochs=3; repeatable",
     )
 
 
@@ -102,32 +131,54 @@ def _positive(text: str) -> float:
     return value
 
 
+def _emulate(options: argparse.Namespace) -> int:
+    from pipeline.kubeflow import emulate, launcher
+    from pipeline.kubeflow.run_parameters import parse
+
+    note = environment.note(launcher.handed_on())
+    if note:
+        _say(sys.stderr, note)
+    summary = emulate.run(
+        options.package,
+        options.root,
+        parse(options.parameters),
+        options.kfp,
+        options.image,
+        use_cache=not options.no_cache,
+        as_json=options.json,
+    )
+    if options.json:
+        _say(sys.stdout, json.dumps(summary.to_json()))
+    return summary.exit_status
+
+
 def _submit(options: argparse.Namespace) -> int:
-    from pipeline.kubeflow.given_parameters import parse
-    from pipeline.runners import kubeflow_submit
-    from pipeline.runners.summary import Summary
+    from pipeline.kubeflow import submit
+    from pipeline.kubeflow.prepare import prepare
+    from pipeline.kubeflow.run_parameters import parse
+    from pipeline.runs.summary import Summary
 
     connection = _connection(options)
-    prepared = kubeflow_submit.prepare(options.source, options.overrides, parse(options.parameters))
+    prepared = prepare(options.source, options.overrides, parse(options.parameters))
     _notes(prepared.notes)
     client = _client(connection)
-    account = _service_account(options, kubeflow_submit.SERVICE_ACCOUNT)
-    started = kubeflow_submit.submit(client, prepared, options.experiment, options.run_name, account)
+    account = _service_account(options)
+    started = submit.submit(client, prepared, options.experiment, options.run_name, account)
     out = _out(options)
     what = "uploaded now" if started.is_new else "as before"
     _say(out, f"Run {started.run} of {prepared.package.name}, version {started.version} ({what}): {client.url(started.run)}")
     if options.no_follow:
         _say(out, f"Follow it: {connection.command('status', started.run, '--follow')}")
         return _end(options, Summary(outcome="submitted"), started.run, client)
-    from pipeline.runners import kubeflow_run
+    from pipeline.kubeflow import follow
 
-    return _end(options, kubeflow_run.follow(client, started.run, prepared.package, out, options.poll), started.run, client)
+    return _end(options, follow.follow(client, started.run, prepared.package, out, options.poll), started.run, client)
 
 
 def _schedule(options: argparse.Namespace) -> int:
-    from pipeline.kubeflow import cron
-    from pipeline.kubeflow.given_parameters import parse
-    from pipeline.runners import kubeflow_submit
+    from pipeline.kubeflow import cron, schedule
+    from pipeline.kubeflow.prepare import prepare
+    from pipeline.kubeflow.run_parameters import parse
 
     connection = _connection(options)
     if not options.source and (options.cron or not options.name):
@@ -135,10 +186,10 @@ def _schedule(options: argparse.Namespace) -> int:
     if not options.cron:
         return _stop(options)
     cron.with_seconds(options.cron)  # a mistake in it is told before anything is compiled
-    prepared = kubeflow_submit.prepare(options.source, options.overrides, parse(options.parameters))
+    prepared = prepare(options.source, options.overrides, parse(options.parameters))
     _notes(prepared.notes)
-    account = _service_account(options, kubeflow_submit.SERVICE_ACCOUNT)
-    identity = kubeflow_submit.schedule(_client(connection), prepared, options.cron, options.experiment, options.name, account)
+    account = _service_account(options)
+    identity = schedule.schedule(_client(connection), prepared, options.cron, options.experiment, options.name, account)
     name, experiment = options.name or prepared.package.name, options.experiment or prepared.package.name
     _say(sys.stdout, f"Planned: {name}, version {prepared.version}, at {options.cron} ({identity}).")
     _say(sys.stdout, "         One run at a time, and none for times that were missed.")
@@ -147,38 +198,39 @@ def _schedule(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from pipeline.runners import kubeflow_submit
+    from pipeline.kubeflow import schedule
+    from pipeline.kubeflow.prepare import pipeline_name
 
-    name = options.name or kubeflow_submit.pipeline_name(options.source, options.overrides)
-    count = kubeflow_submit.stop(_client(_connection(options)), name, options.experiment, options.delete)
+    name = options.name or pipeline_name(options.source, options.overrides)
+    count = schedule.stop(_client(_connection(options)), name, options.experiment, options.delete)
     _say(sys.stdout, f"{'Removed' if options.delete else 'Disabled'}: {count} recurring run{'s' if count > 1 else ''} named {name}.")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    from pipeline.runners import kubeflow_run
+    from pipeline.kubeflow import follow
 
     client = _client(_connection(options))
-    found = kubeflow_run.find(client, options.run, options.experiment)
-    package = kubeflow_run.package_of(client, found)
+    found = follow.find(client, options.run, options.experiment)
+    package = follow.package_of(client, found)
     out = _out(options)
     _say(out, f"Run {found.run_id}, {found.display_name}: {client.url(found.run_id)}")
     if options.follow:
-        summary = kubeflow_run.follow(client, found.run_id, package, out, options.poll)
+        summary = follow.follow(client, found.run_id, package, out, options.poll)
     else:
-        summary = kubeflow_run.look(client, found, package, out)
+        summary = follow.look(client, found, package, out)
     return _end(options, summary, found.run_id, client)
 
 
 def _logs(options: argparse.Namespace) -> int:
-    from pipeline.runners import kubeflow_run
+    from pipeline.kubeflow import follow
 
     run, step = options.run, options.step
     if run and not step and "-" not in run:  # `logs Trainer`: an ID of KFP's has dashes, a step's name has none
         run, step = None, run
     client = _client(_connection(options))
-    found = kubeflow_run.find(client, run, options.experiment)
-    for name, text in kubeflow_run.step_logs(client, found, kubeflow_run.package_of(client, found), step):
+    found = follow.find(client, run, options.experiment)
+    for name, text in follow.step_logs(client, found, follow.package_of(client, found), step):
         sys.stdout.write(f"{'' if step else f'== {name} =={chr(10)}'}{text}{'' if text.endswith(chr(10)) else chr(10)}")
     return 0
 
@@ -191,19 +243,19 @@ def _terminate(options: argparse.Namespace) -> int:
 
 
 def _connection(options: argparse.Namespace) -> Any:
-    from pipeline.runners.kubeflow_connection import connection
+    from pipeline.kubeflow.connection import connection
 
     return connection(options.host, options.namespace, options.token_file, options.gke_identity, options.insecure)
 
 
 def _client(connection: Any) -> Any:
-    from pipeline.runners.kubeflow_client import KubeflowClient
+    from pipeline.kubeflow.client import KubeflowClient
 
     return KubeflowClient(connection)
 
 
-def _service_account(options: argparse.Namespace, default: str) -> str | None:
-    return options.service_account or (default if options.namespace else None)
+def _service_account(options: argparse.Namespace) -> str | None:
+    return options.service_account or (_SERVICE_ACCOUNT if options.namespace else None)
 
 
 def _end(options: argparse.Namespace, summary: Any, run: str, client: Any) -> int:

@@ -20,12 +20,12 @@ from components.gate_verdict import Verdict
 from pipeline import steps
 from pipeline.interruption import Told
 from pipeline.kubeflow import step_log, task_states
+from pipeline.kubeflow.client import ClusterError, KubeflowClient, RefusedError, patiently
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.task_states import TaskState
 from pipeline.plain import command, print_line
-from pipeline.runners.kubeflow_client import ClusterError, KubeflowClient, RefusedError, patiently
-from pipeline.runners.progress import Progress
-from pipeline.runners.summary import Summary, print_summary
+from pipeline.runs.progress import Progress
+from pipeline.runs.summary import Summary, print_summary
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 PATIENCE_SECONDS = 15 * 60.0  # how long KFP may be away while a run is followed

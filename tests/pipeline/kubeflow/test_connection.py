@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipeline import cli
-from pipeline.runners import kubeflow_client
+from pipeline.kubeflow import client
 from tests.pipeline.kubeflow.kfp_script import package
 from tests.pipeline.kubeflow.kfp_server import KfpServer
 
@@ -140,7 +140,7 @@ def test_a_token_is_not_sent_over_plain_http_to_a_host_of_the_internet(submit, t
     ],
 )
 def test_which_hosts_may_be_sent_a_token(host, in_a_pod, is_private, token, monkeypatch):
-    from pipeline.runners.kubeflow_connection import connection
+    from pipeline.kubeflow.connection import connection
     from trainer.errors import ConfigError
 
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
@@ -175,7 +175,7 @@ def test_a_host_that_does_not_answer_is_told(submit):
 
 
 def test_a_host_that_accepts_and_says_nothing_is_given_up(submit, monkeypatch):
-    monkeypatch.setattr(kubeflow_client, "_TIMEOUT_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr(client, "_TIMEOUT_SECONDS", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         status, said = submit(host=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert status == 1

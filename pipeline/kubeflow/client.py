@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.runners.kubeflow_connection import Connection, token_source
+from pipeline.kubeflow.connection import Connection, token_source
 from trainer.errors import ConfigError, TapelineError
 
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and for each piece of an answer; the default is to wait for ever

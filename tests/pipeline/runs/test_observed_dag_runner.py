@@ -3,8 +3,8 @@
 import pytest
 from tfx.orchestration import metadata
 
-from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
-from tests.pipeline.runners.tiny_pipeline import create_pipeline
+from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
+from tests.pipeline.runs.tiny_pipeline import create_pipeline
 
 
 class Recorder:

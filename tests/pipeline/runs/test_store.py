@@ -7,7 +7,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline.runners.store import (
+from pipeline.runs.store import (
     forget_removed_artifacts,
     forget_superseded_versions,
     lost_baseline,

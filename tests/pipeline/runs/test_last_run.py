@@ -4,8 +4,8 @@ import pytest
 
 from components.bound import Bound
 from pipeline import config
-from pipeline.runners import last_run
-from pipeline.runners.summary import Summary
+from pipeline.runs import last_run
+from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace
 
 

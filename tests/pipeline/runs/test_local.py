@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.runners import local
+from pipeline.runs import local
 from trainer.errors import DataError
 
 

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from pipeline.runners import progress
-from pipeline.runners.progress import WHAT, Line, Progress
+from pipeline.runs import progress
+from pipeline.runs.progress import WHAT, Line, Progress
 
 
 def rendered(lines, width=80, epoch=""):

@@ -15,8 +15,8 @@ from tfx.types import standard_artifacts
 
 from pipeline import interruption
 from pipeline.code_digest import code_digests
-from pipeline.runners import local, pipeline_run
-from tests.pipeline.runners.tiny_pipeline import create_pipeline
+from pipeline.runs import local, pipeline_run
+from tests.pipeline.runs.tiny_pipeline import create_pipeline
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from components import verdict
 from pipeline import dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
-from pipeline.runners.observed_dag_runner import NodeResult, ObservedDagRunner
-from pipeline.runners.progress import Progress
-from pipeline.runners.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
-from pipeline.runners.summary import Summary
+from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
+from pipeline.runs.progress import Progress
+from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
+from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 from trainer import environment
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from components.bound import Bound
-from pipeline.runners.summary import Summary, print_summary
+from pipeline.runs.summary import Summary, print_summary
 
 
 def printed(summary, width=80):

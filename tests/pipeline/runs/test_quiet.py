@@ -21,7 +21,7 @@ def speak(log, verbose=False, fail=False):
     code = f"""if True:
         import ctypes, os, subprocess, sys
         from pathlib import Path
-        from pipeline.runners.quiet import output_to_log
+        from pipeline.runs.quiet import output_to_log
         libc = ctypes.CDLL(None)
         print("before")
         try:
@@ -68,7 +68,7 @@ def test_verbose_shows_on_stderr_what_goes_to_the_log_and_keeps_stdout_clean(tmp
 def test_a_verbose_log_is_whole_as_soon_as_the_terminal_is_back(tmp_path):
     answer = buffered(f"""if True:
         from pathlib import Path
-        from pipeline.runners.quiet import output_to_log
+        from pipeline.runs.quiet import output_to_log
         log = Path({str(tmp_path / "log")!r})
         with output_to_log(log, True):
             for number in range(100_000):
@@ -95,7 +95,7 @@ def test_what_is_still_in_a_buffer_goes_where_it_was_meant_to_go(tmp_path):
     answer = buffered(f"""if True:
         import os, sys
         from pathlib import Path
-        from pipeline.runners.quiet import output_to_log
+        from pipeline.runs.quiet import output_to_log
         sys.stdout.write("before ")
         sys.stderr.write("before ")
         with output_to_log(Path({str(tmp_path / "log")!r}), False) as (out, err):
@@ -114,7 +114,7 @@ def hidden(statement):
     """A process in which C speaks, and then something ends, while all output is hidden."""
     code = f"""if True:
         import ctypes
-        from pipeline.runners.quiet import output_hidden
+        from pipeline.runs.quiet import output_hidden
         from trainer.errors import ConfigError
         with output_hidden():
             libc = ctypes.CDLL(None)

@@ -14,9 +14,9 @@ import yaml
 from components.bound import Bound
 from components.gate_verdict import Verdict
 from pipeline import cli
-from pipeline.runners import emulated
-from pipeline.runners.progress import Progress
-from pipeline.runners.summary import Summary
+from pipeline.kubeflow.emulate import _mounts, _Observer, _settle
+from pipeline.runs.progress import Progress
+from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace
 from tests.pipeline.kubeflow.kfp_script import package
 
@@ -94,8 +94,8 @@ def test_the_image_writes_to_the_runs_folders_and_reads_the_data(workspace, tmp_
     data.mkdir()
     given = {"serving_base_path": str(workspace.root / "serving"), "data_path": str(data)}
     writable = dict.fromkeys([root, given["serving_base_path"], str(workspace.temporary)], True)
-    assert emulated._mounts(given, root, workspace) == {**writable, str(data): False}
-    assert emulated._mounts(given | {"data_path": "gs://bucket/raw"}, root, workspace) == writable
+    assert _mounts(given, root, workspace) == {**writable, str(data): False}
+    assert _mounts(given | {"data_path": "gs://bucket/raw"}, root, workspace) == writable
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def observed(tmp_path):
 
     def observe(steps):
         out, summary = io.StringIO(), Summary()
-        observer = emulated._Observer(Progress(out, tmp_path / "epochs"), summary)
+        observer = _Observer(Progress(out, tmp_path / "epochs"), summary)
         for step, metadata in steps.items():
             observer.started(step)
             observer.finished(step, "run", {"output": {"metadata": metadata}})
@@ -154,7 +154,7 @@ def steps(tmp_path, environment, capsys):
 
 def test_a_package_runs_here_with_the_places_of_the_cloud_below_the_root(steps, tmp_path, monkeypatch):
     clock = types.SimpleNamespace(monotonic=itertools.count(step=7.0).__next__)
-    monkeypatch.setattr("pipeline.runners.emulated.time", clock)
+    monkeypatch.setattr("pipeline.kubeflow.emulate.time", clock)
     status, record, err = steps({"Trainer": "exit 1"}, "-p", f"data_path={tmp_path}/nowhere")
     assert err[:3] == [
         f"Note: pipeline_root is {tmp_path}/root/artifacts here, and gs://bucket/root on the cluster",
@@ -212,7 +212,7 @@ def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     given = {"serving_base_path": "serving", "pipeline_root": "~/artifacts"}
     parameters = dict(given)
-    assert emulated._settle(parameters, given, workspace) == []
+    assert _settle(parameters, given, workspace) == []
     assert parameters == {"serving_base_path": str(tmp_path / "serving"), "pipeline_root": str(tmp_path / "home/artifacts")}
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pipeline import steps
 
+EPOCHS_VARIABLE = "TAPELINE_PROGRESS"  # in the environment: the file into which the Trainer writes a line an epoch
 START = "start"  # not a component: what comes before the first
 WHAT = {START: "load TFX and TensorFlow"} | {step.id: step.words for step in steps.STEPS}
 NOTHING_TO_PUSH = "nothing to push: gate refused"
