@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from components.gate_verdict import Verdict
+from components.gate_verdict import Verdict, read_verdict
 from pipeline import interruption, places, steps
 from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
@@ -182,15 +182,22 @@ class _Observer:
         self._progress.start(task)
 
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
+        if "blessing" in outputs:
+            self._take_verdict(outputs["blessing"])
         for artifact in outputs.values():
             self._read(artifact["metadata"])
         rows = sum(self._rows.values()) if task == steps.INGESTION.id and self._rows else None
         self._progress.finish(state, rows, refused=self._summary.is_refused_by(task))
 
+    def _take_verdict(self, blessing: dict[str, Any]) -> None:
+        try:
+            self._summary.take(read_verdict(blessing["uri"]))
+        except FileNotFoundError:  # the cache's answer, from before there was the file
+            if "verdict" in blessing["metadata"]:
+                self._summary.take(Verdict.from_json(blessing["metadata"]["verdict"]))
+
     def _read(self, metadata: dict[str, Any]) -> None:
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}
-        if "verdict" in metadata:
-            self._summary.take(Verdict.from_json(metadata["verdict"]))
         if "pushed" in metadata:
             self._summary.version = metadata.get("pushed_version")
             self._summary.model_dir = metadata.get("pushed_destination")

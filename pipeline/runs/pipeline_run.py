@@ -8,7 +8,7 @@ import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components import verdict
+from components.gate_verdict import read_verdict
 from pipeline import dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
@@ -44,7 +44,7 @@ def run(
         serving_path=workspace.stored(serving_path(config, workspace)),
         code=under_settings(code_digests(), environment.named(os.environ)),
     )
-    observer = _Observer(config, workspace, connection, progress, summary)
+    observer = _Observer(workspace, connection, progress, summary)
     artifacts = workspace.stored(str(workspace.artifacts))
     with workspace.entered():
         forget_removed_artifacts(connection)
@@ -58,13 +58,12 @@ class _Observer:
 
     def __init__(
         self,
-        config: PipelineConfig,
         workspace: Workspace,
         connection: metadata.ConnectionConfigType,
         progress: Progress,
         summary: Summary,
     ) -> None:
-        self._config, self._workspace, self._connection = config, workspace, connection
+        self._workspace, self._connection = workspace, connection
         self._progress, self._summary = progress, summary
         self._candidate = 0  # the id of this run's model
         self._rows: dict[str, int] = {}
@@ -86,7 +85,7 @@ class _Observer:
             lost = lost_baseline(self._connection, self._candidate)
             self._summary.notes += [lost] if lost else []
         elif result.node == steps.EVALUATOR.id:
-            self._read_verdict(result.outputs["evaluation"].uri)
+            self._summary.take(read_verdict(result.outputs["blessing"].uri))
         elif result.node == steps.PUSHER.id:
             self._read_push(result.outputs["pushed_model"])
         cached = result.cached or (result.node == steps.BASELINE.id and self._nothing_ran)  # a look-up: TFX never caches it
@@ -97,9 +96,6 @@ class _Observer:
     def _rows_for(self, node: str) -> int | None:
         splits = steps.BY_ID[node].splits
         return sum(self._rows[name] for name in splits) if splits else None
-
-    def _read_verdict(self, evaluation: str) -> None:
-        self._summary.take(verdict.read(evaluation, self._config.evaluator, self._config.trainer.classes))
 
     def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
         properties = pushed.custom_properties

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components.bound import Bound
-from components.gate_verdict import Verdict
+from components.gate_verdict import Verdict, write_verdict
 from pipeline import cli
 from pipeline.kubeflow.emulate import _mounts, _Observer, _settle
 from pipeline.runs.progress import Progress
@@ -100,14 +100,19 @@ def test_the_image_writes_to_the_runs_folders_and_reads_the_data(workspace, tmp_
 
 @pytest.fixture
 def observed(tmp_path):
-    """observed({step: metadata of its output}) -> (summary, words of each line)."""
+    """observed({step: metadata of its output}, verdict beside the blessing) -> (summary, words of each line)."""
+    blessing = tmp_path / "blessing"
+    blessing.mkdir()
 
-    def observe(steps):
+    def observe(steps, verdict=None):
+        if verdict:
+            write_verdict(str(blessing), verdict)
         out, summary = io.StringIO(), Summary()
         observer = _Observer(Progress(out, tmp_path / "epochs"), summary)
         for step, metadata in steps.items():
             observer.started(step)
-            observer.finished(step, "run", {"output": {"metadata": metadata}})
+            name = "blessing" if step == "Evaluator" else "output"
+            observer.finished(step, "run", {name: {"uri": str(blessing), "metadata": metadata}})
         return summary, [line.split() for line in out.getvalue().splitlines()]
 
     return observe
@@ -116,10 +121,10 @@ def observed(tmp_path):
 VERDICT = Verdict({"accuracy": 0.5}, [Bound("accuracy", 0.9, 0.5, False)], ["accuracy is too low"], ["a note"])
 
 
-def test_a_steps_metadata_tell_rows_verdict_and_version(observed):
+def test_what_the_steps_put_out_tells_rows_verdict_and_version(observed):
     pushed = {"pushed": 1, "pushed_version": "17", "pushed_destination": "/serving/digits/17"}
     rows = {"rows_train": 800, "rows_eval": "100", "rows_test": 100, "digest": "abc"}
-    summary, lines = observed({"ImageExampleGen": rows, "Evaluator": {"verdict": VERDICT.to_json()}, "Pusher": pushed})
+    summary, lines = observed({"ImageExampleGen": rows, "Evaluator": {}, "Pusher": pushed}, VERDICT)
     assert "1,000" in lines[0]
     assert not any("rows" in line for line in lines[1:])
     assert (summary.metrics, summary.bounds, summary.notes) == ({"accuracy": 0.5}, VERDICT.bounds, ["a note"])
@@ -128,10 +133,15 @@ def test_a_steps_metadata_tell_rows_verdict_and_version(observed):
 
 
 def test_a_pusher_that_pushed_nothing_is_a_refusal(observed):
-    summary, lines = observed({"Evaluator": {"verdict": VERDICT.to_json()}, "Pusher": {"pushed": 0}})
+    summary, lines = observed({"Evaluator": {}, "Pusher": {"pushed": 0}}, VERDICT)
     assert (summary.outcome, summary.version, summary.model_dir) == ("refused", None, None)
     assert summary.reasons == ["accuracy is too low"]
     assert [line[-1] for line in lines] == ["run", "refused"]
+
+
+def test_the_verdict_of_a_step_from_before_the_file_is_in_its_metadata(observed):
+    summary, _ = observed({"Evaluator": {"verdict": VERDICT.to_json()}, "Pusher": {"pushed": 0}})
+    assert (summary.outcome, summary.reasons) == ("refused", VERDICT.reasons)
 
 
 @pytest.fixture

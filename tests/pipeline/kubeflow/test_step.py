@@ -8,6 +8,8 @@ import tempfile
 
 import pytest
 
+from components.bound import Bound
+from components.gate_verdict import Verdict, write_verdict
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import step as entry_point
 from pipeline.kubeflow import step_log
@@ -119,6 +121,18 @@ def test_a_pusher_says_in_its_log_what_it_pushed(tmp_path, capsys, metadata, sai
     given = {"outputs": {"outputFile": str(file), "artifacts": {"pushed_model": {"artifacts": [{"uri": "gs://b/pushed"}]}}}}
     entry_point._finish("components.pusher.Executor", given)
     assert step_log.pushed(capsys.readouterr().err) == said
+
+
+def test_the_evaluators_verdict_goes_from_its_file_into_the_log_and_the_metadata(tmp_path, capsys):
+    said = Verdict({"accuracy": 0.5}, [Bound("accuracy", 0.9, 0.5, False)], ["accuracy is too low"], ["a note"])
+    write_verdict(str(tmp_path / "blessing"), said)
+    file = tmp_path / "output.json"
+    blessing = {"uri": str(tmp_path / "blessing")}
+    file.write_text(json.dumps({"artifacts": {"blessing": {"artifacts": [blessing]}}}))
+    entry_point._finish("components.evaluator.Executor", {"outputs": {"outputFile": str(file), "artifacts": {}}})
+    assert Verdict.from_values(step_log.verdict(capsys.readouterr().err)) == said
+    [written] = json.loads(file.read_text())["artifacts"]["blessing"]["artifacts"]
+    assert Verdict.from_json(written["metadata"]["verdict"]) == said
 
 
 @pytest.mark.parametrize("home", ["", "{tmp_path}/nowhere"])

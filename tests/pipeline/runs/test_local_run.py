@@ -13,6 +13,8 @@ import pytest
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
+from components.bound import Bound
+from components.gate_verdict import Verdict
 from pipeline import interruption
 from pipeline.code_digest import code_digests
 from pipeline.runs import local, pipeline_run
@@ -148,6 +150,21 @@ def test_a_baseline_that_somebody_removed_is_named_in_the_summary(run, root):
     shutil.rmtree(root / model.uri)
     summary, *_ = run(rows=2, **PUSHED)
     assert [note.partition(" was left out: ")[0] for note in summary.notes] == [f"the baseline {model.uri}"]
+
+
+@pytest.mark.parametrize("evaluation", ["cached", "run"])
+def test_the_verdict_is_the_file_beside_the_blessing_also_for_an_answer_from_the_cache(run, root, evaluation):
+    """Where the file is gone the Evaluator runs again."""
+    said = Verdict({"accuracy": 0.5}, [Bound("accuracy", 0.9, 0.5, False)], ["accuracy is too low"], ["a note"])
+    run(verdict=said.to_json())
+    (root / "last_run.json").unlink()
+    [file] = root.glob("artifacts/Evaluator/blessing/*/verdict.json")
+    if evaluation == "run":
+        file.unlink()
+    summary, out, _ = run(verdict=said.to_json())
+    assert ("Evaluator", evaluation) in [(name, state) for name, state, _ in shown(out)]
+    assert (summary.metrics, summary.bounds, summary.reasons, summary.notes) == (said.metrics, said.bounds, said.reasons, said.notes)
+    assert summary.outcome == "refused"
 
 
 def test_a_version_that_somebody_removed_is_pushed_again(run, root):

@@ -10,6 +10,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import La
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_artifacts
 
+from components.gate_verdict import VERDICT_FILE
 from trainer import errors
 
 
@@ -32,6 +33,14 @@ def Train(fails: Parameter[str], examples: InputArtifact[standard_artifacts.Exam
 
 
 @component
+def Evaluate(
+    verdict: Parameter[str], model: InputArtifact[standard_artifacts.Model], blessing: OutputArtifact[standard_artifacts.ModelBlessing]
+):
+    """Leaves the verdict beside the blessing."""
+    (Path(blessing.uri) / VERDICT_FILE).write_text(verdict)
+
+
+@component
 def Push(
     destination: Parameter[str],
     model: InputArtifact[standard_artifacts.Model],
@@ -47,8 +56,8 @@ def Push(
         pushed_model.set_string_custom_property("pushed_version", destination.rpartition("/")[2])
 
 
-def create_pipeline(root, connection, rows=1, fails="", destination=""):
-    """Ingestion, training, a look for a baseline that finds none, and a push."""
+def create_pipeline(root, connection, rows=1, fails="", destination="", verdict=""):
+    """Ingestion, training, a look for a baseline that finds none, an evaluation where there is a verdict, and a push."""
     ingest = Ingest(rows=rows).with_id("ImageExampleGen")
     train = Train(examples=ingest.outputs["examples"], fails=fails).with_id("Trainer")
     baseline = Resolver(
@@ -58,11 +67,13 @@ def create_pipeline(root, connection, rows=1, fails="", destination=""):
     ).with_id("BaselineModel")
     baseline.add_upstream_node(train)
     push = Push(model=train.outputs["model"], destination=destination).with_id("Pusher")
-    push.add_upstream_node(baseline)
+    evaluation = [Evaluate(verdict=verdict, model=train.outputs["model"]).with_id("Evaluator")] if verdict else []
+    for node in (baseline, *evaluation):
+        push.add_upstream_node(node)
     return tfx_pipeline.Pipeline(
         pipeline_name="tiny",
         pipeline_root=root,
-        components=[ingest, train, baseline, push],
+        components=[ingest, train, baseline, *evaluation, push],
         enable_cache=True,
         metadata_connection_config=connection,
     )
