@@ -19,8 +19,8 @@ from components.example_gen import executor, idx, raw_files, split
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.labelled_images import Chunk, Part
-from pipeline.runners.observed_dag_runner import ObservedDagRunner
-from pipeline.runners.pipeline_run import BEAM_ARGS
+from pipeline.runs.observed_dag_runner import ObservedDagRunner
+from pipeline.runs.pipeline_run import BEAM_ARGS
 from trainer import features
 from trainer.errors import DataError
 
@@ -148,7 +148,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from components.example_gen import executor
 from components.example_gen.config import DataConfig, SplitsConfig
-from pipeline.runners.pipeline_run import BEAM_ARGS
+from pipeline.runs.pipeline_run import BEAM_ARGS
 
 executor.encode_png(np.zeros((1, 8, 8), np.uint8))
 artifact = standard_artifacts.Examples()

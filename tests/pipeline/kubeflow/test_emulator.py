@@ -84,7 +84,7 @@ def run(tmp_path):
     def run_(package, given=None, kfp="2.17", fails=None, **options):
         observer = _Observer()
         emulator = Emulator(package, tmp_path, kfp, **options)
-        parameters = run_parameters.root_parameters(package, given or {})
+        parameters = run_parameters.over_defaults(package, given or {})
         if fails is None:
             emulator.run(parameters, str(tmp_path / "artifacts"), observer)
         else:
