@@ -135,14 +135,14 @@ def test_the_evaluators_verdict_goes_from_its_file_into_the_log_and_the_metadata
     assert Verdict.from_json(written["metadata"]["verdict"]) == said
 
 
-@pytest.mark.parametrize("home", ["", "{tmp_path}/nowhere"])
 def test_another_steps_output_gets_no_verdict(tmp_path, capsys):
     file = tmp_path / "output.json"
     file.write_text("{}")
-    step._finish("components.data_gate.Executor", {"outputs": {"outputFile": str(file), "artifacts": {}}})
+    entry_point._finish("components.data_gate.Executor", {"outputs": {"outputFile": str(file), "artifacts": {}}})
     assert (json.loads(file.read_text()), capsys.readouterr().err) == ({}, "")
 
 
+@pytest.mark.parametrize("home", ["", "{tmp_path}/nowhere"])
 def test_a_step_has_a_home_that_it_can_write(run_step, tmp_path, monkeypatch, home):
     monkeypatch.setenv("HOME", home.format(tmp_path=tmp_path))
     homes = []
