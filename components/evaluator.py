@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils, proto_utils
 
 from components import absent_classes, baseline_check
-from components.evaluation import classes_of
+from components.evaluation import problem_of
 from components.evaluation_notes import write_notes
 from components.example_gen import split
 
@@ -45,7 +45,7 @@ class Executor(tfx_executor.Executor):
         [examples] = input_dict["examples"]
         if split.TRAIN in artifact_utils.decode_split_names(examples.split_names):
             folder = artifact_utils.get_split_uri([examples], split.TRAIN)
-            notes.append(absent_classes.line(folder, classes_of(_config(exec_properties["eval_config"]))))
+            notes.append(absent_classes.line(folder, problem_of(_config(exec_properties["eval_config"]))))
         write_notes(artifact_utils.get_single_uri(output_dict["evaluation"]), [note for note in notes if note])
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _SOURCES = {
-    "ingestion": ["components/example_gen", "trainer/features.py"],
-    "preprocessing": ["trainer/preprocessing.py", "trainer/features.py"],
+    "ingestion": ["components/example_gen", "trainer/features"],
+    "preprocessing": ["trainer/preprocessing.py", "trainer/problem.py", "trainer/features", "trainer/tasks", "trainer/lazy.py"],
     "training": ["trainer"],
-    "gate": ["components/data_gate.py"],
+    "gate": ["components/data_gate.py", "trainer/tasks"],
     "evaluation": [
         "components/evaluation.py",
         "components/macro_metrics.py",
         "components/evaluator.py",
         "components/baseline_check.py",
         "components/absent_classes.py",
+        "trainer/tasks",
     ],
     "push": ["components/pusher.py", "components/contents.py", "components/served_model.py"],
     "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],

@@ -20,8 +20,8 @@ from tfx.types import artifact_utils
 from components.example_gen import source, split
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.labelled_images import Chunk, Part
-from trainer import features
 from trainer.errors import DataError
+from trainer.features import names
 
 ROWS_PER_SHARD = 10_000
 BYTES_PER_SHARD = 1 << 26  # of pixels; what is in memory at a time, however large images are
@@ -151,11 +151,11 @@ def encode_png(images: np.ndarray) -> np.ndarray:
 def to_example(png: bytes, size: tuple[int, ...], label: int) -> tf.train.Example:
     """One raw row; `size` is (height, width) in pixels."""
     values = {
-        features.IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
-        features.IMAGE_FORMAT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
-        features.IMAGE_HEIGHT: tf.train.Feature(int64_list=tf.train.Int64List(value=[size[0]])),
-        features.IMAGE_WIDTH: tf.train.Feature(int64_list=tf.train.Int64List(value=[size[1]])),
-        features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        names.IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+        names.IMAGE_FORMAT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
+        names.IMAGE_HEIGHT: tf.train.Feature(int64_list=tf.train.Int64List(value=[size[0]])),
+        names.IMAGE_WIDTH: tf.train.Feature(int64_list=tf.train.Int64List(value=[size[1]])),
+        names.IMAGE_LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
     }
     return tf.train.Example(features=tf.train.Features(feature=values))
 

@@ -13,6 +13,7 @@ from components.config import EvaluatorConfig
 from components.example_gen.config import DataConfig
 from pipeline.config import PipelineConfig
 from trainer.config import TrainerConfig
+from trainer.problem import Problem
 
 STRING, INTEGER, DOUBLE = "STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE"
 UNRESOLVED = "unresolved"  # the fingerprint of data that were out of reach when the package was compiled
@@ -94,7 +95,7 @@ def data_path(config: PipelineConfig) -> str:
 
 def gate(config: PipelineConfig, code: str) -> str:
     """The value of the Evaluator's property GATE."""
-    return json.dumps({"evaluator": config.evaluator.to_json(), "classes": config.trainer.classes, "code": code}, sort_keys=True)
+    return json.dumps({"evaluator": config.evaluator.to_json(), "problem": config.problem.to_json(), "code": code}, sort_keys=True)
 
 
 def bind(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,8 +110,8 @@ def bind(properties: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, int, str]:
-    """The gate's bounds of this run, the number of classes and the code's digest, from the Evaluator's unbound properties."""
+def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, Problem, str]:
+    """The gate's bounds of this run, the problem and the code's digest, from the Evaluator's unbound properties."""
     given = json.loads(properties[GATE])
     values = json.loads(given["evaluator"])
     if "min_accuracy" in properties:
@@ -120,7 +121,7 @@ def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, int, st
     if "max_accuracy_drop" in properties:
         drop = float(properties["max_accuracy_drop"])
         values["max_accuracy_drop"] = None if drop == 1.0 else drop
-    return EvaluatorConfig.from_json(json.dumps(values)), int(given["classes"]), given["code"]
+    return EvaluatorConfig.from_json(json.dumps(values)), Problem.from_json(given["problem"]), given["code"]
 
 
 def _data_path(values: dict[str, Any]) -> None:
@@ -164,7 +165,7 @@ def _gate(values: dict[str, Any]) -> None:
 
     from components.evaluation import eval_config
 
-    config, classes, code = gate_config(values)
+    config, problem, code = gate_config(values)
     for name in (GATE, "min_accuracy", "min_class_accuracy", "max_accuracy_drop"):
         values.pop(name, None)
-    values["eval_config"] = json_format.MessageToJson(eval_config(config, classes, code), sort_keys=True)
+    values["eval_config"] = json_format.MessageToJson(eval_config(config, problem, code), sort_keys=True)

@@ -135,9 +135,9 @@ def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
     from components import verdict
     from pipeline.kubeflow import parameters
 
-    config, classes, _ = parameters.gate_config(given["inputs"]["parameterValues"])
+    config, problem, _ = parameters.gate_config(given["inputs"]["parameterValues"])
     [evaluation] = output["artifacts"]["evaluation"]["artifacts"]
-    found = verdict.read(evaluation["uri"], config, classes).to_json()
+    found = verdict.read(evaluation["uri"], config, problem).to_json()
     print(f"verdict: {found}", file=sys.stderr)
     [blessing] = output["artifacts"]["blessing"]["artifacts"]
     blessing.setdefault("metadata", {})["verdict"] = found

@@ -105,7 +105,7 @@ class _Observer:
         return sum(self._rows[name] for name in splits) if splits else None
 
     def _read_verdict(self, evaluation: str) -> None:
-        self._summary.take(verdict.read(evaluation, self._config.evaluator, self._config.trainer.classes))
+        self._summary.take(verdict.read(evaluation, self._config.evaluator, self._config.problem))
 
     def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
         properties = pushed.custom_properties

@@ -20,7 +20,6 @@ from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.labelled_images import Part
 from pipeline.runners.observed_dag_runner import ObservedDagRunner
 from pipeline.runners.pipeline_run import BEAM_ARGS
-from trainer import features
 from trainer.errors import DataError
 
 ROWS, TEST_ROWS = 60, 7
@@ -78,7 +77,7 @@ def test_a_row_has_the_fields_usual_features_and_its_png_decodes_to_the_very_pix
 def test_every_row_is_in_the_split_that_its_hash_says_in_the_original_order(ingested, images):
     names = split.assign(images(ROWS), SplitsConfig(train=2, eval=1), has_official_test=True)
     for name in ("train", "eval"):
-        received = [tf.io.decode_png(values(row)[features.IMAGE][0]).numpy()[..., 0] for row in rows_of(ingested, name)]
+        received = [tf.io.decode_png(values(row)[names.IMAGE][0]).numpy()[..., 0] for row in rows_of(ingested, name)]
         np.testing.assert_array_equal(received, images(ROWS)[names == name])
 
 
