@@ -80,7 +80,11 @@ def create_pipeline(
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[_analyzed(config)], transform=[split.TRAIN, split.EVAL]),
         disable_statistics=True,  # the raw statistics are validated; the transformed ones nobody reads
-        custom_config={"problem": config.problem.to_json(), "code": inputs.code["preprocessing"]},
+        custom_config={
+            "features": config.inputs.to_json(),
+            "problem": config.problem.to_json(),
+            "code": inputs.code["preprocessing"],
+        },
     )
     transform.add_upstream_node(gate)
     trainer = Trainer(
@@ -139,7 +143,7 @@ def _last_blessed() -> base_node.BaseNode:
 
 def _analyzed(config: PipelineConfig) -> str:
     """The split that Transform learns from; it reads one through even where there is nothing to learn, so then the small one."""
-    return split.TRAIN if config.problem.learns_from_data else split.EVAL
+    return split.TRAIN if config.inputs.learns_from_data else split.EVAL
 
 
 def _schema_gen(schema_file: str | None, statistics: types.BaseChannel) -> base_node.BaseNode:

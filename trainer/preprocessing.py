@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.features import names, transform
+from trainer.features import Features, names
 from trainer.problem import Problem
 
 
@@ -16,11 +16,11 @@ def preprocessing_fn(inputs: dict[str, tf.Tensor | tf.SparseTensor], custom_conf
 
     Args:
       inputs: raw features, dense (batch, 1) or (batch,), or sparse with at most one value a row.
-      custom_config: `{"problem": Problem as JSON}`; the digest of the code beside it is there for the cache alone.
+      custom_config: `{"features": Features, "problem": Problem}`, both as JSON; the digest of the code is for the cache alone.
 
     Returns:
       What each kind of `trainer.features` gives, and the label as the task gives it, (batch, ...) each. The features depend on the
       problem's features alone, so serving needs no label.
     """
-    problem = Problem.from_json(custom_config["problem"])
-    return {**transform(problem.features, inputs), names.LABEL: problem.task.transform_label(inputs[problem.label])}
+    features, problem = Features.from_json(custom_config["features"]), Problem.from_json(custom_config["problem"])
+    return {**features.transform(inputs), names.LABEL: problem.task.transform_label(inputs[problem.label])}

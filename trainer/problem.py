@@ -2,19 +2,13 @@
 
 from pydantic import Field
 
-from trainer.features import Feature
 from trainer.settings import Settings
 from trainer.tasks import Task
 
 
 class Problem(Settings):
-    """Crosses a component's boundary as JSON."""
+    """Crosses a component's boundary as JSON. How a feature is transformed is not in it: that changes Transform alone."""
 
-    features: dict[str, Feature] = Field(min_length=1, description="The features that the model is given, by their names in a raw row.")
+    features: dict[str, str] = Field(min_length=1, description="The kind of each feature that the model is given, by its name.")
     label: str = Field(description="The name of the raw feature that is predicted.")
     task: Task = Field(description="What is predicted.")
-
-    @property
-    def learns_from_data(self) -> bool:
-        """Whether Transform must see the whole training split before it can transform a row."""
-        return any(feature.learns_from_data for feature in self.features.values())

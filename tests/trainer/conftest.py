@@ -16,12 +16,12 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.coders import example_coder
 from tfx_bsl.public import tfxio
 
+from tests.problems import of_pictures
 from trainer import preprocessing
 from trainer.config import TrainerConfig
-from trainer.features import names
+from trainer.features import Features, names
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem
-from trainer.tasks import Multiclass
 
 # `mirrored` is tried on two logical CPUs, which must be there before TensorFlow first looks at its devices.
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -44,7 +44,11 @@ class Artifacts(NamedTuple):
     raw: list[bytes]  # serialized tf.Examples, rows
     pngs: list[bytes]
     graph_path: str
+    features: Features
     problem: Problem
+
+    def custom_config(self):
+        return {"features": self.features.to_json(), "problem": self.problem.to_json()}
 
     def files(self, split):
         return [f"{self.graph_path}/examples/Split-{split}/*"]
@@ -77,8 +81,8 @@ def run_transform(folder: pathlib.Path, images, labels, image) -> Artifacts:
         with tf.io.TFRecordWriter(str(folder / f"raw-{split}.gz"), "GZIP") as file:
             for row in raw[rows]:
                 file.write(row)
-    problem = Problem(features={names.IMAGE: image}, label=names.IMAGE_LABEL, task=Multiclass(classes=10))
-    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config={"problem": problem.to_json()})
+    artifacts = Artifacts(images, labels, raw, pngs, str(folder), Features(by_name={names.IMAGE: image}), of_pictures())
+    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config=artifacts.custom_config())
     with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
         source = {split: tfxio.TFExampleRecord(str(folder / f"raw-{split}.gz"), schema=_SCHEMA) for split in ROWS}
         data = {split: (pipeline | f"Read[{split}]" >> io.BeamSource(), io.TensorAdapterConfig()) for split, io in source.items()}
@@ -96,7 +100,7 @@ def run_transform(folder: pathlib.Path, images, labels, image) -> Artifacts:
             )
     (folder / "metadata").mkdir()
     (folder / "metadata/schema.pbtxt").write_text(text_format.MessageToString(_SCHEMA))
-    return Artifacts(images, labels, raw, pngs, str(folder), problem)
+    return artifacts
 
 
 def _encode(batch, metadata):

@@ -43,7 +43,7 @@ def inputs(artifacts, rows):
 def expected(artifacts, model, rows):
     """What the model makes of the pixels, normalized here once more, by NumPy."""
     pixels = artifacts.images.astype(np.float64)
-    if artifacts.problem.features[names.IMAGE].normalize == "scale":
+    if artifacts.features.by_name[names.IMAGE].normalize == "scale":
         pixels = pixels / 255
     else:
         train = pixels[ROWS["train"]]

@@ -76,7 +76,7 @@ def test_jpeg_is_accepted_beside_png_and_grey_becomes_rgb():
 
 
 def test_sparse_and_dense_features_give_the_same(scaled):
-    custom_config = {"problem": scaled.problem.to_json()}
+    custom_config = scaled.custom_config()
     image, label = tf.constant(scaled.pngs[:3])[:, tf.newaxis], tf.constant(scaled.labels[:3])[:, tf.newaxis]
     dense = preprocessing.preprocessing_fn({names.IMAGE: image, names.IMAGE_LABEL: label}, custom_config)
     sparse = preprocessing.preprocessing_fn(

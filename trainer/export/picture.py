@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 
 from trainer.export.served import Prediction, Served
 from trainer.features import names
-from trainer.features.image import ImageFeature, resized
+from trainer.features.image import resized
 from trainer.problem import Problem
 
 _LEVELS = 256  # values of a uint8 pixel
@@ -18,7 +18,7 @@ _LEVELS = 256  # values of a uint8 pixel
 
 def is_picture(problem: Problem) -> bool:
     """Whether a picture is all that the model is given."""
-    return len(problem.features) == 1 and isinstance(next(iter(problem.features.values())), ImageFeature)
+    return list(problem.features.values()) == ["image"]
 
 
 class ServedPicture(Served):
@@ -26,8 +26,8 @@ class ServedPicture(Served):
 
     def __init__(self, model: keras.Model, graph: tft.TFTransformOutput, problem: Problem) -> None:
         super().__init__(model, graph, problem)
-        [(self._image, feature)] = problem.features.items()
-        self._size, self._channels = feature.size, feature.channels
+        [self._image] = problem.features
+        *self._size, self._channels = graph.transformed_feature_spec()[names.PIXELS].shape
         self._normalized = tf.Variable(self._normalize_every_value(), trainable=False, name="normalized")
 
     @tf.function(autograph=False)
