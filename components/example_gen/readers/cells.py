@@ -91,7 +91,7 @@ def _times(cells: pa.StringArray, order: TimeOrder, missing: tuple[str, ...]) ->
     seconds, known = _dates(cells, _YEAR_FIRST)
     patterns = [r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"]
     if order != "year_first":
-        patterns.insert(0, rf"{_ORDERS[order]}[-/.](?P<year>\d{{4}}|\d{{2}})")
+        patterns.insert(0, _with_year(order))
     for pattern in patterns:
         if not known.all():
             more, fits = _dates(cells, pattern)
@@ -102,15 +102,16 @@ def _times(cells: pa.StringArray, order: TimeOrder, missing: tuple[str, ...]) ->
         text = cells[row].as_py()
         value = _number(text)
         if value is None or not math.isfinite(value):
-            hint = ""
-            if order == "year_first" and any(
-                _dates(cells[row : row + 1], rf"{other}[-/.](?P<year>\d{{4}})")[1][0] for other in _ORDERS.values()
-            ):
-                hint = "; say whether day or month comes first"
+            is_other = order == "year_first" and any(_dates(cells[row : row + 1], _with_year(other))[1][0] for other in _ORDERS)
+            hint = "; say whether day or month comes first" if is_other else ""
             wrong[row], is_null[row] = f"'{_short(text)}' is no time{hint}", True
         else:
             seconds[row] = int(value // 1000) if abs(value) >= _MILLISECONDS else int(value // 1)
     return Column(pa.array(seconds, mask=is_null), wrong)
+
+
+def _with_year(order: str) -> str:
+    return rf"{_ORDERS[order]}[-/.](?P<year>\d{{4}}|\d{{2}})"
 
 
 def _dates(cells: pa.StringArray, pattern: str) -> tuple[np.ndarray, np.ndarray]:

@@ -39,8 +39,8 @@ def open_csv(
     Args:
       paths: files of one dialect, gzipped or not.
       dialect: how they are written.
-      columns: by name: pa.string() for the value as it stands in the file, pa.float64() for a number, pa.int64() for a time in seconds since
-        1970, UTC.
+      columns: by name: pa.string() for the value as it stands in the file, pa.float64() for a number, pa.int64() for a time, which is
+        given in seconds since 1970, UTC.
       orders: of the columns of times whose dates do not begin with the year, whether the day or the month comes first.
 
     Raises:

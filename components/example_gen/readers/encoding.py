@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from trainer.errors import DataError
-
 SAMPLE_BYTES = 1 << 16  # of text that is not ASCII, by which a legacy encoding is guessed
 MARK = "\ufdd0"  # stands for a byte that is not of the encoding; Unicode promises that no text holds it
 
@@ -63,6 +61,10 @@ _LEGACY = (
 _OUT_OF_PLACE = re.compile(r"[^\W\d_][¹²³¼½¾£¥¯¿¡³]|[¹²³¯¥£¼½¾][^\W\d_]|[\x80-\x9f]")  # what other code pages look like in cp1252
 
 
+class NotTextError(ValueError):
+    """The bytes are no text; the message is what they are, "a ZIP archive"."""
+
+
 class Encoding(NamedTuple):
     """An encoding and how it is known.
 
@@ -81,6 +83,8 @@ def binary_name(start: bytes) -> str:
     """What a file that begins with `start` is, "a ZIP archive", where that is no text; else empty."""
     if start.startswith(b"PK\x03\x04") and (b"xl/" in start or b"[Content_Types]" in start):
         return "an Excel workbook or another Office document"
+    if start[:1024].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page"
     return next((name for beginning, name in _BINARY.items() if start.startswith(beginning)), "")
 
 
@@ -88,7 +92,7 @@ def detect(blocks: Iterable[bytes]) -> Encoding:
     """The encoding of a text whose bytes are `blocks`; all of them are read.
 
     Raises:
-      DataError: it is no text; says what it is.
+      NotTextError: it is none.
     """
     found, decoder, offset = None, None, 0
     held = b""  # ASCII so far: nothing to decide by, and nothing that would fail
@@ -108,7 +112,7 @@ def detect(blocks: Iterable[bytes]) -> Encoding:
                 what = f"the byte 0x{error.object[error.start]:02X} near offset {offset + error.start:,} is not"
                 return found._replace(sure=False, why=f"{found.why}, but {what} {label(found.codec)}")
         elif b"\0" in block:
-            raise DataError(f"a NUL byte at offset {offset + block.index(0):,}")
+            raise NotTextError(f"binary data, with a NUL byte at offset {offset + block.index(0):,}")
         held, offset = block[-4:], offset + len(block)
     if found is None:
         return Encoding("utf-8", True, "only ASCII")
@@ -126,7 +130,7 @@ def _by_start(start: bytes) -> Encoding | None:
         if start.startswith(mark):
             return Encoding(codec, True, f"{name} by its byte order mark")
     if name := binary_name(start):
-        raise DataError(name)
+        raise NotTextError(name)
     if b"\x1b$B" in start or b"\x1b$@" in start:
         return Encoding("iso2022_jp", False, "ISO-2022-JP by its escape sequences")
     if b"\0" in start[:SAMPLE_BYTES]:
@@ -146,7 +150,7 @@ def _utf16(start: bytes) -> Encoding:
             text = start[: error.start].decode(codec)
         if even and "\0" not in text and not re.search(r"[\x01-\x08\x0e-\x1a]", text):
             return Encoding(codec, False, "UTF-16 without a byte order mark, by the places of its NUL bytes")
-    raise DataError(f"binary data, with a NUL byte at offset {start.index(0):,}")
+    raise NotTextError(f"binary data, with a NUL byte at offset {start.index(0):,}")
 
 
 def _by_content(sample: bytes) -> Encoding:
@@ -164,17 +168,10 @@ def _by_content(sample: bytes) -> Encoding:
         return Encoding("latin-1", False, "no other encoding fits")
     ranked = [match.encoding for match in charset_normalizer.from_bytes(sample, cp_isolation=possible)]
     best = ranked[0] if ranked else possible[0]
-    asian = {"cp932", "euc_jp", "gb18030", "big5", "cp949"}
-    if (
-        "cp1252" in possible
-        and best not in asian
-        and (best in {"cp1252", "cp1250", "cp1254"})
-        and not _OUT_OF_PLACE.search(sample.decode("cp1252"))
-    ):
+    if best in {"cp1250", "cp1254"} and "cp1252" in possible and not _OUT_OF_PLACE.search(sample.decode("cp1252")):
         best = "cp1252"
-    kana = re.compile(r"[ぁ-んァ-ヶ]")
     for codec in ("cp932", "euc_jp"):  # two code pages may read the same bytes as fair text; kana are Japanese
-        if codec in possible and best in asian and len(kana.findall(sample.decode(codec, "ignore"))) > len(sample) // 50:
+        if best in _ASIAN and codec in possible and len(_KANA.findall(sample.decode(codec, "ignore"))) > len(sample) // 50:
             best = codec
             break
     others = [label(codec) for codec in ranked if codec != best][:2]
