@@ -42,22 +42,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
 # In order of preference where two are as likely. Single-byte relatives of cp1252 (Latin-1, Latin-9) are left out: it holds what they hold.
-_LEGACY = (
-    "cp932",
-    "euc_jp",
-    "gb18030",
-    "big5",
-    "cp949",
-    "cp1252",
-    "cp1250",
-    "cp1251",
-    "koi8_r",
-    "cp1253",
-    "cp1254",
-    "cp1255",
-    "cp1256",
-    "cp874",
-)
+_ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
+_LEGACY = (*_ASIAN, "cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874")
+_KANA = re.compile(r"[ぁ-んァ-ヶ]")
 _OUT_OF_PLACE = re.compile(r"[^\W\d_][¹²³¼½¾£¥¯¿¡³]|[¹²³¯¥£¼½¾][^\W\d_]|[\x80-\x9f]")  # what other code pages look like in cp1252
 
 
@@ -140,6 +127,7 @@ def _by_start(start: bytes) -> Encoding | None:
 
 def _utf16(start: bytes) -> Encoding:
     """UTF-16 without a mark: line ends and separators are an ASCII byte and a NUL, always on the same side."""
+    nuls, is_ascii = start.count(0), start.isascii() and not re.search(rb"[\x01-\x08\x0e-\x1f]", start)
     for codec, pattern in (("utf-16-le", rb"[\t\n\r ,;|]\0"), ("utf-16-be", rb"\0[\t\n\r ,;|]")):
         even = sum(match.start() % 2 == 0 for match in re.finditer(pattern, start))
         try:
@@ -148,7 +136,7 @@ def _utf16(start: bytes) -> Encoding:
             if error.start < len(start) - 4:  # a pair cut in two
                 continue
             text = start[: error.start].decode(codec)
-        if even and "\0" not in text and not re.search(r"[\x01-\x08\x0e-\x1a]", text):
+        if even and not (is_ascii and nuls < 0.4 * len(start)) and "\0" not in text and not re.search(r"[\x01-\x08\x0e-\x1a]", text):
             return Encoding(codec, False, "UTF-16 without a byte order mark, by the places of its NUL bytes")
     raise NotTextError(f"binary data, with a NUL byte at offset {start.index(0):,}")
 

@@ -3,7 +3,9 @@
 import re
 import statistics
 
-_VALUE = re.compile(r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?%?|\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+_VALUE = re.compile(
+    r"[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?%?|\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?"
+)
 _MISSING = {"NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-"}
 _NAME = re.compile(r"[^\W\d]\w*([ ._/-]\w+)?")
 _USUAL = frozenset(

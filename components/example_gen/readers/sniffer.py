@@ -144,18 +144,15 @@ def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, li
     if declared:
         return _guess(text, is_whole, declared, '"'), []
     guesses = [_quoted_or_not(text, is_whole, delimiter) for delimiter in _DELIMITERS]
-    guesses += [
-        _guess(text, is_whole, f"{guess.delimiter} ", guess.quote)
-        for guess in guesses
-        if guess.delimiter != "\t" and _is_spaced(guess.rows)
-    ]
+    spaced = [guess for guess in guesses if guess.delimiter != "\t" and _is_spaced(guess.rows)]
+    guesses = [_guess(text, is_whole, f"{guess.delimiter} ", guess.quote) for guess in spaced] + guesses
     one = _one_column(text, is_whole)
     several = sorted((guess for guess in guesses if guess.width > 1), key=lambda guess: -guess.score)
     if not several or several[0].score < one.score:
-        spaced = _guess(text, is_whole, " ", '"')
-        cells = [cell for row in spaced.rows[1:] for cell in row]
-        if spaced.width > 1 and spaced.score > 0.7 and sum(map(_is_number, cells)) > len(cells) / 2:
-            return spaced, []
+        by_space = _guess(text, is_whole, " ", '"')
+        cells = [cell for row in by_space.rows[1:] for cell in row]
+        if by_space.width > 1 and by_space.score > 0.7 and sum(map(_is_number, cells)) > len(cells) / 2:
+            return by_space, []
         doubts = []
         if several and several[0].score > _CLOSE * one.score:
             doubts.append(f"The file could also be {several[0].width} columns with {_shown(several[0].delimiter)} between them.")
@@ -166,7 +163,8 @@ def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, li
         other = "one column of numbers with a decimal comma"
         if len(best.rows[0]) == 1 and len(best.rows) > 1:
             return one, [f"The file could also be two columns of whole numbers; it is taken for {other}."]
-        doubts.append(f"The file could also be {other}.")
+        if all(map(_is_number, best.rows[0])):
+            doubts.append(f"The file could also be {other}.")
     for other_guess in several[1:]:
         if other_guess.score > _CLOSE * best.score and other_guess.delimiter[0] != best.delimiter[0]:
             doubts.append(f"The delimiter could also be {_shown(other_guess.delimiter)}, for {other_guess.width} columns.")
@@ -210,7 +208,8 @@ def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _G
         first = 0
     of_width = [row for row in rows[first:] if len(row) == width]
     spoken = [row for row in rows[first:] if any(cell.strip() for cell in row)]
-    consistency = len([row for row in spoken if len(row) == width]) / max(1, len(spoken))
+    # What stands before the table counts half: no preamble is likelier than one.
+    consistency = sum(len(row) == width for row in spoken) / max(1.0, len(spoken) + first / 2)
     cells = [cell for row in of_width[:_ROWS] for cell in row]
     looks = statistics.fmean(map(_look, cells)) if cells else 0.0
     columns = (width - 1) / width + 0.1 if width > 1 else 0.3
@@ -228,7 +227,7 @@ def _look(cell: str) -> float:
     if _SIMPLE.fullmatch(text):
         return 0.9
     if re.search(r"[;\t|]", text):
-        return 0.3
+        return 0.1 if re.search(r"\d[;\t|]\d", text) else 0.3
     return 0.2 if text.count('"') == 1 else 0.6
 
 
@@ -263,9 +262,7 @@ def _without_preamble(guess: _Guess) -> tuple[list[list[str]], int]:
     return guess.rows[first:], first
 
 
-def _shape(
-    guess: _Guess, body: list[list[str]], skipped: int
-) -> tuple[tuple[list[str], int, int, bool], list[str], list[str]]:
+def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[list[str], int, int, bool], list[str], list[str]]:
     """((names, number of the first row in `body`, lines to skip, whether there is a header), reasons, doubts)."""
     before = guess.rows[skipped - 1] if skipped and guess.lines[skipped] - guess.lines[skipped - 1] == 1 else []
     reasons, doubts = [], []
