@@ -202,21 +202,22 @@ def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _G
     if not is_whole and len(rows) > 1:
         rows.pop()  # it may be cut in two
     counts = [len(row) for row in rows if any(cell.strip() for cell in row)] or [1]
-    width, _ = max(collections.Counter(counts[len(counts) // 2 :]).items(), key=lambda item: (item[1], item[0]))
-    first = next(number for number, row in enumerate([*rows, [""] * width]) if len(row) == width and any(row) or number == len(rows))
-    if first > _MOST_PREAMBLE:
-        first = 0
+    for seen in (counts[len(counts) // 2 :], counts):  # the second half, unless that is another table
+        width, _ = max(collections.Counter(seen).items(), key=lambda item: (item[1], item[0]))
+        first = next((number for number, row in enumerate(rows) if len(row) == width and any(row)), 0)
+        if first <= _MOST_PREAMBLE:
+            break
     of_width = [row for row in rows[first:] if len(row) == width]
     spoken = [row for row in rows[first:] if any(cell.strip() for cell in row)]
     # What stands before the table counts half: no preamble is likelier than one.
     consistency = sum(len(row) == width for row in spoken) / max(1.0, len(spoken) + first / 2)
     cells = [cell for row in of_width[:_ROWS] for cell in row]
     looks = statistics.fmean(map(_look, cells)) if cells else 0.0
-    columns = (width - 1) / width + 0.1 if width > 1 else 0.3
+    columns = 1 - 0.6 / width if width > 1 else 0.3
     quoting = 1 - unsound / max(1, sound + unsound) if quote else 0.999  # quotes that are sound are quotes
     if quote and unsound < 3 and sound > unsound:
         quoting = max(quoting, 0.95)
-    return _Guess(delimiter, quote, rows, lines, width, min(first, max(0, len(rows) - 1)), consistency**2 * looks * columns * quoting)
+    return _Guess(delimiter, quote, rows, lines, width, first, consistency**2 * looks * columns * quoting)
 
 
 def _look(cell: str) -> float:
@@ -227,7 +228,7 @@ def _look(cell: str) -> float:
     if _SIMPLE.fullmatch(text):
         return 0.9
     if re.search(r"[;\t|]", text):
-        return 0.1 if re.search(r"\d[;\t|]\d", text) else 0.3
+        return 0.1 if re.search(r"\d[;\t|]\d", text) else 0.3 if re.search(r"[;\t|]\S", text) else 0.5
     return 0.2 if text.count('"') == 1 else 0.6
 
 
@@ -275,7 +276,7 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
     skip = guess.lines[skipped] - 1
     if skip:
         reasons.append(f"{skip} lines before the {'header' if guess.width > 1 else 'first row'}")
-    rows = [row for row in body[1:] if len(row) == guess.width][:_ROWS]
+    rows = [row for row in body[1:] if len(row) == len(body[0])][:_ROWS]
     header, why, doubt = has_header(body[0], rows)
     reasons.append(why)
     doubts += [doubt] if doubt else []
