@@ -222,7 +222,7 @@ def _mended(piece: Records, dialect: Dialect, width: int) -> tuple[np.ndarray, n
     rejects: dict[int, str] = {}
     is_good = (counts == width) & (ends > starts)
     is_good[list(piece.broken)] = False
-    short = np.flatnonzero((~is_good | ((ends - starts <= width) & (width > 1))))
+    short = np.flatnonzero(~is_good | ((ends - starts <= width) & (width > 1)))
     blank = (dialect.delimiter + " \t").encode()
     for number in short.tolist():
         text = data[starts[number] : piece.ends[number]].tobytes()

@@ -18,7 +18,7 @@ class Dialect(Settings):
     delimiter: str = Field(
         ",",
         pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7e] *$",
-        description="The one ASCII character between fields. With a space behind it (`, `), spaces that a field begins with are no part of it.",
+        description="The one ASCII character between fields. With a space behind it (`, `), spaces before a field are no part of it.",
     )
     quote: Literal['"'] | None = Field('"', description='`"` where fields may be quoted, null where a quote is a character like any other.')
     header: bool = Field(True, description="Whether the first row holds the columns' names.")

@@ -8,11 +8,12 @@ _VALUE = re.compile(
 )
 _MISSING = {"NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-"}
 _NAME = re.compile(r"[^\W\d]\w*([ ._/-]\w+)?")
-_USUAL = frozenset(
-    "id uid name text sentence label labels class category target y title date time timestamp value score rating comment message review "
-    "description content body email address city country sex gender age price type status species question answer source url original "
-    "テキスト 本文 文 ラベル 名前 氏名 日付 日時 住所 年齢 性別 分類 カテゴリ カテゴリー 種別".split()
-)
+_USUAL = """
+    id uid name text sentence label labels class category target y title date time timestamp value score rating comment message review
+    description content body email address city country sex gender age price type status species question answer source url original
+    テキスト 本文 文 ラベル 名前 氏名 日付 日時 住所 年齢 性別 分類 カテゴリ カテゴリー 種別
+"""
+_USUAL_NAMES = frozenset(_USUAL.split())
 
 
 def has_header(first: list[str], rows: list[list[str]]) -> tuple[bool, str, str]:
@@ -46,7 +47,7 @@ def _vote(name: str, values: list[str]) -> float:
         return -0.5 if values else 0.0
     if are_values:
         return 2.0
-    votes = 1.5 if name.casefold() in _USUAL else 0.0
+    votes = 1.5 if name.casefold() in _USUAL_NAMES else 0.0
     if name in values:
         return votes - 1.5
     if len(set(values)) <= len(values) / 2:

@@ -187,22 +187,27 @@ def test_encoding_and_dialect_are_found_together(tmp_path):
 @pytest.mark.parametrize(
     ("content", "received"),
     [
-        (b"", "Expected rows in '{}'. Received: an empty file."),
-        (b"\n\n \n", "Expected rows in '{}'. Received: only blank lines."),
-        (b"PK\x03\x04" + bytes(30), "Expected a CSV or TSV file. Received '{}', which is a ZIP archive."),
-        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "Expected a CSV or TSV file. Received '{}', which is an Excel workbook or another Office document."),
-        (b"PAR1" + bytes(9), "Expected a CSV or TSV file. Received '{}', which is a Parquet file."),
-        (b"a,b\n1,\0\n", "Expected a CSV or TSV file. Received '{}', which is binary data, with a NUL byte at offset 6."),
-        (b"<!DOCTYPE html><html>", "Expected a CSV or TSV file. Received '{}', which is a web page."),
+        (b"PK\x03\x04" + bytes(30), "a ZIP archive"),
+        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an Excel workbook or another Office document"),
+        (b"PAR1" + bytes(9), "a Parquet file"),
+        (b"a,b\n1,\0\n", "binary data, with a NUL byte at offset 6"),
+        (b"<!DOCTYPE html><html>", "a web page"),
     ],
-    ids=["empty", "blank", "zip", "xlsx", "parquet", "NUL", "web page"],
-)  # fmt: skip
+    ids=["zip", "xlsx", "parquet", "NUL", "web page"],
+)
 def test_what_is_no_text_is_named_in_one_line(tmp_path, content, received):
     path = tmp_path / "x.csv"
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         sniff(path)
-    assert str(caught.value) == received.format(path)
+    assert str(caught.value) == f"Expected a CSV or TSV file. Received '{path}', which is {received}."
+
+
+@pytest.mark.parametrize(("content", "received"), [(b"", "an empty file"), (b"\n\n \n", "only blank lines")])
+def test_no_rows_at_all_are_refused(content, received):
+    with pytest.raises(DataError) as caught:
+        sniff(content)
+    assert str(caught.value) == f"Expected rows in the text. Received: {received}."
 
 
 @pytest.mark.parametrize(
