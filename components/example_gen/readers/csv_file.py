@@ -79,7 +79,7 @@ def _names(path: Path, first: Records, dialect: Dialect) -> list[str]:
         return list(dialect.names)
     if 0 in first.broken:
         raise DataError(f"Expected the columns' names in line {first.lines[0]} of '{path}'. Received: {first.broken[0]}.")
-    record = fields(first.data[first.starts[0] : first.ends[0]].tobytes().decode(), dialect)
+    [record] = fields([first.data[first.starts[0] : first.ends[0]].tobytes().decode()], dialect)
     return column_names(record if dialect.header else [""] * len(record))
 
 
@@ -216,7 +216,6 @@ def _mended(piece: Records, dialect: Dialect, width: int) -> tuple[np.ndarray, n
     delimiters = np.flatnonzero(data == ord(dialect.delimiter[0]))
     delimiters = delimiters[np.searchsorted(piece.edges, delimiters) % 2 == 0]
     counts = np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
-    keep = np.zeros(len(data), bool)
     while (trailing := (counts > width) & (ends > starts) & (data[ends - 1] == ord(dialect.delimiter[0]))).any():
         ends, counts = ends - trailing, counts - trailing
     rejects: dict[int, str] = {}
@@ -234,7 +233,7 @@ def _mended(piece: Records, dialect: Dialect, width: int) -> tuple[np.ndarray, n
             rejects[line] = f"bytes that are not {label(dialect.encoding)}" if reason == UNDECODABLE else reason
     steps = np.zeros(len(data) + 1, np.int8)
     steps[starts[is_good]] += 1
-    np.add.at(steps, ends[is_good], -1)
+    steps[ends[is_good]] -= 1
     keep = np.cumsum(steps[:-1], dtype=np.int8).astype(bool)
     data = data.copy()
     after = ends[is_good]

@@ -1,10 +1,11 @@
 """How a delimited text file is written: its encoding, delimiter, quotes, header and the markers that stand for a missing value."""
 
+import codecs
 import csv
-import io
+from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trainer.settings import Settings
 
@@ -27,16 +28,25 @@ class Dialect(Settings):
     decimal: Literal[".", ","] = Field(".", description="The decimal point of numbers.")
     missing: tuple[str, ...] = Field(MISSING, description="What stands for a missing value.")
 
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ValueError("Python has no encoding of this name") from error
+        return encoding
 
-def fields(record: str, dialect: Dialect) -> list[str]:
-    """The fields of one record, as they are."""
+
+def fields(records: Iterable[str], dialect: Dialect) -> list[list[str]]:
+    """The fields of whole records, as they are."""
     reader = csv.reader(
-        io.StringIO(record, newline=""),
+        records,
         delimiter=dialect.delimiter[0],
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         skipinitialspace=len(dialect.delimiter) > 1,
     )
-    return next(reader, [])
+    return list(reader)
 
 
 def column_names(header: list[str]) -> list[str]:

@@ -181,7 +181,8 @@ def mark_errors() -> str:
 
 def to_utf8(blocks: Iterable[bytes], codec: str) -> Iterator[bytes]:
     """The text as UTF-8, whole characters in every block; MARK in place of every byte that is not of the encoding."""
-    decoder = codecs.getincrementaldecoder(codec)(mark_errors())
+    name = codecs.lookup(codec).name
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)(mark_errors())  # a mark is never a part of the text
     for block in blocks:
         yield decoder.decode(block).encode()
     yield decoder.decode(b"", final=True).encode()

@@ -196,8 +196,11 @@ def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _G
         closing = closing[closing + 1 < len(records.data)]
         is_sound = np.isin(records.data[closing + 1], [ord(delimiter[0]), 10, 13])
         sound, unsound = sound + int(is_sound.sum()), unsound + int((~is_sound).sum()) + len(records.broken)
-        for number, (start, end) in enumerate(zip(records.starts, records.ends, strict=True)):
-            rows.append([""] if number in records.broken else fields(records.data[start:end].tobytes().decode(), dialect))
+        spans = zip(records.starts.tolist(), records.ends.tolist(), strict=True)
+        texts = (
+            "" if number in records.broken else records.data[start:end].tobytes().decode() for number, (start, end) in enumerate(spans)
+        )
+        rows += [row or [""] for row in fields(texts, dialect)]
         lines += records.lines.tolist()
     if not is_whole and len(rows) > 1:
         rows.pop()  # it may be cut in two

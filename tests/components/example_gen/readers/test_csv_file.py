@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import pickle
 from pathlib import Path
 
 import pyarrow as pa
@@ -133,6 +134,21 @@ def test_lines_before_the_header_are_skipped_whatever_they_hold(write):
 def test_text_in_any_encoding_gzipped_or_not_is_the_same(write, codec, pack):
     path = write(pack('名前,"点数"\r\n山田,80\r\n佐藤,90\r\n'.encode(codec)))
     assert read(path, {"名前": TEXT, "点数": NUMBER}, Dialect(encoding=codec))[0] == [("山田", 80), ("佐藤", 90)]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name_whatever_the_dialect_says(write):
+    assert read(write("a,b\n1,x\n".encode("utf-8-sig")), {"a": TEXT}, Dialect(encoding="utf-8"))[0] == [("1",)]
+
+
+def test_a_part_can_be_sent_to_a_worker(write):
+    [part] = open_csv([write("a\n1\n")], Dialect(), {"a": NUMBER})
+    [rows] = pickle.loads(pickle.dumps(part)).read(print)  # noqa: S301 - it was written on this line
+    assert rows.batch.to_pydict() == {"a": [1.0]}
+
+
+def test_an_encoding_that_python_does_not_know_is_refused():
+    with pytest.raises(ValueError, match="Python has no encoding of this name"):
+        Dialect(encoding="utf-eight")
 
 
 def test_columns_without_a_name_are_called_by_their_place(write):
