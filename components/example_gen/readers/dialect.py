@@ -39,9 +39,9 @@ class Dialect(Settings):
 
 
 def fields(records: Iterable[str], dialect: Dialect) -> list[list[str]]:
-    """The fields of whole records, as they are."""
+    """The fields of whole records, as they are; none of a record that is longer than Python's csv module takes."""
     reader = csv.reader(
-        records,
+        (record if len(record) < csv.field_size_limit() else "" for record in records),
         delimiter=dialect.delimiter[0],
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         skipinitialspace=len(dialect.delimiter) > 1,

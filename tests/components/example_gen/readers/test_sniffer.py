@@ -174,6 +174,11 @@ def test_one_comma_in_every_number_may_be_a_decimal_comma_or_part_columns():
     assert doubt.startswith("The file could also be two columns of whole numbers")
 
 
+def test_a_very_long_text_is_no_hindrance():
+    result = found('id,text\n1,short\n2,"' + "long, " * 40_000 + '"\n3,short\n4,short\n')
+    assert (result.dialect.delimiter, result.columns) == (",", ("id", "text"))
+
+
 def test_encoding_and_dialect_are_found_together(tmp_path):
     text = "名前\t性別\t点数\n" + "山田さん\t男性\t80\n佐藤さん\t女性\t90\n" * 5
     for codec, expected in (("utf-16", "utf-16"), ("cp932", "cp932"), ("utf-8-sig", "utf-8-sig"), ("euc_jp", "euc_jp")):
