@@ -45,7 +45,7 @@ def test_a_quote_that_stays_open_too_long_is_never_closed_and_the_next_lines_are
     found = list(cut([b'a,"b\n', b"c,d\n" * 20, b"e,f\n" * 20, b'g,"h"\n'], ",", '"'))
     assert [reason for block in found for reason in block.broken.values()] == [records.UNCLOSED]
     assert sum(len(block.starts) for block in found) == 42
-    assert len(found[0].starts) > 1  # before the end of the file, so that memory stays flat
+    assert len(found) > 1  # some of them before the end of the file, so that memory stays flat
 
 
 def test_a_quote_that_was_just_opened_waits_for_the_next_block(monkeypatch):
