@@ -4,6 +4,7 @@ open and check every file -> is it what the cache's key says? -> for each part: 
 -> one shard a batch and split
 """
 
+import itertools
 import json
 import os
 import re
@@ -113,8 +114,9 @@ class _WriteShards(beam.DoFn):
         index, part = numbered
         rejects: list[Reject] = []
         try:
-            for number, rows in enumerate(part.read(rejects.append)):
-                yield from self._write(f"data_tfrecord-{index:02d}-{number:05d}.gz", part.split, rows)
+            names = (f"data_tfrecord-{index:02d}-{number:05d}.gz" for number in itertools.count())
+            for rows in part.read(rejects.append):  # not in `enumerate`, which keeps what it gave last
+                yield from self._write(next(names), part.split, rows)
                 del rows  # before the next ones are read
         except DataError as error:
             yield "", 0, str(error)

@@ -5,6 +5,7 @@ import hashlib
 import struct
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from components.example_gen import executor, raw_files, split
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.readers import idx, labelled_images
+from components.example_gen.readers.labelled_images import Chunk, LabelledImages
 from pipeline.runners.observed_dag_runner import ObservedDagRunner
 from pipeline.runners.pipeline_run import BEAM_ARGS
 from trainer.errors import DataError
@@ -111,6 +113,21 @@ def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_
 @pytest.mark.parametrize(("row_bytes", "rows"), [(784, 10_000), (6_710, 10_000), (6_711, 9_999), (1 << 20, 64), (1 << 26, 1), (1 << 28, 1)])
 def test_a_shard_is_bounded_by_rows_and_by_bytes_and_has_a_row(row_bytes, rows):
     assert labelled_images.rows_at_once(row_bytes) == rows
+
+
+def test_a_chunk_is_given_up_before_the_next_one_is_read(tmp_path, images, labels):
+    read, held = [], []
+
+    def chunk(seed):
+        held.append(sum(of_before() is not None for of_before in read))
+        pixels = images(5, seed)
+        read.append(weakref.ref(pixels))
+        return Chunk(pixels, labels(5))
+
+    part = labelled_images.part(LabelledImages("images", "test", 15, 12, {}, lambda _: map(chunk, range(3))))
+    written = executor._WriteShards({"test": str(tmp_path)}, SplitsConfig(), True).process((0, part))
+    assert [rows for _, rows, _ in written] == [5, 5, 5]
+    assert held == [0, 0, 0]
 
 
 @pytest.mark.slow

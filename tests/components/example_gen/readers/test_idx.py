@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import struct
+import tracemalloc
 
 import numpy as np
 import psutil
@@ -68,6 +69,21 @@ def test_chunks_of_any_size_give_the_same_rows_in_the_same_order(folder, images,
     [(_, received, numbers)] = read(folder, rows_per_chunk)
     np.testing.assert_array_equal(received, images(10))
     np.testing.assert_array_equal(numbers, labels(10))
+
+
+def test_a_chunks_pixels_are_given_up_before_the_next_ones_are_read(tmp_path, write_idx, labels):
+    size = 1 << 20
+    write_idx(tmp_path, np.zeros((4, 1, size), np.uint8), labels(4))
+    [part] = idx_reader.open_parts(str(tmp_path))
+    chunks = part.chunks(1)
+    tracemalloc.start()
+    try:
+        for _ in range(4):
+            next(chunks)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size < peak < 1.5 * size
 
 
 def test_a_truncated_file_is_named_with_the_offset_where_it_ends_and_the_row(folder):
