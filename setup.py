@@ -55,7 +55,7 @@ setup(
         "pipeline",
         "pipeline.kubeflow",
         "pipeline.release",
-        "pipeline.runners",
+        "pipeline.runs",
         "serving",
         "serving.loadtest",
         "serving.server",

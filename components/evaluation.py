@@ -1,6 +1,7 @@
 """What TFMA computes on the test split, and the bounds that bless a model: an EvaluatorConfig -> TFMA's EvalConfig."""
 
 import json
+from typing import Any
 
 from tensorflow_model_analysis.proto import config_pb2  # TFMA 0.52 has these names no longer at its root
 
@@ -41,8 +42,17 @@ def eval_config(config: EvaluatorConfig, problem: Problem, code: str = "") -> co
 
 def problem_of(config: config_pb2.EvalConfig) -> Problem:
     """The problem that `eval_config` was given."""
+    return Problem.from_json(_own_settings(config)["problem"])
+
+
+def gate_of(config: config_pb2.EvalConfig) -> EvaluatorConfig:
+    """The gate's settings that `eval_config` was given."""
+    return EvaluatorConfig.from_json(_own_settings(config)["gate"])
+
+
+def _own_settings(config: config_pb2.EvalConfig) -> dict[str, Any]:
     [macro] = [metric for spec in config.metrics_specs for metric in spec.metrics if metric.class_name == "MacroMetrics"]
-    return Problem.from_json(json.loads(macro.config)["problem"])
+    return json.loads(macro.config)
 
 
 def _accuracy(config: EvaluatorConfig) -> config_pb2.MetricConfig:

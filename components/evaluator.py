@@ -1,7 +1,7 @@
 """TFX's Evaluator, except that it takes a baseline only where a bound needs one and the baseline can be compared with.
 
 a bound on the change? -> the baseline answers as the candidate does? -> TFX's Evaluator with it, else without it -> notes: which baseline,
-and classes that the model cannot have learned
+and classes that the model cannot have learned -> the gate's verdict, beside the blessing
 """
 
 from typing import Any
@@ -14,10 +14,11 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils, proto_utils
 
-from components import absent_classes, baseline_check
-from components.evaluation import problem_of
+from components import absent_classes, baseline_check, verdict
+from components.evaluation import gate_of, problem_of
 from components.evaluation_notes import write_notes
 from components.example_gen import split
+from components.gate_verdict import write_verdict
 
 
 class Executor(tfx_executor.Executor):
@@ -42,11 +43,15 @@ class Executor(tfx_executor.Executor):
             notes.append(baseline_check.line(baseline, why_not))
             inputs = inputs if why_not else input_dict
         super().Do(inputs, output_dict, exec_properties)
+        config = _config(exec_properties["eval_config"])
         [examples] = input_dict["examples"]
         if split.TRAIN in artifact_utils.decode_split_names(examples.split_names):
             folder = artifact_utils.get_split_uri([examples], split.TRAIN)
-            notes.append(absent_classes.line(folder, problem_of(_config(exec_properties["eval_config"]))))
-        write_notes(artifact_utils.get_single_uri(output_dict["evaluation"]), [note for note in notes if note])
+            notes.append(absent_classes.line(folder, problem_of(config)))
+        evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
+        write_notes(evaluation, [note for note in notes if note])
+        found = verdict.read(evaluation, gate_of(config), problem_of(config))
+        write_verdict(artifact_utils.get_single_uri(output_dict["blessing"]), found)
 
 
 class Evaluator(tfx_component.Evaluator):

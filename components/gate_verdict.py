@@ -1,14 +1,17 @@
-"""What the gate says of a model, as it crosses from the step that measured it to whoever shows it: metrics, bounds, reasons, notes.
+"""What the gate says of a model: metrics, bounds, reasons, notes; one JSON file beside the blessing, which whoever shows a run reads.
 
-It is of a bounded size, whatever the number of classes: the log, the metadata and `--json` all hold it.
+It is of a bounded size, whatever the number of classes: on Kubeflow Pipelines the step's log and the blessing's metadata hold it too.
 """
 
 import dataclasses
 import json
+import os
+from pathlib import Path
 from typing import Any, Self
 
 from components.bound import Bound
 
+VERDICT_FILE = "verdict.json"
 MOST_BOUNDS = 100  # rows of the gate's table
 _MOST_REASONS = 20
 
@@ -56,3 +59,15 @@ class Verdict:
         bounds = [Bound(**bound) for bound in values["bounds"]]
         reasons = values.get("reasons", [bound.reason for bound in bounds if not bound.passed])
         return cls(values["metrics"], bounds, reasons, values.get("notes", []))
+
+
+def write_verdict(blessing: str, verdict: Verdict) -> None:
+    """Keeps the verdict in the blessing's folder, which may be a bucket's."""
+    from tfx.utils import io_utils  # takes seconds, and whoever only reads needs none of it
+
+    io_utils.write_string_file(os.path.join(blessing, VERDICT_FILE), verdict.to_json())
+
+
+def read_verdict(blessing: str) -> Verdict:
+    """The verdict in the blessing's folder, which is on this machine. Raises FileNotFoundError."""
+    return Verdict.from_json(Path(blessing, VERDICT_FILE).read_text(encoding="utf-8"))

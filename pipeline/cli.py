@@ -5,15 +5,15 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline import interruption
-from pipeline.arguments import add_command, add_parameters
 from pipeline.extras import extra_of
+from pipeline.kubeflow import command as kubeflow
 from pipeline.release import command as release
-from pipeline.runners import kubeflow_command
+from pipeline.subcommand import add_command
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
 from trainer.cause import one_line
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
     run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
     _compile_command(commands)
-    _kubeflow_commands(commands)
+    kubeflow.add_to(commands)
     release.add_to(commands)
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
     commands.add_parser("predict", help="send images or rows to a server and print what it answers")
@@ -113,24 +113,6 @@ def _compile_command(commands: Any) -> None:
     )
 
 
-def _kubeflow_commands(commands: Any) -> None:
-    kubeflow = commands.add_parser("kubeflow", help="run a compiled pipeline here, or on Kubeflow Pipelines").add_subparsers(
-        metavar="COMMAND", required=True
-    )
-    emulate = add_command(kubeflow, "emulate", _emulate, "run a compiled package here, under the rules of Kubeflow Pipelines")
-    emulate.add_argument("package", metavar="PACKAGE", type=Path, help="what `tapeline compile` wrote")
-    add_parameters(emulate)
-    emulate.add_argument("--root", metavar="DIR", type=Path, help="folder for everything the run writes (default: runs/NAME-kubeflow)")
-    emulate.add_argument(
-        "--kfp", choices=["2.4", "2.14", "2.17"], default="2.17", help="version of Kubeflow Pipelines to imitate (default: 2.17)"
-    )
-    emulate.add_argument("--image", metavar="IMAGE", help="run the steps in this image, through Docker")
-    emulate.add_argument("--no-cache", action="store_true", help="run every step, cached or not")
-    emulate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
-    emulate.add_argument("--verbose", action="store_true", help="show tracebacks")
-    kubeflow_command.add_to(kubeflow)
-
-
 def _config_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     if optional:
         parser.add_argument(
@@ -154,10 +136,12 @@ def _root_argument(parser: argparse.ArgumentParser, text: str) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from pipeline import config, workspace
-    from pipeline.runners import local
+    from pipeline.runs import local
 
     settings = config.load(options.config, options.overrides)
-    _note_settings(options.environment)
+    note = environment.note(options.environment)
+    if note:
+        print(note, file=sys.stderr)
     summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
     if options.json:
         print(json.dumps(summary.to_json()))
@@ -168,13 +152,13 @@ def _compile(options: argparse.Namespace) -> int:
     from pipeline import config
     from pipeline.kubeflow.config import PLACEHOLDER
     from pipeline.plain import command
-    from pipeline.runners.quiet import output_hidden
+    from pipeline.runs.quiet import output_hidden
 
     settings = config.load(options.config, options.overrides)
     with output_hidden():
-        from pipeline.runners import kubeflow
+        from pipeline.kubeflow.compile import write_package
 
-        kubeflow.write_package(settings, options.output)
+        write_package(settings, options.output)
     for key in ("pipeline_root", "serving_base_path"):
         value = getattr(settings.kubeflow, key)
         if value.startswith(PLACEHOLDER):
@@ -184,26 +168,6 @@ def _compile(options: argparse.Namespace) -> int:
             )
     print(f"Wrote {options.output}. Run it here: {command('kubeflow', 'emulate', options.output)}")
     return 0
-
-
-def _emulate(options: argparse.Namespace) -> int:
-    from pipeline.kubeflow import launcher
-    from pipeline.kubeflow.given_parameters import parse
-    from pipeline.runners import emulated
-
-    _note_settings(launcher.handed_on())
-    summary = emulated.run(
-        options.package,
-        options.root,
-        parse(options.parameters),
-        options.kfp,
-        options.image,
-        use_cache=not options.no_cache,
-        as_json=options.json,
-    )
-    if options.json:
-        print(json.dumps(summary.to_json()))
-    return summary.exit_status
 
 
 def _config_check(options: argparse.Namespace) -> int:
@@ -282,15 +246,9 @@ def _working_folder_is_gone() -> bool:
     return False
 
 
-def _note_settings(given: Mapping[str, str]) -> None:
-    note = environment.note(given)
-    if note:
-        print(note, file=sys.stderr)
-
-
 def _fail(message: str, status: int, options: argparse.Namespace) -> int:
     if getattr(options, "json", False):
-        from pipeline.runners.summary import Summary
+        from pipeline.runs.summary import Summary
 
         print(json.dumps(Summary(reasons=message.splitlines()).to_json()))
     print(message, file=sys.stderr)

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pipeline import steps
+
 _PROJECT = Path(__file__).resolve().parent.parent
 _SOURCES = {
     "ingestion": ["components/example_gen", "trainer/features"],
@@ -11,27 +13,21 @@ _SOURCES = {
     "training": ["trainer"],
     "gate": ["components/data_gate.py", "trainer/tasks"],
     "evaluation": [
+        "components/evaluator.py",
         "components/evaluation.py",
         "components/macro_metrics.py",
-        "components/evaluator.py",
         "components/baseline_check.py",
         "components/absent_classes.py",
         "trainer/tasks",
+        "components/evaluation_notes.py",
+        "components/verdict.py",
+        "components/gate_verdict.py",
+        "components/bound.py",
     ],
     "push": ["components/pusher.py", "components/contents.py", "components/served_model.py"],
-    "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/parameters.py", "pipeline/kubeflow/step.py"],
+    "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/package_parameters.py", "pipeline/kubeflow/step.py"],
 }
-_COMPUTING = ("preprocessing", "training", "evaluation")
-# Which of them a node of the DAG runs.
-_OF_NODE = {
-    "ImageExampleGen": "ingestion",
-    "Transform": "preprocessing",
-    "Trainer": "training",
-    "DataGate": "gate",
-    "Evaluator": "evaluation",
-    "BaselineModel": "push",
-    "Pusher": "push",
-}
+_COMPUTING = (steps.TRANSFORM.code, steps.TRAINER.code, steps.EVALUATOR.code)
 
 
 def code_digests() -> dict[str, str]:
@@ -47,7 +43,8 @@ def under_settings(digests: Mapping[str, str], settings: Sequence[str]) -> dict[
 
 def step_digests(node: str, digests: Mapping[str, str]) -> dict[str, str]:
     """Those of `digests` that a step of Kubeflow Pipelines runs: the entry point's, and its component's where that is our own."""
-    return {name: digests[name] for name in (_OF_NODE.get(node), "step") if name}
+    own = steps.BY_ID[node].code
+    return {name: digests[name] for name in (own, "step") if name}
 
 
 def project_digest() -> str:

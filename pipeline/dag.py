@@ -28,9 +28,8 @@ from components.evaluation import eval_config
 from components.evaluator import Evaluator
 from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
+from pipeline import steps
 from pipeline.config import PipelineConfig
-
-BASELINE = "BaselineModel"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,7 @@ def create_pipeline(
     `find_baseline` makes the node whose output `model` the new model is held against; by default it finds the last blessed one in the
     metadata, and there is no such node where no bound needs a baseline.
     """
-    example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code["ingestion"])
+    example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code[steps.INGESTION.code])
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -71,7 +70,10 @@ def create_pipeline(
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
     gate = DataGate(
-        statistics=statistics, anomalies=validator.outputs["anomalies"], problem=config.problem.to_json(), code=inputs.code["gate"]
+        statistics=statistics,
+        anomalies=validator.outputs["anomalies"],
+        problem=config.problem.to_json(),
+        code=inputs.code[steps.DATA_GATE.code],
     )
 
     transform = Transform(
@@ -83,7 +85,7 @@ def create_pipeline(
         custom_config={
             "features": config.inputs.to_json(),
             "problem": config.problem.to_json(),
-            "code": inputs.code["preprocessing"],
+            "code": inputs.code[steps.TRANSFORM.code],
         },
     )
     transform.add_upstream_node(gate)
@@ -93,7 +95,7 @@ def create_pipeline(
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
-        custom_config={"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code["training"]},
+        custom_config={"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code[steps.TRAINER.code]},
     )
     model = trainer.outputs["model"]
 
@@ -105,7 +107,7 @@ def create_pipeline(
         example_splits=[split.TEST],
         model=model,
         baseline_model=baseline.outputs["model"] if baseline else None,
-        eval_config=eval_config(config.evaluator, config.problem, inputs.code["evaluation"]),
+        eval_config=eval_config(config.evaluator, config.problem, inputs.code[steps.EVALUATOR.code]),
     )
     push = Pusher(
         model=model,
@@ -130,7 +132,7 @@ def create_pipeline(
 def _baseline(find_baseline: Callable[[], base_node.BaseNode] | None, config: PipelineConfig) -> base_node.BaseNode | None:
     if find_baseline is None and config.evaluator.max_accuracy_drop is None:
         return None
-    return (find_baseline or _last_blessed)().with_id(BASELINE)
+    return (find_baseline or _last_blessed)().with_id(steps.BASELINE.id)
 
 
 def _last_blessed() -> base_node.BaseNode:

@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
+import pydantic
 from pydantic import Field
 
+from pipeline import steps
 from trainer.settings import Settings
 
 PLACEHOLDER = "gs://my-project-tapeline"  # a bucket that is nobody's; what begins with it has still to be set
@@ -17,19 +19,17 @@ class ResourcesConfig(Settings):
     memory: float = Field(4.0, gt=0.0, le=12_288.0, description="Memory in GB (10^9 bytes).")
 
 
-class StepsConfig(Settings):
-    """The resources of each step."""
-
-    ImageExampleGen: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=4.0), description="Ingestion.")
-    StatisticsGen: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=4.0), description="Statistics.")
-    SchemaGen: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The schema, inferred or reviewed.")
-    ExampleValidator: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="Validation.")
-    DataGate: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The data's gate.")
-    Transform: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=6.0), description="Transform.")
-    Trainer: ResourcesConfig = Field(ResourcesConfig(cpu=4.0, memory=8.0), description="Training; the accelerator comes on top.")
-    BaselineModel: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The look-up of the served model.")
-    Evaluator: ResourcesConfig = Field(ResourcesConfig(cpu=2.0, memory=6.0), description="Evaluation.")
-    Pusher: ResourcesConfig = Field(ResourcesConfig(cpu=0.5, memory=2.0), description="The push.")
+StepsConfig = pydantic.create_model(
+    "StepsConfig",
+    __base__=Settings,
+    __module__=__name__,
+    __doc__="The resources of each step.",
+    **{
+        step.id: (ResourcesConfig, Field(ResourcesConfig(cpu=step.cpu, memory=step.memory), description=step.about))
+        for step in steps.STEPS
+        if not step.stands_for
+    },
+)
 
 
 class KubeflowConfig(Settings):

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.kubeflow import parameters
+from pipeline.kubeflow import package_parameters
 from pipeline.kubeflow.inline_file import unfold
 
 # KFP copies what lies in these to and from a folder of the pod, which is where TFX must look.
@@ -38,7 +38,7 @@ def for_tfx(given: dict[str, Any], inputs_spec: dict[str, Any], temporary: Path)
         for name, entry in outputs.get("artifacts", {}).items()
         if not any(_title(artifact).startswith(_SYSTEM) for artifact in entry.get("artifacts", []))
     }
-    bound = parameters.bind(inputs.get("parameterValues", {}))
+    bound = package_parameters.bind(inputs.get("parameterValues", {}))
     inputs["parameterValues"] = {name: unfold(value, temporary) for name, value in bound.items() if value is not None}
     return call
 

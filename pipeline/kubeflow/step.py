@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.gate_verdict import VERDICT_FILE
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
 from serving.terminal import settle_terminal
@@ -117,11 +118,11 @@ def _clear_outputs(call: dict[str, Any]) -> None:
 
 
 def _finish(executor: str, given: dict[str, Any]) -> None:
-    """Mends the executor's output for KFP, and adds the gate's verdict to the Evaluator's."""
+    """Mends the executor's output for KFP, and says what it tells: the gate's verdict, the pushed version."""
     file = Path(given["outputs"]["outputFile"])
     output = json.loads(file.read_text(encoding="utf-8"))
     if executor == _EVALUATOR:
-        _tell_verdict(given, output)
+        _tell_verdict(output)
     for artifact in output.get("artifacts", {}).get("pushed_model", {}).get("artifacts", []):
         metadata = artifact.get("metadata", {})
         pushed = {"version": metadata.get("pushed_version"), "destination": metadata.get("pushed_destination")}
@@ -130,16 +131,13 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
     file.write_text(json.dumps(output), encoding="utf-8")
 
 
-def _tell_verdict(given: dict[str, Any], output: dict[str, Any]) -> None:
-    """Metrics, bounds, reasons and notes go into the log, and into the blessing's metadata for whoever asks KFP."""
-    from components import verdict
-    from pipeline.kubeflow import parameters
+def _tell_verdict(output: dict[str, Any]) -> None:
+    """The verdict's file goes into the log too, since KFP's API gives logs and no artifacts, and into the blessing's metadata."""
+    from tfx.utils import io_utils
 
-    config, problem, _ = parameters.gate_config(given["inputs"]["parameterValues"])
-    [evaluation] = output["artifacts"]["evaluation"]["artifacts"]
-    found = verdict.read(evaluation["uri"], config, problem).to_json()
-    print(f"verdict: {found}", file=sys.stderr)
     [blessing] = output["artifacts"]["blessing"]["artifacts"]
+    found = io_utils.read_string_file(os.path.join(blessing["uri"], VERDICT_FILE))
+    print(f"verdict: {found}", file=sys.stderr)
     blessing.setdefault("metadata", {})["verdict"] = found
 
 

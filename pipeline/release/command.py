@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipeline.arguments import add_command
+from pipeline.subcommand import add_command
 from trainer.errors import ConfigError
 
 if TYPE_CHECKING:

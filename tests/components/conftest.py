@@ -56,7 +56,7 @@ def beam_context():
     """beam_context(folder): the context of an executor that runs Beam as the local runner does."""
     from tfx.dsl.components.base import base_beam_executor
 
-    from pipeline.runners.pipeline_run import BEAM_ARGS
+    from pipeline.runs.pipeline_run import BEAM_ARGS
 
     def make(folder):
         return base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder), unique_id="1")

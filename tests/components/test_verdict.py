@@ -18,6 +18,7 @@ from components.bound import Bound
 from components.config import EvaluatorConfig
 from components.evaluation import eval_config
 from components.evaluator import Executor
+from components.gate_verdict import read_verdict
 from tests.problems import of_pictures
 from trainer.features import names
 
@@ -145,6 +146,15 @@ def test_a_value_that_is_exactly_the_bound_passes_and_without_a_baseline_nothing
         Bound("accuracy (class 0)", 0.75, pytest.approx(0.75), True),
         Bound("accuracy (class 1)", 0.8, pytest.approx(5 / 6), True),
     ]
+
+
+@pytest.mark.parametrize(("which", "config"), [("refused", STRICT), ("blessed", LENIENT)])
+def test_the_evaluator_leaves_the_verdict_of_its_own_bounds_beside_the_blessing(request, which, config):
+    evaluation, is_blessed = request.getfixturevalue(which)
+    found = read_verdict(str(Path(evaluation).with_name("blessing")))
+    assert found == verdict.read(evaluation, config, CLASSES)
+    assert (found.reasons == []) is is_blessed
+    assert found.notes
 
 
 @pytest.mark.parametrize("which", ["refused", "blessed"])

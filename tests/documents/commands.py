@@ -22,7 +22,7 @@ PROGRAMS = ["tapeline", "make", "python", "pip", "curl", "tensorboard", "du", "t
 OTHERS = ["pytest", "docker", "kubectl", "gcloud", "kind", "git", "helm", "sudo", "apt", "apt-get", "uv"]  # told from prose by their names
 NOT_HERE = [
     (r"\b(gcloud|kubectl|docker|kind)\b|^export |my-project", "needs Google Cloud, a cluster or a Docker engine"),
-    (r"tapeline kubeflow (submit|schedule|status|logs|terminate)\b", "needs a Kubeflow Pipelines: tests/pipeline/kubeflow/test_submit*.py"),
+    (r"tapeline kubeflow (submit|schedule|status|logs|terminate)\b", "needs a Kubeflow Pipelines: tests/pipeline/kubeflow/test_submit.py"),
     (r"tapeline release (status|promote|rollback)\b", "needs a cluster's ConfigMap: tests/pipeline/release, there also with a file"),
     (r"tapeline-serving-grpc", "needs a cluster's name server: tests/serving/test_client_connection.py"),
     (r"make (test|test-all)$|\bpytest tests/", "would run these tests inside themselves"),

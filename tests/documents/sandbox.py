@@ -16,7 +16,7 @@ import numpy as np
 
 from tests.documents.commands import CHECKOUT, PAGES, Command
 
-_NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".tools", "runs", "__pycache__", ".*_cache")
+_NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".tools", "__pycache__", ".*_cache")
 _SECONDS = 900  # for one command, on a busy machine
 _READY = {"tapeline serve": r" serves: gRPC ([^,]+), REST http://([^/]+)/", "tensorboard": r"http://"}  # what a server says at last
 
@@ -28,7 +28,7 @@ class Sandbox:
         self.checkout, self.home = folder / "checkout", folder / "home"
         self.address = self.rest_address = ""
         self._servers = []
-        shutil.copytree(CHECKOUT, self.checkout, ignore=_NOT_COPIED)
+        shutil.copytree(CHECKOUT, self.checkout, ignore=_not_copied)
         (self.home / "tmp").mkdir(parents=True)
         self._bring_environment()
         self._data = _write_pictures(self.home / "data")
@@ -151,3 +151,8 @@ def _write_pictures(folder: Path, rows: int = 1500) -> Path:
     for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
         (folder / name).write_bytes(struct.pack(f">I{array.ndim}I", 0x0800 | array.ndim, *array.shape) + array.tobytes())
     return folder
+
+
+def _not_copied(folder: str, names: list[str]) -> set[str]:
+    """What is no part of the checkout; `runs` at its top alone, since a package of `pipeline` has that name too."""
+    return _NOT_COPIED(folder, names) | ({"runs"} if Path(folder) == CHECKOUT else set())

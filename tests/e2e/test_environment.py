@@ -100,7 +100,7 @@ def test_a_signal_while_a_component_runs_ends_in_order(fast, place, number, stat
 SIGNAL_AT_THE_END = """
 import os, signal
 from pipeline import interruption
-from pipeline.runners import local
+from pipeline.runs import local
 interruption.raise_on_signals()
 def interrupted(before):
     def call(*arguments):

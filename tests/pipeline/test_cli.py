@@ -219,6 +219,15 @@ def test_the_version_is_the_installed_ones(capsys):
     assert capsys.readouterr().out == f"tapeline {importlib.metadata.version('tapeline')}\n"
 
 
+def test_a_checkout_that_is_not_installed_says_so_in_the_place_of_its_version(monkeypatch, capsys):
+    def none(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", none)
+    assert call("--version") == 0
+    assert capsys.readouterr().out == "tapeline (not installed)\n"
+
+
 def test_what_the_readme_writes_into_a_checkout_is_no_change_of_it():
     if not shutil.which("git"):
         pytest.skip("needs git")

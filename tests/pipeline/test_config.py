@@ -324,6 +324,13 @@ def test_what_yaml_or_the_system_stumbles_over_is_refused_in_one_line(file, over
     assert "\n" not in str(refused.value)
 
 
+def test_values_that_hold_themselves_are_refused_by_the_name_of_where_they_are_from():
+    values = {"name": "digits"}
+    values["data"] = values
+    with pytest.raises(ConfigError, match=r"^a template: Expected plain values\. Received: Circular reference detected\.$"):
+        config.check(values, "a template")
+
+
 def test_smoothing_labels_for_a_loss_that_cannot_is_refused_with_the_one_that_can(file):
     with pytest.raises(
         ConfigError, match=r"trainer.label_smoothing: Expected 0 with .* Did you mean `trainer.loss: categorical_crossentropy`"

@@ -133,6 +133,11 @@ def test_kubectl_is_optional():
     assert (finding.state, finding.text, finding.remedy) == ("warning", "not found (optional)", "Install it to deploy on Kubernetes.")
 
 
+def test_what_is_as_it_should_be_is_ok_and_needs_no_remedy():
+    for finding in (doctor.check_python((3, 11, 7), "python"), doctor.check_docker("28.2.2", "28.2.2"), doctor.check_kubectl("1.33.1")):
+        assert (finding.state, finding.remedy) == ("ok", ""), finding
+
+
 @pytest.fixture(scope="module")
 def examined():
     """What `run(as_json=True)` prints and returns in a process of its own, and whether it imported TensorFlow."""

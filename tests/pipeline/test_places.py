@@ -151,6 +151,13 @@ def test_an_error_of_the_database_that_is_no_lock_is_its_own(tmp_path):
         places.wait_until_free(tmp_path / "metadata.sqlite")
 
 
+def test_an_error_while_the_lock_is_taken_that_is_no_lock_is_its_own_too(tmp_path):
+    file = _metadata(tmp_path)
+    (tmp_path / f"{file.name}-journal").mkdir()  # in the place of the file that SQLite would open
+    with pytest.raises(sqlite3.OperationalError, match=r"unable to open|disk I/O"):
+        places.wait_until_free(file)
+
+
 def test_a_base_path_of_the_cloud_is_not_looked_for_on_this_machine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gs:").touch()

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from pipeline import cli, plain
+from pipeline.kubeflow import command as kubeflow
 from pipeline.release.config_file import ConfigFile
 from pipeline.release.steps import _command as release_command
-from pipeline.runners import kubeflow_command
-from pipeline.runners.summary import Summary, print_summary
+from pipeline.runs.summary import Summary, print_summary
 
 ODD = "a b/[old]/it's $HOME;`x`&"
 
@@ -59,8 +59,8 @@ def test_what_compile_prints_emulates_the_package(typed, tmp_path, monkeypatch, 
     (tmp_path / "use.yaml").write_text("name: digits\ndata: {format: digits}\n")
     package = tmp_path / ODD / "p.yaml"
     written = SimpleNamespace(write_package=lambda settings, output: None)
-    monkeypatch.setitem(sys.modules, "pipeline.runners.kubeflow", written)
-    monkeypatch.setattr("pipeline.runners.kubeflow", written, raising=False)
+    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compile", written)
+    monkeypatch.setattr("pipeline.kubeflow.compile", written, raising=False)
     assert cli.main(["compile", str(tmp_path / "use.yaml"), "-o", str(package)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"Wrote {package}. Run it here: ")
@@ -81,5 +81,5 @@ def test_a_program_that_is_on_no_path_is_called_by_its_own(monkeypatch, tmp_path
 
 
 def test_notes_keep_their_brackets(capsys):
-    kubeflow_command._notes(["pipeline_root is /a/[old]/b here"])
+    kubeflow._notes(["pipeline_root is /a/[old]/b here"])
     assert capsys.readouterr().err == "Note: pipeline_root is /a/[old]/b here\n"

@@ -14,8 +14,8 @@ import pytest
 from components.bound import Bound
 from components.example_gen import raw_files
 from pipeline import config
-from pipeline.runners import last_run
-from pipeline.runners.summary import Summary
+from pipeline.runs import last_run
+from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -1,5 +1,6 @@
 """The folder a run works in."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -90,6 +91,54 @@ def test_a_root_below_a_file_system_that_takes_no_folders_is_refused():
         Workspace("/proc/tapeline").use(),
     ):
         pass
+
+
+@pytest.mark.parametrize("folder", [".", "artifacts", "logs"])
+def test_a_folder_of_the_root_that_this_user_may_not_write_is_refused_before_the_run(workspace, tmp_path, as_nobody, folder):
+    for path in (workspace.root, workspace.artifacts, workspace.logs):
+        path.mkdir(parents=True)
+        path.chmod(0o777)
+    (workspace.root / folder).chmod(0o555)
+    with (
+        as_nobody(tmp_path),
+        pytest.raises(ConfigError, match=r"can be written\. Received: '.*root' \(Permission denied\)"),
+        workspace.use(),
+    ):
+        pass
+
+
+@pytest.fixture
+def as_nobody():
+    """as_nobody(folder): whoever is root is another user meanwhile, who can get to `folder`; another user stays who it is."""
+
+    @contextlib.contextmanager
+    def other(folder):
+        if os.getuid():
+            yield
+            return
+        closed = [path for path in (folder, *folder.parents) if path.stat().st_mode & 0o011 != 0o011]
+        modes = {path: path.stat().st_mode & 0o7777 for path in closed}
+        for path in closed:
+            path.chmod(modes[path] | 0o011)  # the group stays root's
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+            for path, mode in modes.items():
+                path.chmod(mode)
+
+    return other
+
+
+def test_a_root_whose_name_is_no_text_is_refused_with_what_to_set(tmp_path):
+    root = os.fsdecode(bytes(tmp_path) + b"/\xff")
+    with (
+        pytest.raises(ConfigError, match=r"whose name can be read in the locale's encoding\. .* Set LC_ALL=C\.UTF-8"),
+        Workspace(root).use(),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_home_in_the_root_is_expanded(monkeypatch, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import config, yaml_text
 from pipeline.kubeflow import load_package
-from pipeline.kubeflow.given_parameters import typed
 from pipeline.kubeflow.package import Package, PackageError
+from pipeline.kubeflow.run_parameters import typed
 from trainer.errors import ConfigError
 
 CHECKOUT = Path(__file__).resolve().parents[2]

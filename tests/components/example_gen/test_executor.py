@@ -20,8 +20,8 @@ from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.readers import idx, labelled_images
 from components.example_gen.readers.labelled_images import Chunk, LabelledImages
-from pipeline.runners.observed_dag_runner import ObservedDagRunner
-from pipeline.runners.pipeline_run import BEAM_ARGS
+from pipeline.runs.observed_dag_runner import ObservedDagRunner
+from pipeline.runs.pipeline_run import BEAM_ARGS
 from trainer.errors import DataError
 from trainer.features import names
 
@@ -150,7 +150,7 @@ from tfx.types import standard_artifacts
 from components.example_gen import executor
 from components.example_gen.readers.labelled_images import encode_png
 from components.example_gen.config import DataConfig, SplitsConfig
-from pipeline.runners.pipeline_run import BEAM_ARGS
+from pipeline.runs.pipeline_run import BEAM_ARGS
 
 encode_png(np.zeros((1, 8, 8), np.uint8))
 artifact = standard_artifacts.Examples()

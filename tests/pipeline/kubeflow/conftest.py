@@ -5,8 +5,8 @@ import copy
 import pytest
 import yaml
 
-from pipeline import config
-from pipeline.runners import kubeflow
+from pipeline import cli, config
+from pipeline.kubeflow import compile as compiler
 from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, PUSHER_LOG
 from tests.pipeline.kubeflow.kfp_server import KfpServer
 
@@ -19,8 +19,8 @@ def compile_config():
 
     def compile_(path, *overrides):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kubeflow, "code_digests", lambda: CODE)
-            return kubeflow.compile_package(config.load(path, overrides))
+            patch.setattr(compiler, "code_digests", lambda: CODE)
+            return compiler.compile_package(config.load(path, overrides))
 
     return compile_
 
@@ -51,3 +51,20 @@ def server(monkeypatch):
     monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
     yield server
     server.close()
+
+
+@pytest.fixture
+def kubeflow(server, tmp_path, capsys):
+    """kubeflow("schedule", PACKAGE, "--option") -> (exit status, stdout, stderr); a package's text becomes its file."""
+
+    def kubeflow_(command, *arguments):
+        file = tmp_path / "pipeline.yaml"
+        named = []
+        for argument in arguments:
+            if "pipelineInfo" in argument:
+                file.write_text(argument)
+            named.append(str(file) if "pipelineInfo" in argument else argument)
+        status = cli.main(["kubeflow", command, *named])
+        return status, *capsys.readouterr()
+
+    return kubeflow_

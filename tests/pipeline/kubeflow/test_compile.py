@@ -9,9 +9,9 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline import config, dag
+from pipeline import config, dag, steps
+from pipeline.kubeflow import compile as compiler
 from pipeline.kubeflow import load_package
-from pipeline.runners import kubeflow
 from tests.pipeline.kubeflow.conftest import CODE
 from trainer.errors import ConfigError
 
@@ -87,7 +87,7 @@ def test_the_dag_is_the_local_one_node_by_node(compile_config, path):
     assert set(compiled.tasks) == {node.id for node in local.components}
     for node in local.components:
         assert compiled.producers(node.id) == {upstream.id for upstream in node.upstream_nodes}, node.id
-        if node.id == dag.BASELINE:
+        if node.id == steps.BASELINE.id:
             continue
         taken = {
             name: (entry["taskOutputArtifact"]["producerTask"], entry["taskOutputArtifact"]["outputArtifactKey"])
@@ -271,17 +271,17 @@ def test_the_package_is_the_golden_one(compile_config, golden, name, path, overr
 
 
 def test_the_written_package_is_whole_and_readable_by_everybody(tmp_path, monkeypatch, digits):
-    monkeypatch.setattr(kubeflow, "compile_package", lambda _: digits)
-    kubeflow.write_package(config.load("configs/digits.yaml"), tmp_path / "new" / "pipeline.yaml")
+    monkeypatch.setattr(compiler, "compile_package", lambda _: digits)
+    compiler.write_package(config.load("configs/digits.yaml"), tmp_path / "new" / "pipeline.yaml")
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["pipeline.yaml"]
     assert (tmp_path / "new" / "pipeline.yaml").stat().st_mode & 0o777 == 0o644
 
 
 def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path, monkeypatch, digits):
-    monkeypatch.setattr(kubeflow, "compile_package", lambda _: digits)
+    monkeypatch.setattr(compiler, "compile_package", lambda _: digits)
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="-o to name a file that can be written"):
-        kubeflow.write_package(config.load("configs/digits.yaml"), tmp_path / "file" / "pipeline.yaml")
+        compiler.write_package(config.load("configs/digits.yaml"), tmp_path / "file" / "pipeline.yaml")
 
 
 def test_a_pipeline_root_that_the_libraries_would_take_for_a_pattern_is_refused(compile_config):

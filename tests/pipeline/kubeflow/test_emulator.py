@@ -1,6 +1,7 @@
 """Packages of small shell steps, run as Kubeflow Pipelines would run them."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -83,7 +84,7 @@ def run(tmp_path):
     def run_(package, given=None, kfp="2.17", fails=None, **options):
         observer = _Observer()
         emulator = Emulator(package, tmp_path, kfp, **options)
-        parameters = run_parameters.root_parameters(package, given or {})
+        parameters = run_parameters.over_defaults(package, given or {})
         if fails is None:
             emulator.run(parameters, str(tmp_path / "artifacts"), observer)
         else:
@@ -243,6 +244,19 @@ def test_a_command_that_is_not_there_is_said(run):
     run(_package(a=step), fails=(PackageError, 'exec: "no-such-command": executable file not found'))
 
 
+def test_an_output_parameter_that_a_step_has_not_written_or_is_of_another_type_fails_it(run):
+    nothing = _step("true", output_parameters={"n": "NUMBER_INTEGER"})
+    run(_package(a=nothing), fails=(PackageError, 'task a: failed to read output parameter name="n" type="NUMBER_INTEGER": .*No such file'))
+    words = _step('printf many > "$0"', "{{$.outputs.parameters['n'].output_file}}", output_parameters={"n": "NUMBER_INTEGER"})
+    run(_package(a=words), fails=(PackageError, 'type="NUMBER_INTEGER": Expecting value'))
+
+
+def test_a_parameter_that_is_no_text_and_no_number_is_json_in_a_command(run):
+    given = ("STRUCT", {"runtimeValue": {"constant": {"a": [1, True]}}})
+    step = _step(SAY, "{{$.inputs.parameters['s']}}", "{{$.outputs.artifacts['text'].path}}", outputs=["text"], parameters={"s": given})
+    assert json.loads(run(_package(a=step)).text("a", "text")) == {"a": [1, True]}
+
+
 def test_a_second_ctrl_c_leaves_no_step_running():
     """The step does not listen to SIGTERM; Ctrl-C comes while it is waited for, and again while its end is."""
 
@@ -257,6 +271,26 @@ def test_a_second_ctrl_c_leaves_no_step_running():
         with pytest.raises(KeyboardInterrupt):
             launcher.wait(step)
         assert subprocess.Popen.wait(step, timeout=60) == -signal.SIGKILL
+
+
+def test_a_container_that_is_waited_for_in_vain_is_killed_by_its_name(tmp_path, monkeypatch):
+    """Docker's daemon runs it: it would outlive the client. `docker` is a script that says how it was called."""
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n[ "$1" = kill ] || exec sleep 60\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def interrupt(process):
+        process.kill()
+        process.communicate()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "wait", interrupt)
+    call = {"inputs": {"artifacts": {}, "parameterValues": {}}, "outputs": {"artifacts": {}, "parameters": {}, "outputFile": "none"}}
+    pod = launcher.Pod(tmp_path / "Trainer-1", tmp_path / "log", "tapeline:1")
+    with pytest.raises(KeyboardInterrupt):
+        launcher.execute({"command": ["train"]}, call, pod)
+    assert f"kill tapeline-{os.getpid()}-Trainer-1" in (tmp_path / "called").read_text().splitlines()
 
 
 def test_a_store_whose_folder_was_moved_answers_with_the_places_of_now(tmp_path):

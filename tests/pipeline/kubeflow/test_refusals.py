@@ -209,19 +209,19 @@ def test_a_package_that_kfp_would_refuse_is_refused_with_its_reason(digits, text
 def test_parameters_that_kfp_would_refuse_are_refused(digits, text_of, given, reason):
     package = load_package.parse(text_of(digits))
     with pytest.raises(PackageError, match=reason):
-        run_parameters.root_parameters(package, given)
+        run_parameters.over_defaults(package, given)
 
 
 def test_a_parameter_without_default_must_be_given(digits, text_of):
     del digits[0]["root"]["inputDefinitions"]["parameters"]["epochs"]["defaultValue"]
     with pytest.raises(PackageError, match="parameter epochs is not optional, yet has neither default value nor user provided value"):
-        run_parameters.root_parameters(load_package.parse(text_of(digits)), {})
+        run_parameters.over_defaults(load_package.parse(text_of(digits)), {})
 
 
 def test_a_root_parameter_needs_a_type(digits, text_of):
     _untyped_root_parameter(digits)
     with pytest.raises(PackageError, match="input parameter epochs has unspecified type"):
-        run_parameters.root_parameters(load_package.parse(text_of(digits)), {"epochs": 1})
+        run_parameters.over_defaults(load_package.parse(text_of(digits)), {"epochs": 1})
 
 
 def test_a_check_that_kfp_never_makes_is_said(digits, text_of):

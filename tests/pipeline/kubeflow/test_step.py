@@ -8,6 +8,8 @@ import tempfile
 
 import pytest
 
+from components.bound import Bound
+from components.gate_verdict import Verdict, write_verdict
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import step as entry_point
 from pipeline.kubeflow import step_log
@@ -121,7 +123,26 @@ def test_a_pusher_says_in_its_log_what_it_pushed(tmp_path, capsys, metadata, sai
     assert step_log.pushed(capsys.readouterr().err) == said
 
 
+def test_the_evaluators_verdict_goes_from_its_file_into_the_log_and_the_metadata(tmp_path, capsys):
+    said = Verdict({"accuracy": 0.5}, [Bound("accuracy", 0.9, 0.5, False)], ["accuracy is too low"], ["a note"])
+    write_verdict(str(tmp_path / "blessing"), said)
+    file = tmp_path / "output.json"
+    blessing = {"uri": str(tmp_path / "blessing")}
+    file.write_text(json.dumps({"artifacts": {"blessing": {"artifacts": [blessing]}}}))
+    entry_point._finish("components.evaluator.Executor", {"outputs": {"outputFile": str(file), "artifacts": {}}})
+    assert Verdict.from_values(step_log.verdict(capsys.readouterr().err)) == said
+    [written] = json.loads(file.read_text())["artifacts"]["blessing"]["artifacts"]
+    assert Verdict.from_json(written["metadata"]["verdict"]) == said
+
+
 @pytest.mark.parametrize("home", ["", "{tmp_path}/nowhere"])
+def test_another_steps_output_gets_no_verdict(tmp_path, capsys):
+    file = tmp_path / "output.json"
+    file.write_text("{}")
+    step._finish("components.data_gate.Executor", {"outputs": {"outputFile": str(file), "artifacts": {}}})
+    assert (json.loads(file.read_text()), capsys.readouterr().err) == ({}, "")
+
+
 def test_a_step_has_a_home_that_it_can_write(run_step, tmp_path, monkeypatch, home):
     monkeypatch.setenv("HOME", home.format(tmp_path=tmp_path))
     homes = []

@@ -2,12 +2,16 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pipeline.release.config_file import ConfigFile
+from pipeline.release.errors import ChangedError, ReleaseError
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -172,9 +176,6 @@ def test_a_command_killed_before_the_file_is_in_place_leaves_the_old_one_whole(c
 
 
 def test_a_file_that_somebody_else_has_changed_meanwhile_is_left_as_it_is(config_file):
-    from pipeline.release.config_file import ConfigFile
-    from pipeline.release.errors import ChangedError
-
     place = ConfigFile(config_file)
     snapshot = place.read()
     config_file.write_text("theirs")
@@ -192,6 +193,22 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(release, config_fil
         config_file.parent.chmod(0o755)
     assert (answer.status, answer.err.count("\n")) == (1, 1)
     assert "cannot be replaced: Permission denied. It is as it was." in answer.err
+
+
+def test_a_disk_that_takes_no_more_leaves_the_old_file_whole_and_nothing_beside_it(config_file):
+    before = config_file.read_text()
+    place = ConfigFile(config_file)
+    snapshot = place.read()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(ReleaseError) as refused:
+            place.write("much more than ten bytes", snapshot)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(refused.value).startswith(f"{config_file} cannot be replaced: File too large. It is as it was. ")
+    assert config_file.read_text() == before
+    assert sorted(path.name for path in config_file.parent.iterdir()) == ["digits", "models.config"]
 
 
 # --- what is refused
@@ -259,6 +276,7 @@ def test_a_bucket_is_looked_into_through_tensorflows_file_systems():
         (["promote", "3", "--server", "a:1", "--no-wait"], "not allowed with argument"),
         (["promote", "3", "--label", "best"], "argument --label: invalid choice: 'best' (choose from 'stable', 'canary')"),
         (["promote", "3", "--no-wait", "--timeout", "0"], "expected seconds, more than 0 and at most 86400, received '0'"),
+        (["promote", "3", "--no-wait", "--timeout", "soon"], "expected seconds, more than 0 and at most 86400, received 'soon'"),
         (["promote", "3", "--no-wait", "--context", "kind"], "Received: both, --model_config_file and --context.\n"),
         (["promote", "3", "--no-wait", "--model_name", "digit"], "to be one of digits. Received: 'digit'. Did you mean 'digits'?\n"),
         (["status", "--server", "nowhere:0x1"], "gRPC port. Received: 'nowhere:0x1'.\n"),
@@ -278,6 +296,7 @@ def test_a_wrong_command_line_ends_with_2_and_the_next_step(release, config_file
         (None, "No such file or directory. Did you mean 'models.config'?\n"),
         ("model_config_list {", "models.config2: Expected a ModelServerConfig, such as model_config_list"),
         ("", "Received: no model.\n"),
+        ("# Zürich", "models.config2: Expected a ModelServerConfig as UTF-8 text. Received: invalid start byte.\n"),
         (
             'model_config_list { config { name: "a" } config { name: "b" } }',
             "Expected --model_name, because there are several models: a, b.\n",
@@ -289,7 +308,7 @@ def test_a_wrong_command_line_ends_with_2_and_the_next_step(release, config_file
 def test_a_wrong_file_is_one_line_and_exit_2(release, config_file, text, said):
     path = config_file.with_name("models.config2")
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text.encode("latin-1"))
     answer = release("promote", 3, "--no-wait", "--model_config_file", path)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert said in answer.err

@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import sys
 import threading
 import urllib.parse
 
@@ -201,6 +202,44 @@ def test_an_api_server_that_is_not_there_is_one_line(release, monkeypatch, tmp_p
     answer = release("promote", 3, "--no-wait")
     assert (answer.status, answer.err.count("\n")) == (1, 1)
     assert answer.err.startswith("No API server answers at http://127.0.0.1:1 (")
+
+
+def test_an_answer_that_is_not_the_api_servers_is_told_by_https_reason(release, monkeypatch, tmp_path):
+    """As of a proxy in front of it: a page, and no Status."""
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as proxy:
+        monkeypatch.setattr(proxy.RequestHandlerClass, "log_message", lambda *_: None)
+        threading.Thread(target=proxy.handle_request).start()
+        write_kubeconfig(tmp_path / "kubeconfig", f"http://127.0.0.1:{proxy.server_port}")
+        use_kubeconfig(monkeypatch, tmp_path / "kubeconfig")
+        answer = release("status")
+    assert (answer.status, answer.err.count("\n")) == (1, 1)
+    assert answer.err.endswith("the API server answered 501: Unsupported method ('GET')\n")
+
+
+def test_a_broken_kubeconfig_is_told_once_also_where_a_context_was_named(release, monkeypatch, tmp_path):
+    (tmp_path / "kubeconfig").write_text("[")
+    use_kubeconfig(monkeypatch, tmp_path / "kubeconfig")
+    answer = release("status", "--context", "here")
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert "Received: while parsing" in answer.err
+    assert "Contexts:" not in answer.err
+
+
+def test_in_a_pod_without_a_kubeconfig_the_pods_own_account_is_asked_for(release, cluster, monkeypatch):
+    monkeypatch.delenv("KUBECONFIG")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(cluster.server_port))
+    answer = release("status")
+    assert answer.status == 2
+    assert "Received: Service token file does not exist." in answer.err
+    assert cluster.requests == []
+
+
+def test_without_the_package_kubernetes_both_ways_on_are_named(release, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+    answer = release("status")
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert answer.err.endswith("Received: no such package. pip install 'tapeline[kubeflow]', or name a file: --model_config_file FILE.\n")
 
 
 def test_a_release_through_the_config_map_reaches_a_server_that_polls_what_kubelet_brings(release, cluster, running):

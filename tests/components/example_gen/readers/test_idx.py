@@ -74,7 +74,7 @@ def test_chunks_of_any_size_give_the_same_rows_in_the_same_order(folder, images,
 def test_a_chunks_pixels_are_given_up_before_the_next_ones_are_read(tmp_path, write_idx, labels):
     size = 1 << 20
     write_idx(tmp_path, np.zeros((4, 1, size), np.uint8), labels(4))
-    [part] = idx_reader.open_parts(str(tmp_path))
+    [part] = idx_reader.open_images(str(tmp_path))
     chunks = part.chunks(1)
     tracemalloc.start()
     try:

@@ -1,0 +1,80 @@
+"""The record of the last finished run, which answers an unchanged second one without loading TensorFlow.
+
+TFX's own cache would give the same answer, component by component, after seconds of imports.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+from pathlib import Path
+
+import pydantic
+
+from components.contents import Contents, is_whole, of
+from pipeline.code_digest import project_digest
+from pipeline.config import PipelineConfig
+from pipeline.pushed_models import is_newest
+from pipeline.runs.summary import Summary
+from pipeline.workspace import Workspace, serving_path
+from trainer import environment
+
+_PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis")
+
+
+@dataclasses.dataclass
+class _Record:
+    """What the file holds: the run's key, its summary, and what its outputs and the pushed version held, by path."""
+
+    key: str
+    summary: Summary
+    outputs: dict[str, tuple[int, int] | None]
+
+
+_RECORD = pydantic.TypeAdapter(_Record)
+
+
+def key(config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None) -> str:
+    """A digest of everything a run depends on: settings, data, reviewed schema, the project's own code, TensorFlow's flags, the libraries.
+
+    `schema_file` is this run's copy of the reviewed schema, which nobody edits.
+    """
+    parts = [
+        config.to_json(),
+        serving_path(config, workspace),
+        data_fingerprint,
+        Path(schema_file).read_bytes().hex() if schema_file else "",
+        project_digest(),
+        environment.named(os.environ),
+        *(importlib.metadata.version(package) for package in _PACKAGES),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def recall(workspace: Workspace, wanted: str) -> Summary | None:
+    """The last run's summary with every component cached, if that run was `wanted` and all it put out is still there."""
+    try:
+        record = _RECORD.validate_json(workspace.last_run.read_bytes())
+    except (OSError, ValueError):  # no record, or a broken one, which the next finished run replaces
+        return None
+    summary = record.summary
+    if record.key != wanted or not summary.is_decided:
+        return None
+    there = all(is_whole(path, contents and Contents(*contents)) for path, contents in record.outputs.items())
+    served = summary.model_dir is None or is_newest(summary.model_dir)
+    summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
+    return summary if there and served else None
+
+
+def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: list[str]) -> None:
+    """Keeps a finished run's summary; a run that has failed or met anomalies is not kept."""
+    if not summary.is_decided:
+        return
+    places = [*outputs, *([summary.model_dir] if summary.model_dir else [])]
+    held = {path: of(path) for path in places if "://" not in path}
+    unfinished = workspace.last_run.with_suffix(".new")
+    with contextlib.suppress(OSError):  # only a cache: a full disk must not make a pushed run a failed one
+        unfinished.write_bytes(_RECORD.dump_json(_Record(key_of_run, summary, held)))
+        unfinished.replace(workspace.last_run)  # never half-written

@@ -1,0 +1,111 @@
+"""One run of the pipeline with TFX's local runner: what the DAG needs, the launch, and the summary of its outputs."""
+
+import logging
+import os
+from pathlib import Path
+
+import absl.logging
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+from components.gate_verdict import read_verdict
+from pipeline import dag, interruption, places, reviewed_schema, steps
+from pipeline.code_digest import code_digests, under_settings
+from pipeline.config import PipelineConfig
+from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
+from pipeline.runs.progress import Progress
+from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
+from pipeline.runs.summary import Summary
+from pipeline.workspace import Workspace, serving_path
+from trainer import environment
+
+SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
+# Not DirectRunner, which first tries Prism, whose binary it downloads (docs/adr). The setup file is for Beam's remote workers; without
+# it every Beam component builds a source package of the whole of TFX in the temporary folder, 2 s each.
+BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
+
+
+def run(
+    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Progress, summary: Summary
+) -> list[str]:
+    """Runs every component of `config`, telling `progress`, fills in `summary`'s outcome, and returns where the outputs are.
+
+    Raises:
+      whatever a component raises; `summary` then holds what was found until there.
+    """
+    absl.logging.set_verbosity(absl.logging.INFO)
+    logging.basicConfig()  # stderr, which is the log file
+    logging.getLogger("trainer").setLevel(logging.INFO)
+    connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
+    reviewed_schema.check(config)
+    inputs = dag.Inputs(
+        data_fingerprint=data_fingerprint,
+        schema_file=schema_file and workspace.stored(schema_file),
+        serving_path=workspace.stored(serving_path(config, workspace)),
+        code=under_settings(code_digests(), environment.named(os.environ)),
+    )
+    observer = _Observer(workspace, connection, progress, summary)
+    artifacts = workspace.stored(str(workspace.artifacts))
+    with workspace.entered():
+        forget_removed_artifacts(connection)
+        forget_superseded_versions(connection)
+        ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
+    return observer.outputs
+
+
+class _Observer:
+    """Turns the nodes' outputs into progress lines and the summary."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        connection: metadata.ConnectionConfigType,
+        progress: Progress,
+        summary: Summary,
+    ) -> None:
+        self._workspace, self._connection = workspace, connection
+        self._progress, self._summary = progress, summary
+        self._candidate = 0  # the id of this run's model
+        self._rows: dict[str, int] = {}
+        self._nothing_ran = True
+        self.outputs: list[str] = []
+
+    def started(self, node: str) -> None:
+        interruption.check()
+        places.wait_until_free(self._workspace.metadata)
+        self._progress.start(node)
+
+    def finished(self, result: NodeResult) -> None:
+        self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
+        if result.node == steps.INGESTION.id:
+            self._rows = _rows_of_splits(result.outputs["examples"])
+        elif result.node == steps.TRAINER.id:
+            self._candidate = result.outputs["model"].id
+        elif result.node == steps.BASELINE.id:
+            lost = lost_baseline(self._connection, self._candidate)
+            self._summary.notes += [lost] if lost else []
+        elif result.node == steps.EVALUATOR.id:
+            self._summary.take(read_verdict(result.outputs["blessing"].uri))
+        elif result.node == steps.PUSHER.id:
+            self._read_push(result.outputs["pushed_model"])
+        cached = result.cached or (result.node == steps.BASELINE.id and self._nothing_ran)  # a look-up: TFX never caches it
+        self._nothing_ran = self._nothing_ran and cached
+        refused = self._summary.is_refused_by(result.node)
+        self._progress.finish("cached" if cached else "run", self._rows_for(result.node), refused=refused)
+
+    def _rows_for(self, node: str) -> int | None:
+        splits = steps.BY_ID[node].splits
+        return sum(self._rows[name] for name in splits) if splits else None
+
+    def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
+        properties = pushed.custom_properties
+        if not properties["pushed"].int_value:
+            self._summary.outcome = "refused"
+            return
+        self._summary.version = properties["pushed_version"].string_value
+        self._summary.model_dir = self._workspace.place(properties["pushed_destination"].string_value)
+        self._summary.outcome = "pushed"  # last: a signal may come in between
+
+
+def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:
+    return {name.removeprefix("rows_"): value.int_value for name, value in examples.custom_properties.items() if name.startswith("rows_")}

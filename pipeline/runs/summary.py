@@ -1,0 +1,107 @@
+"""What happened in a run: the record that `--json` prints, and the few lines that a person reads."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from typing_extensions import TypedDict  # typing's own is not enough for pydantic below Python 3.12
+
+from components.bound import Bound
+from components.gate_verdict import Verdict
+from pipeline import steps
+from pipeline.plain import command, print_line
+from trainer.errors import ConfigError
+
+EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
+
+
+class Component(TypedDict):
+    """One component of a run as `--json` gives it: seconds it took, and the rows it worked on where they are a measure of it."""
+
+    name: str
+    seconds: float
+    cached: bool
+    rows: int | None
+
+
+@dataclasses.dataclass
+class Summary:
+    """The outcome of one run; the fields are those of `--json`."""
+
+    outcome: str = "failed"
+    version: str | None = None
+    model_dir: str | None = None
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    reasons: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    components: list[Component] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    bounds: list[Bound] = dataclasses.field(default_factory=list)
+    log: str | None = None
+    usage_error: bool = False
+    signal_status: int | None = None
+
+    def take(self, verdict: Verdict) -> None:
+        """What the gate has said."""
+        self.metrics, self.bounds, self.reasons = verdict.metrics, verdict.bounds, verdict.reasons
+        self.notes = [*self.notes, *verdict.notes]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the Pusher has ended: what happens from then on changes nothing."""
+        return self.outcome in ("pushed", "refused")
+
+    def is_refused_by(self, step: str) -> bool:
+        """Whether the step of that id is the Pusher and had nothing to push."""
+        return step == steps.PUSHER.id and self.outcome == "refused"
+
+    @property
+    def exit_status(self) -> int:
+        """The status that the command ends with."""
+        if self.signal_status:
+            return self.signal_status
+        return ConfigError.exit_status if self.usage_error else EXIT_STATUS[self.outcome]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain values."""
+        record = dataclasses.asdict(self)
+        del record["usage_error"], record["signal_status"]  # the exit status says it
+        return record
+
+
+def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None) -> None:
+    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
+    if summary.bounds:
+        console.print(_gate_table(summary.bounds, "≥" if console.encoding.startswith("utf") else ">="))
+    for note in summary.notes:
+        print_line(console, f"   {note}", "Note:", "yellow")
+    if summary.outcome == "pushed":
+        print_line(console, f" {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", "Pushed", "green")
+        for line in _how_to_serve(summary, name) if following is None else following:
+            print_line(console, line)
+    else:
+        title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
+        for reason in summary.reasons:
+            print_line(console, f" {reason}", f"{title}:", "red")
+        if summary.outcome == "refused":
+            print_line(console, "Nothing was pushed; what is served stays as it is.")
+    if summary.log and summary.outcome != "pushed":
+        print_line(console, f"Log:    {summary.log}")
+
+
+def _how_to_serve(summary: Summary, name: str) -> list[str]:
+    base = (summary.model_dir or "").rpartition("/")[0]
+    return [
+        f"Next:   {command('serve', '--model_name', name, '--model_base_path', base)}",
+        f"Then:   {command('predict', 'IMAGE.png', '--model_name', name)}",
+    ]
+
+
+def _gate_table(bounds: list[Bound], at_least: str) -> Table:
+    table = Table("metric", "bound", "value", "verdict", title="Gate, on the test split", title_justify="left")
+    for row in bounds:
+        value = "no rows" if row.value is None else f"{row.value:.4f}"
+        table.add_row(row.metric, f"{at_least} {row.bound:.4f}{row.origin}", value, "[green]passed[/]" if row.passed else "[red]refused[/]")
+    return table

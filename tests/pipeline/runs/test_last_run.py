@@ -1,0 +1,148 @@
+"""An unchanged second run is answered from the record of the first, and nothing else ever is."""
+
+import pytest
+
+from components.bound import Bound
+from pipeline import config
+from pipeline.runs import last_run
+from pipeline.runs.summary import Summary
+from pipeline.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    workspace = Workspace(tmp_path / "root")
+    workspace.root.mkdir()
+    return workspace
+
+
+@pytest.fixture
+def finished(workspace):
+    """The summary of a pushed run whose outputs are there."""
+    for folder in ("artifact", "serving/7"):
+        (workspace.root / folder).mkdir(parents=True)
+    return Summary(
+        outcome="pushed",
+        version="7",
+        model_dir=str(workspace.root / "serving/7"),
+        metrics={"accuracy": 0.9, "auc": None},
+        components=[{"name": "Trainer", "seconds": 3.2, "cached": False, "rows": 10}],
+        bounds=[Bound("accuracy", 0.5, 0.9, True)],
+    )
+
+
+def test_the_same_run_is_recalled_with_every_component_cached(workspace, finished):
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    recalled = last_run.recall(workspace, "key")
+    assert recalled is not None
+    assert (recalled.outcome, recalled.version, recalled.metrics, recalled.bounds) == ("pushed", "7", finished.metrics, finished.bounds)
+    assert recalled.components == [{"name": "Trainer", "seconds": 0.0, "cached": True, "rows": 10}]
+
+
+def test_another_run_is_not_recalled(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "other key") is None
+
+
+@pytest.mark.parametrize("gone", ["artifact", "serving/7"])
+def test_a_run_whose_outputs_somebody_removed_is_not_recalled(workspace, finished, gone):
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    (workspace.root / gone).rmdir()
+    assert last_run.recall(workspace, "key") is None
+
+
+@pytest.mark.parametrize("damaged", ["artifact", "serving/7"])
+@pytest.mark.parametrize("size", [0, 10, None])
+def test_a_run_of_whose_outputs_somebody_removed_or_cut_a_file_is_not_recalled(workspace, finished, damaged, size):
+    file = workspace.root / damaged / "saved_model.pb"
+    file.write_bytes(bytes(20))
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    (workspace.root / damaged / ".DS_Store").write_bytes(b"")  # what others add does no harm
+    assert last_run.recall(workspace, "key") is not None
+    file.unlink() if size is None else file.write_bytes(bytes(size))
+    assert last_run.recall(workspace, "key") is None
+
+
+def test_a_run_whose_version_is_no_longer_the_newest_is_not_recalled(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    (workspace.root / "serving/8").mkdir()
+    assert last_run.recall(workspace, "key") is None
+
+
+@pytest.mark.parametrize("outcome", ["failed", "anomalies"])
+def test_a_run_that_did_not_finish_is_not_kept(workspace, finished, outcome):
+    finished.outcome = outcome
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "key") is None
+
+
+def test_a_run_that_did_not_finish_leaves_the_record_of_the_last_that_did(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    last_run.remember(workspace, "another", Summary(outcome="failed"), [])
+    assert last_run.recall(workspace, "key") is not None
+
+
+def test_a_record_that_cannot_be_written_does_not_fail_the_run(workspace, finished):
+    workspace.last_run.with_suffix(".new").mkdir()
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "key") is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"summary": {}}',
+        '{"key": "key"}',
+        '{"key": "key", "summary": {}, "outputs": 3}',
+        '{"key": "key", "outputs": {}, "summary": {"unknown": 1}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "other"}}',
+        '{"key": "key", "outputs": {"/": 3}, "summary": {"outcome": "refused"}}',
+        '{"key": "key", "outputs": {"/": [null]}, "summary": {"outcome": "refused"}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "model_dir": 3}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "model_dir": ["7"]}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "model_dir": "/"}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "components": [{}]}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "pushed", "components": [3]}}',
+        '{"key": "key", "outputs": {}, "summary": {"outcome": "refused", "bounds": [{"metric": "accuracy", "bound": "high"}]}}',
+        "[" * 10_000,
+        '{"key": "key", "outputs": {}, "summary": ' + '{"metrics": ' * 10_000,
+        "\ud800",
+    ],
+    ids=lambda record: record[:80],
+)
+def test_a_record_that_cannot_be_read_is_no_record_and_the_next_run_replaces_it(workspace, finished, record):
+    workspace.last_run.write_bytes(record.encode("utf-8", "surrogatepass"))
+    assert last_run.recall(workspace, "key") is None
+    last_run.remember(workspace, "key", finished, [])
+    assert last_run.recall(workspace, "key") is not None
+
+
+def test_a_record_that_is_cut_off_is_no_record(workspace, finished):
+    last_run.remember(workspace, "key", finished, [])
+    whole = workspace.last_run.read_bytes()
+    workspace.last_run.write_bytes(whole[: len(whole) // 2])
+    assert last_run.recall(workspace, "key") is None
+
+
+def test_the_key_changes_with_settings_data_schema_code_and_flags(workspace, tmp_path, monkeypatch):
+    path = tmp_path / "use.yaml"
+    path.write_text("name: d\ndata: {format: digits}\n")
+    base = last_run.key(config.load(path), workspace, "data", None)
+    schema = tmp_path / "s.pbtxt"
+    schema.write_text("feature {}")
+    keys = {
+        base,
+        last_run.key(config.load(path, ["trainer.epochs=3"]), workspace, "data", None),
+        last_run.key(config.load(path), workspace, "new data", None),
+        last_run.key(config.load(path), workspace, "data", str(schema)),
+    }
+    assert last_run.key(config.load(path), workspace, "data", None) == base
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=2")
+    keys.add(last_run.key(config.load(path), workspace, "data", None))
+    monkeypatch.setattr(last_run, "project_digest", lambda: "edited")
+    keys.add(last_run.key(config.load(path), workspace, "data", None))
+    assert len(keys) == 6

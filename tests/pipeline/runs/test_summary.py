@@ -1,0 +1,70 @@
+"""What a run ends with: the record, the exit status and the few lines that a person reads."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from components.bound import Bound
+from pipeline.runs.summary import Summary, print_summary
+
+
+def printed(summary, width=80):
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    print_summary(console, summary, "digits")
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("pushed", 0), ("failed", 1), ("refused", 3), ("anomalies", 4)])
+def test_each_outcome_has_its_exit_status(outcome, status):
+    assert Summary(outcome=outcome).exit_status == status
+
+
+def test_a_run_that_has_not_got_anywhere_has_failed():
+    assert Summary().exit_status == 1
+
+
+def test_the_record_has_the_promised_keys_and_is_json():
+    record = json.loads(json.dumps(Summary(bounds=[Bound("accuracy", 0.9, None, False)]).to_json()))
+    promised = {"outcome", "version", "model_dir", "metrics", "reasons", "components", "seconds"}
+    assert record.keys() == promised | {"notes", "bounds", "log"}  # the exit status says all else
+
+
+def test_a_push_is_told_with_the_gates_table_the_place_and_the_next_commands():
+    text = printed(
+        Summary(
+            "pushed", "17", "/a/very/long/root/" + "x" * 80 + "/digits/17", bounds=[Bound("accuracy", 0.9, 0.98765, True)], seconds=21.04
+        )
+    )
+    assert "accuracy │ ≥ 0.9000 │ 0.9877 │ passed" in text
+    assert f"Pushed digits version 17 in 21.0 s: /a/very/long/root/{'x' * 80}/digits/17\n" in text  # not wrapped: it is copied
+    assert f"tapeline serve --model_name digits --model_base_path /a/very/long/root/{'x' * 80}/digits\n" in text
+    assert "tapeline predict IMAGE.png --model_name digits\n" in text
+
+
+def test_a_refusal_is_told_with_every_reason_and_that_nothing_was_pushed():
+    bounds = [
+        Bound("accuracy", 0.9, 0.95, True),
+        Bound("accuracy (class 8)", 0.9, 0.875, False),
+        Bound("accuracy (class 3)", 0.9, None, False),
+    ]
+    text = printed(
+        Summary("refused", bounds=bounds, reasons=[bound.reason for bound in bounds if not bound.passed], log="/root/logs/1.log"), 120
+    )
+    assert "Refused: accuracy (class 8) is 0.8750, which is 0.0250 below the bound of 0.9000\n" in text
+    assert "Refused: accuracy (class 3) has no rows in the test split" in text
+    assert "Nothing was pushed; what is served stays as it is.\n" in text
+    assert "Log:    /root/logs/1.log\n" in text
+    assert "no rows │ refused" in text
+
+
+@pytest.mark.parametrize(("outcome", "title"), [("failed", "Failed"), ("anomalies", "Anomalies")])
+def test_a_reason_is_one_line_word_for_word(outcome, title):
+    reason = "Expected [8, 8] in 'x'. " + "long " * 30
+    assert f"{title}: {reason}\n" in printed(Summary(outcome, reasons=[reason], log="log"))
+
+
+def test_the_gates_table_fits_80_columns_with_a_baseline():
+    bound = Bound("accuracy (class 8)", 0.9712, 0.95, False, " (the last blessed model's 0.9812 less 0.01)")
+    assert max(map(len, printed(Summary("refused", bounds=[bound])).splitlines())) <= 80
