@@ -8,7 +8,7 @@ from pipeline import steps
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _SOURCES = {
-    "ingestion": ["components/example_gen", "trainer/features"],
+    "ingestion": ["components/example_gen", "trainer/features/names.py"],
     "preprocessing": ["trainer/preprocessing.py", "trainer/problem.py", "trainer/features", "trainer/tasks", "trainer/lazy.py"],
     "training": ["trainer"],
     "gate": ["components/data_gate.py", "trainer/tasks"],

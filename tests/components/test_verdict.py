@@ -152,7 +152,7 @@ def test_a_value_that_is_exactly_the_bound_passes_and_without_a_baseline_nothing
 def test_the_evaluator_leaves_the_verdict_of_its_own_bounds_beside_the_blessing(request, which, config):
     evaluation, is_blessed = request.getfixturevalue(which)
     found = read_verdict(str(Path(evaluation).with_name("blessing")))
-    assert found == verdict.read(evaluation, config, CLASSES)
+    assert found == verdict.read(evaluation, config, PROBLEM)
     assert (found.reasons == []) is is_blessed
     assert found.notes
 
