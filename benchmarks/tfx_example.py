@@ -14,11 +14,11 @@ def convert(idx_folder: Path, data_folder: Path) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from components.example_gen import idx
+    from components.example_gen.readers import idx
 
     data_folder.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(data_folder / "mnist.tfrecord")) as writer:
-        for part in idx.open_parts(str(idx_folder)):
+        for part in idx.open_images(str(idx_folder)):
             for chunk in part.chunks(10_000):
                 floats = chunk.images.reshape(len(chunk.images), -1).astype(np.float32) / 255 - 0.5
                 for values, label in zip(floats, chunk.labels, strict=True):

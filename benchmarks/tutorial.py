@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.example_gen import idx
+from components.example_gen.readers import idx
 
 BATCH = 64
 
@@ -35,7 +35,7 @@ class Clock(keras.callbacks.Callback):
 
 def run(folder: str, epochs: int) -> list[float]:
     """Trains the tutorial's model and returns the examples a second of each epoch."""
-    chunks = list(idx.open_parts(folder)[0].chunks(100_000))
+    chunks = list(idx.open_images(folder)[0].chunks(100_000))
     images, labels = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("images", "labels"))
     batches = (
         tf.data.Dataset.from_tensor_slices((images, labels))

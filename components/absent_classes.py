@@ -9,19 +9,19 @@ import numpy as np
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from trainer import features
+from trainer.problem import Problem
 
 _BATCH = 4096
 _MOST_NAMED = 10
 
 
-def line(examples: str, classes: int) -> str | None:
-    """One line that names the classes of 0 to `classes` - 1 without rows in the folder's gzipped TFRecords, None where all have some."""
+def line(examples: str, problem: Problem) -> str | None:
+    """One line that names the classes without rows in the folder's gzipped TFRecords, None where all have some."""
     files = sorted(os.path.join(examples, name) for name in fileio.listdir(examples))
-    seen = np.zeros(classes, bool)
-    label = {features.LABEL: tf.io.FixedLenFeature([], tf.int64)}
+    seen = np.zeros(problem.task.classes, bool)
+    label = {problem.label: tf.io.FixedLenFeature([], tf.int64)}
     for rows in tf.data.TFRecordDataset(files, "GZIP").batch(_BATCH):
-        seen[tf.io.parse_example(rows, label)[features.LABEL].numpy()] = True
+        seen[tf.io.parse_example(rows, label)[problem.label].numpy()] = True
     absent = np.flatnonzero(~seen).tolist()
     if not absent:
         return None

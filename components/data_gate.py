@@ -1,6 +1,6 @@
 """Stops the run where the data is not what the schema says, and says what differs.
 
-anomalies of ExampleValidator + labels outside the model's classes -> AnomaliesError, or nothing
+anomalies of ExampleValidator + labels that the task does not have -> AnomaliesError, or nothing
 """
 
 from google.protobuf import text_format
@@ -10,8 +10,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
-from trainer import features
 from trainer.errors import AnomaliesError
+from trainer.problem import Problem
 
 _SHOWN = 8
 
@@ -20,16 +20,18 @@ _SHOWN = 8
 def DataGate(
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
-    classes: Parameter[int],
+    problem: Parameter[str],
     code: Parameter[str] = "",
 ) -> None:
-    """Passes if no split has anomalies and every label is below `classes`; `code`, a digest, is for TFX's cache alone.
+    """Passes if no split has anomalies and every label is one of the task's.
+
+    `problem` is a Problem as JSON; `code`, a digest, is for TFX's cache alone.
 
     Raises:
       AnomaliesError: names feature, split, what was found and what the schema says, for each anomaly.
     """
     del code
-    found = _schema_anomalies(anomalies) + _label_anomalies(statistics, classes)
+    found = _schema_anomalies(anomalies) + _label_anomalies(statistics, Problem.from_json(problem))
     if found:
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise AnomaliesError(
@@ -67,19 +69,11 @@ def _schema_of(message: anomalies_pb2.Anomalies, name: str) -> str:
     return "no such feature"
 
 
-def _label_anomalies(artifact: standard_artifacts.ExampleStatistics, classes: int) -> list[str]:
-    seen = _labels_seen(artifact)
-    outside = {split: labels for split, labels in seen.items() if labels[0] < 0 or labels[1] >= classes}
-    highest = max((labels[1] for labels in seen.values()), default=0)
-    remedy = "" if any(labels[0] < 0 for labels in outside.values()) else f": for these labels set `trainer.classes: {highest + 1}`"
-    return [
-        f"feature '{features.LABEL}', split '{split}': labels from {lowest} to {highest_here} "
-        f"(`trainer.classes` says: 0 to {classes - 1}){remedy}"
-        for split, (lowest, highest_here) in outside.items()
-    ]
+def _label_anomalies(artifact: standard_artifacts.ExampleStatistics, problem: Problem) -> list[str]:
+    return problem.task.label_anomalies(problem.label, _labels_seen(artifact, problem.label))
 
 
-def _labels_seen(artifact: standard_artifacts.ExampleStatistics) -> dict[str, tuple[int, int]]:
+def _labels_seen(artifact: standard_artifacts.ExampleStatistics, label: str) -> dict[str, tuple[float, float]]:
     """The lowest and the highest label by split."""
     found = {}
     for split in artifact_utils.decode_split_names(artifact.split_names):
@@ -87,6 +81,6 @@ def _labels_seen(artifact: standard_artifacts.ExampleStatistics) -> dict[str, tu
         with fileio.open(f"{artifact.uri}/Split-{split}/FeatureStats.pb", "rb") as file:
             message.ParseFromString(file.read())
         for feature in message.datasets[0].features:
-            if feature.path.step == [features.LABEL] or feature.name == features.LABEL:
-                found[split] = round(feature.num_stats.min), round(feature.num_stats.max)
+            if feature.path.step == [label] or feature.name == label:
+                found[split] = feature.num_stats.min, feature.num_stats.max
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from tensorflow_model_analysis.proto import config_pb2  # TFMA 0.52 has these names no longer at its root
 
 from components.config import EvaluatorConfig
-from trainer import features
+from trainer.problem import Problem
 
 ACCURACY = "accuracy"
 SIGNATURE = "serving_default"
@@ -14,16 +14,16 @@ PREDICTIONS = "probabilities"
 MISSED_CLASSES = "classes_below_their_bound"  # measured where classes have bounds, and none may be
 
 
-def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config_pb2.EvalConfig:
-    """Metrics of a classifier of `classes` classes on the whole split, with the gate's bounds; `code` is for TFX's cache.
+def eval_config(config: EvaluatorConfig, problem: Problem, code: str = "") -> config_pb2.EvalConfig:
+    """Metrics of a model of `problem` on the whole split, with the gate's bounds; `code` is for TFX's cache.
 
     There is no slice a class, for TFMA matches every slice with the threshold of every slice: the time would grow with the classes' square.
     """
     return config_pb2.EvalConfig(
         model_specs=[
-            config_pb2.ModelSpec(name="candidate", signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL),
+            config_pb2.ModelSpec(name="candidate", signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=problem.label),
             config_pb2.ModelSpec(
-                name="baseline", is_baseline=True, signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=features.LABEL
+                name="baseline", is_baseline=True, signature_name=SIGNATURE, prediction_key=PREDICTIONS, label_key=problem.label
             ),
         ],
         slicing_specs=[config_pb2.SlicingSpec()],
@@ -32,7 +32,7 @@ def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
                     _accuracy(config),
-                    _macro(config, classes, code),
+                    _macro(config, problem, code),
                     config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='{"name": "confusion_matrix"}'),
                 ]
             ),
@@ -40,9 +40,9 @@ def eval_config(config: EvaluatorConfig, classes: int, code: str = "") -> config
     )
 
 
-def classes_of(config: config_pb2.EvalConfig) -> int:
-    """The number of classes that `eval_config` was given."""
-    return _own_settings(config)["classes"]
+def problem_of(config: config_pb2.EvalConfig) -> Problem:
+    """The problem that `eval_config` was given."""
+    return Problem.from_json(_own_settings(config)["problem"])
 
 
 def gate_of(config: config_pb2.EvalConfig) -> EvaluatorConfig:
@@ -64,9 +64,10 @@ def _accuracy(config: EvaluatorConfig) -> config_pb2.MetricConfig:
     return config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config=f'{{"name": "{ACCURACY}"}}', threshold=overall)
 
 
-def _macro(config: EvaluatorConfig, classes: int, code: str) -> config_pb2.MetricConfig:
+def _macro(config: EvaluatorConfig, problem: Problem, code: str) -> config_pb2.MetricConfig:
     """Our own metrics; the threshold is for the one that has the whole's name, the number of classes below their bound."""
-    settings = {"classes": classes, "gate": config.to_json(), "name": MISSED_CLASSES, "code": code}
+    classes = problem.task.classes
+    settings = {"problem": problem.to_json(), "gate": config.to_json(), "name": MISSED_CLASSES, "code": code}
     none = config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(upper_bound={"value": 0}))
     return config_pb2.MetricConfig(
         class_name="MacroMetrics",

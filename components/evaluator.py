@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils, proto_utils
 
 from components import absent_classes, baseline_check, verdict
-from components.evaluation import classes_of, gate_of
+from components.evaluation import gate_of, problem_of
 from components.evaluation_notes import write_notes
 from components.example_gen import split
 from components.gate_verdict import write_verdict
@@ -47,10 +47,10 @@ class Executor(tfx_executor.Executor):
         [examples] = input_dict["examples"]
         if split.TRAIN in artifact_utils.decode_split_names(examples.split_names):
             folder = artifact_utils.get_split_uri([examples], split.TRAIN)
-            notes.append(absent_classes.line(folder, classes_of(config)))
+            notes.append(absent_classes.line(folder, problem_of(config)))
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
         write_notes(evaluation, [note for note in notes if note])
-        found = verdict.read(evaluation, gate_of(config), classes_of(config))
+        found = verdict.read(evaluation, gate_of(config), problem_of(config))
         write_verdict(artifact_utils.get_single_uri(output_dict["blessing"]), found)
 
 

@@ -16,6 +16,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.config import EvaluatorConfig
 from components.evaluation import MISSED_CLASSES, class_bounds
+from trainer.problem import Problem
 
 NAMES = ("precision", "recall", "f1", "auc", "loss")
 _CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
@@ -29,21 +30,21 @@ class MacroMetrics(metric_types.Metric):
     Where the gate has bounds of single classes also MISSED_CLASSES, the number of classes that do not reach theirs.
     """
 
-    def __init__(self, classes: int, gate: str = "{}", name: str = MISSED_CLASSES, code: str = "") -> None:
+    def __init__(self, problem: str, gate: str = "{}", name: str = MISSED_CLASSES, code: str = "") -> None:
         """Makes the metric.
 
         Args:
-          classes: labels are 0 to `classes` - 1, predictions float32 (classes,).
+          problem: a Problem of classes as JSON: labels are 0 to `classes` - 1, predictions float32 (classes,).
           gate: an EvaluatorConfig as JSON.
           name: TFMA's name of it, by which it finds the metric that a threshold is for: MISSED_CLASSES is the one that has one.
           code: a digest, for TFX's cache alone.
         """
         del code
-        super().__init__(_computations, name=name, classes=classes, gate=gate)
+        super().__init__(_computations, name=name, problem=problem, gate=gate)
 
 
 def _computations(
-    classes: int,
+    problem: str,
     gate: str,
     name: str,
     eval_config: config_pb2.EvalConfig | None = None,
@@ -52,6 +53,7 @@ def _computations(
     example_weighted: bool = False,
 ) -> list[metric_types.MetricComputation]:
     del output_names, example_weighted
+    classes = Problem.from_json(problem).task.classes
     bounds = class_bounds(EvaluatorConfig.from_json(gate), classes)
     names = (*NAMES, name) if bounds else NAMES
     computations = []

@@ -16,6 +16,7 @@ from components.evaluation import ACCURACY, MISSED_CLASSES, class_bounds
 from components.evaluation_notes import read_notes
 from components.gate_verdict import Verdict
 from components.macro_metrics import accuracy_by_class, missed
+from trainer.problem import Problem
 
 _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
 _BASELINE = ("baseline",)
@@ -23,12 +24,12 @@ _MOST_CLASSES = 100  # of more classes, only those that went worst
 _FEW_ROWS = 30
 
 
-def read(evaluation: str, config: EvaluatorConfig, classes: int) -> Verdict:
+def read(evaluation: str, config: EvaluatorConfig, problem: Problem) -> Verdict:
     """The whole verdict, of a bounded size."""
-    return Verdict.of(metrics(evaluation, classes), bounds(evaluation, config, classes), _notes(evaluation))
+    return Verdict.of(metrics(evaluation, problem), bounds(evaluation, config, problem), _notes(evaluation))
 
 
-def metrics(evaluation: str, classes: int) -> dict[str, Any]:
+def metrics(evaluation: str, problem: Problem) -> dict[str, Any]:
     """Overall metrics as floats, None where undefined (AUC of a single class).
 
     Beside them `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts. Of more than 100 classes these are the
@@ -39,6 +40,7 @@ def metrics(evaluation: str, classes: int) -> dict[str, Any]:
     result: dict[str, Any] = {name: value if math.isfinite(value) else None for name, value in overall.items() if name != MISSED_CLASSES}
     worst = sorted(accuracy_by_class(pairs).items(), key=lambda item: item[1])[:_MOST_CLASSES]
     result["accuracy_by_class"] = {str(label): value for label, value in sorted(worst)}
+    classes = problem.task.classes
     if classes <= _MOST_CLASSES:
         result["confusion_matrix"] = [[pairs.get((actual, answer), 0) for answer in range(classes)] for actual in range(classes)]
     else:
@@ -77,12 +79,12 @@ def _few_answers(pairs: Mapping[tuple[int, int], int]) -> str | None:
     )
 
 
-def bounds(evaluation: str, config: EvaluatorConfig, classes: int) -> list[Bound]:
+def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem) -> list[Bound]:
     """Every bound of `config` with the value it was held against."""
     failures = _failures(evaluation)
     accuracy = _metrics(evaluation, _CANDIDATE)[ACCURACY]
     rows = [Bound(ACCURACY, config.min_accuracy, accuracy, "value_threshold" not in failures)]
-    by_class, wanted = accuracy_by_class(_confusions(evaluation)), class_bounds(config, classes)
+    by_class, wanted = accuracy_by_class(_confusions(evaluation)), class_bounds(config, problem.task.classes)
     below = missed(by_class, wanted)
     rows += [Bound(f"{ACCURACY} (class {label})", bound, by_class.get(label), label not in below) for label, bound in wanted.items()]
     baseline = _metrics(evaluation, _BASELINE)

@@ -8,16 +8,17 @@ from pipeline import steps
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _SOURCES = {
-    "ingestion": ["components/example_gen", "trainer/features.py"],
-    "preprocessing": ["trainer/preprocessing.py", "trainer/features.py"],
+    "ingestion": ["components/example_gen", "trainer/features/names.py"],
+    "preprocessing": ["trainer/preprocessing.py", "trainer/problem.py", "trainer/features", "trainer/tasks", "trainer/lazy.py"],
     "training": ["trainer"],
-    "gate": ["components/data_gate.py"],
+    "gate": ["components/data_gate.py", "trainer/tasks"],
     "evaluation": [
         "components/evaluator.py",
         "components/evaluation.py",
         "components/macro_metrics.py",
         "components/baseline_check.py",
         "components/absent_classes.py",
+        "trainer/tasks",
         "components/evaluation_notes.py",
         "components/verdict.py",
         "components/gate_verdict.py",

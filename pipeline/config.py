@@ -20,7 +20,11 @@ from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
+from trainer.features import Features, names
+from trainer.features.image import ImageFeature
+from trainer.problem import Problem
 from trainer.settings import Settings
+from trainer.tasks import Multiclass
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
@@ -41,6 +45,18 @@ class PipelineConfig(Settings):
         AcceleratorConfig(), description="What the Trainer runs on, on Kubeflow: `cpu`, a `gpu` or a `tpu`."
     )
     kubeflow: KubeflowConfig = Field(KubeflowConfig(), description="How the pipeline runs on Kubeflow Pipelines.")
+
+    @property
+    def inputs(self) -> Features:
+        """The features that the model is given."""
+        picture = self.preprocessing
+        image = ImageFeature(size=picture.image_size, channels=picture.channels, normalize=picture.normalize)
+        return Features(by_name={names.IMAGE: image})
+
+    @property
+    def problem(self) -> Problem:
+        """What is to be learnt."""
+        return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -72,7 +72,7 @@ def create_pipeline(
     gate = DataGate(
         statistics=statistics,
         anomalies=validator.outputs["anomalies"],
-        classes=config.trainer.classes,
+        problem=config.problem.to_json(),
         code=inputs.code[steps.DATA_GATE.code],
     )
 
@@ -82,7 +82,11 @@ def create_pipeline(
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=[_analyzed(config)], transform=[split.TRAIN, split.EVAL]),
         disable_statistics=True,  # the raw statistics are validated; the transformed ones nobody reads
-        custom_config={"preprocessing": config.preprocessing.to_json(), "code": inputs.code[steps.TRANSFORM.code]},
+        custom_config={
+            "features": config.inputs.to_json(),
+            "problem": config.problem.to_json(),
+            "code": inputs.code[steps.TRANSFORM.code],
+        },
     )
     transform.add_upstream_node(gate)
     trainer = Trainer(
@@ -91,7 +95,7 @@ def create_pipeline(
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
-        custom_config={"trainer": config.trainer.to_json(), "code": inputs.code[steps.TRAINER.code]},
+        custom_config={"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code[steps.TRAINER.code]},
     )
     model = trainer.outputs["model"]
 
@@ -103,7 +107,7 @@ def create_pipeline(
         example_splits=[split.TEST],
         model=model,
         baseline_model=baseline.outputs["model"] if baseline else None,
-        eval_config=eval_config(config.evaluator, config.trainer.classes, inputs.code[steps.EVALUATOR.code]),
+        eval_config=eval_config(config.evaluator, config.problem, inputs.code[steps.EVALUATOR.code]),
     )
     push = Pusher(
         model=model,
@@ -141,7 +145,7 @@ def _last_blessed() -> base_node.BaseNode:
 
 def _analyzed(config: PipelineConfig) -> str:
     """The split that Transform learns from; it reads one through even where there is nothing to learn, so then the small one."""
-    return split.TRAIN if config.preprocessing.learns_from_data else split.EVAL
+    return split.TRAIN if config.inputs.learns_from_data else split.EVAL
 
 
 def _schema_gen(schema_file: str | None, statistics: types.BaseChannel) -> base_node.BaseNode:

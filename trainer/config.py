@@ -1,29 +1,24 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import pydantic
 from pydantic import Field
 
+from trainer.features.image import ImageFeature, Size
 from trainer.settings import Settings
 
-Side = Annotated[int, Field(ge=1, le=4096)]
+
+def _described(field: str) -> str:
+    return ImageFeature.model_fields[field].description or ""
 
 
 class PreprocessingConfig(Settings):
-    """How Transform turns raw features into what the model sees."""
+    """How Transform turns a picture into what the model sees."""
 
-    image_size: tuple[Side, Side] = Field((28, 28), description="Height and width in pixels that the model sees; other sizes are resized.")
-    channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for RGB.")
-    normalize: Literal["scale", "standardize"] = Field(
-        "scale",
-        description="`scale` maps 0..255 to 0..1; `standardize` subtracts the training split's mean and divides by its standard deviation.",
-    )
-
-    @property
-    def learns_from_data(self) -> bool:
-        """Whether Transform must see the whole training split before it can transform a row."""
-        return self.normalize == "standardize"
+    image_size: Size = Field((28, 28), description=_described("size"))
+    channels: Literal[1, 3] = Field(1, description=_described("channels"))
+    normalize: Literal["scale", "standardize"] = Field("scale", description=_described("normalize"))
 
 
 class EarlyStoppingConfig(Settings):

@@ -16,7 +16,8 @@ from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
 
-Step = Callable[[tf.Tensor, tf.Tensor], None]
+Inputs = tf.Tensor | dict[str, tf.Tensor]
+Step = Callable[[Inputs, tf.Tensor], None]
 
 
 def train(
@@ -57,12 +58,12 @@ def train(
 
 def _build_metrics(model: keras.Model, strategy: tf.distribute.Strategy, batches: Batches) -> None:
     """Has the metrics make their variables, which Keras leaves to the first batch, but must not happen inside the epoch's `tf.function`."""
-    x, y = (tf.zeros((1, *part.shape[1:]), part.dtype) for part in batches.dataset.element_spec)
+    x, y = tf.nest.map_structure(lambda part: tf.zeros((1, *part.shape[1:]), part.dtype), batches.dataset.element_spec)
     strategy.run(lambda: model.compute_metrics(x, y, model(x, training=False)))
 
 
 def _train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
-    def step(x: tf.Tensor, y: tf.Tensor) -> None:
+    def step(x: Inputs, y: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             y_pred = model(x, training=True)
             loss = model.compute_loss(x, y, y_pred, training=True)
@@ -75,7 +76,7 @@ def _train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
 
 
 def _eval_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
-    def step(x: tf.Tensor, y: tf.Tensor) -> None:
+    def step(x: Inputs, y: tf.Tensor) -> None:
         y_pred = model(x, training=False)
         _update_metrics(model, strategy, x, y, y_pred, model.compute_loss(x, y, y_pred, training=False))
 
@@ -83,11 +84,11 @@ def _eval_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
 
 
 def _update_metrics(
-    model: keras.Model, strategy: tf.distribute.Strategy, x: tf.Tensor, y: tf.Tensor, y_pred: tf.Tensor, loss: tf.Tensor
+    model: keras.Model, strategy: tf.distribute.Strategy, x: Inputs, y: tf.Tensor, y_pred: tf.Tensor, loss: tf.Tensor
 ) -> None:
     """Adds the batch to the model's metrics. Keras has divided the loss by the number of replicas, for their gradients are summed."""
     mean_loss = next(metric for metric in model.metrics if metric.name == "loss")
-    mean_loss.update_state(loss * strategy.num_replicas_in_sync, sample_weight=tf.shape(x)[0])
+    mean_loss.update_state(loss * strategy.num_replicas_in_sync, sample_weight=tf.shape(y)[0])
     model.compute_metrics(x, y, y_pred)
 
 

@@ -1,4 +1,4 @@
-"""Transformed examples -> batches of (pixels, label), the same batches in the same order for both loops, wherever the rows are kept.
+"""Transformed examples -> batches of (inputs, label), the same batches in the same order for both loops, wherever the rows are kept.
 
 files -> parse many rows at once -> keep them in memory, else on the local disk -> each epoch: a new seeded order -> a batch at a time
                                  -> where neither has room, each epoch: read again, several files at once, through a seeded shuffle buffer
@@ -12,48 +12,49 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from trainer import features
 from trainer.config import TrainerConfig
 from trainer.errors import DataError
+from trainer.features import names
 from trainer.free_memory import free_memory
-from trainer.rows import Rows, keep_rows
+from trainer.rows import Inputs, Rows, keep_rows
+from trainer.tasks import Task
 
 FeatureSpec = dict[str, tf.io.FixedLenFeature]
 
 _READ_BUFFER = 1 << 20  # bytes
-_PARSED = 1 << 24  # bytes of pixels that are parsed at once when the rows are kept
+_PARSED = 1 << 24  # bytes of inputs that are parsed at once when the rows are kept
 _PREFETCH = 8  # batches
 _SHARE_OF_FREE_MEMORY = 0.25
 _SHARE_OF_FREE_DISK = 0.5
-_SHUFFLE_BUFFER = 1 << 28  # bytes of pixels; where the rows are not kept
+_SHUFFLE_BUFFER = 1 << 28  # bytes of inputs; where the rows are not kept
 _FILES_AT_ONCE = 16  # the same
 
 _log = logging.getLogger(__name__)
 
 
 class Batches(NamedTuple):
-    """A split in batches of (pixels float32 (batch, height, width, channels), label int64 (batch,) or float32 (batch, classes))."""
+    """A split in batches of (x, y): x is the model's input (batch, ...), by name where it has several; y what the task's loss is given."""
 
     dataset: tf.data.Dataset  # of train, all epochs one after the other; of eval, one pass
     steps: int  # batches an epoch; the last one may be smaller, so that no example is left out or seen twice, except on a TPU
     examples: int  # rows an epoch
 
 
-def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, one_hot: bool = False) -> Batches:
+def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task) -> Batches:
     """`config.epochs` epochs of the training split, each with every example once, in an order that seed and epoch alone decide.
 
     Args:
       patterns: glob patterns of gzipped TFRecords of transformed examples.
       spec: how to parse one, from `tft.TFTransformOutput.transformed_feature_spec()`.
-      config: epochs, batch size, seed, cache, and the number of classes, which the labels are checked against.
-      one_hot: whether labels come one-hot encoded.
+      config: epochs, batch size, seed and cache.
+      task: what the labels must be, and how the loss takes them.
 
     Raises:
-      DataError: no file, no example, or a label that is no class.
+      DataError: no file, no example, or a label that the task does not have.
     """
     files = _files(patterns)
-    rows = _kept(files, spec, config)
-    examples = _scan(files, spec, config) if rows is None else int(rows.labels.shape[0])
+    rows = _kept(files, spec, config, task)
+    examples = _scan(files, spec, task) if rows is None else int(rows.labels.shape[0])
     steps = -(-examples // config.batch_size)
 
     def shuffled_rows(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -64,20 +65,20 @@ def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig,
         return _parsed(_shuffled_records(files, spec, config.seed + epoch * 2**31).batch(config.batch_size), spec)
 
     dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if rows is None else shuffled_rows)
-    return _finished(dataset, config, one_hot, steps, examples)
+    return _finished(dataset, config, task, steps, examples)
 
 
-def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, one_hot: bool = False) -> Batches:
+def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task) -> Batches:
     """The eval split, every example once, in the files' order. Arguments and errors are those of `train_batches`."""
     files = _files(patterns)
-    rows = _kept(files, spec, config)
-    examples = _scan(files, spec, config) if rows is None else int(rows.labels.shape[0])
+    rows = _kept(files, spec, config, task)
+    examples = _scan(files, spec, task) if rows is None else int(rows.labels.shape[0])
     steps = -(-examples // config.batch_size)
     if rows is None:
         dataset = _parsed(_records(files).batch(config.batch_size), spec).apply(tf.data.experimental.assert_cardinality(steps))
     else:
         dataset = _batches(rows, tf.range(examples), steps, config)
-    return _finished(dataset, config, one_hot, steps, examples)
+    return _finished(dataset, config, task, steps, examples)
 
 
 def _files(patterns: list[str]) -> list[str]:
@@ -101,17 +102,17 @@ def _shuffled_records(files: list[str], spec: FeatureSpec, seed: tf.Tensor) -> t
 
 
 def _parsed(batches: tf.data.Dataset, spec: FeatureSpec) -> tf.data.Dataset:
-    """(pixels, label) of batches of serialized examples."""
-    wanted = {name: spec[name] for name in (features.PIXELS, features.TRANSFORMED_LABEL)}
+    """(inputs by name, label) of batches of serialized examples."""
 
-    def parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        row = tf.io.parse_example(serialized, wanted)
-        return row[features.PIXELS], row[features.TRANSFORMED_LABEL]
+    def parse(serialized: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
+        row = tf.io.parse_example(serialized, spec)
+        label = row.pop(names.LABEL)
+        return row, label
 
     return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | None:
+def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task) -> Rows | None:
     """All rows, in memory or on the disk as `config.cache` and the room there say, or None where there is none."""
     memory = {"memory": float("inf"), "none": 0.0}.get(config.cache, free_memory() * _SHARE_OF_FREE_MEMORY)
     disk = shutil.disk_usage(tempfile.gettempdir()).free * _SHARE_OF_FREE_DISK
@@ -127,56 +128,53 @@ def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | 
             _FILES_AT_ONCE,
         )
         return None
-    _check_labels([rows.labels], files, config)
+    _check_labels([rows.labels], files, task)
     _log.info("%d examples of %s: %s", int(rows.labels.shape[0]), files[0], rows.place)
     return rows
 
 
 def _rows_in(size: int, spec: FeatureSpec) -> int:
-    """How many rows have so many bytes of pixels; at least one."""
-    pixels = spec[features.PIXELS]
-    return max(1, size // (math.prod(pixels.shape) * pixels.dtype.size))
+    """How many rows have so many bytes of inputs; at least one."""
+    row = sum(math.prod(feature.shape) * feature.dtype.size for name, feature in spec.items() if name != names.LABEL)
+    return max(1, size // row)
 
 
-def _scan(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> int:
+def _scan(files: list[str], spec: FeatureSpec, task: Task) -> int:
     """The number of rows, from one pass that looks at the labels alone."""
-    name = features.TRANSFORMED_LABEL
+    name = names.LABEL
     labels = _records(files).batch(_rows_in(_PARSED, spec)).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
     parts = list(labels)
-    _check_labels(parts, files, config)
+    _check_labels(parts, files, task)
     return sum(int(part.shape[0]) for part in parts)
 
 
-def _check_labels(parts: list[tf.Tensor], files: list[str], config: TrainerConfig) -> None:
+def _check_labels(parts: list[tf.Tensor], files: list[str], task: Task) -> None:
     if not sum(int(part.shape[0]) for part in parts):
         raise DataError(f"Expected examples in {', '.join(files)}. Received none.")
-    low = min(int(tf.reduce_min(part)) for part in parts)
-    high = max(int(tf.reduce_max(part)) for part in parts)
-    if low < 0 or high >= config.classes:
-        raise DataError(
-            f"Expected labels from 0 to {config.classes - 1}, because `trainer.classes` is {config.classes}. "
-            f"Received labels from {low} to {high} in {files[0]}. "
-            + (f"Set `trainer.classes: {high + 1}` if they are right." if low >= 0 else "Number the classes from 0.")
-        )
+    task.check_labels(parts, files[0])
 
 
 def _batches(rows: Rows, order: tf.Tensor, steps: int, config: TrainerConfig) -> tf.data.Dataset:
     """The rows that the numbers in `order` name, a batch at a time."""
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(step: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
         numbers = order[step * config.batch_size : (step + 1) * config.batch_size]
-        return rows.pixels(numbers), tf.gather(rows.labels, numbers)
+        return rows.inputs(numbers), tf.gather(rows.labels, numbers)
 
     return tf.data.Dataset.range(steps).map(batch)
 
 
-def _finished(dataset: tf.data.Dataset, config: TrainerConfig, one_hot: bool, steps: int, examples: int) -> Batches:
-    if one_hot:
-        dataset = dataset.map(lambda pixels, label: (pixels, tf.one_hot(label, config.classes)))
+def _finished(dataset: tf.data.Dataset, config: TrainerConfig, task: Task, steps: int, examples: int) -> Batches:
+    dataset = dataset.map(lambda inputs, label: (only_or_all(inputs), task.targets(label, config)))
     if config.strategy == "tpu":
         steps = examples // config.batch_size
         dataset = _full_batches(dataset, config.batch_size)
     return Batches(dataset.prefetch(_PREFETCH), steps, steps * config.batch_size if config.strategy == "tpu" else examples)
+
+
+def only_or_all(inputs: Inputs) -> tf.Tensor | Inputs:
+    """The input where the model has one, else all by name: what Keras's models are called with."""
+    return next(iter(inputs.values())) if len(inputs) == 1 else inputs
 
 
 def _full_batches(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
@@ -185,5 +183,5 @@ def _full_batches(dataset: tf.data.Dataset, size: int) -> tf.data.Dataset:
     def sized(tensor: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tensor, [size, *tensor.shape[1:]])
 
-    full = dataset.filter(lambda pixels, label: tf.equal(tf.shape(pixels)[0], size))
-    return full.map(lambda pixels, label: (sized(pixels), sized(label)))
+    full = dataset.filter(lambda x, y: tf.equal(tf.shape(y)[0], size))
+    return full.map(lambda x, y: (tf.nest.map_structure(sized, x), sized(y)))

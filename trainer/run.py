@@ -3,21 +3,25 @@
 transform graph, batches -> model, under the strategy's scope -> train -> best weights -> SavedModel
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import keras
 import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import features
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.export import export
+from trainer.features import names
 from trainer.input_pipeline import Batches, eval_batches, train_batches
-from trainer.models import build_model, one_hot_labels
+from trainer.models import build_model
+from trainer.problem import Problem
+from trainer.settings import Settings
 from trainer.strategy import make_strategy
+
+Section = TypeVar("Section", bound=Settings)
 
 
 class Train(Protocol):
@@ -39,24 +43,25 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
 
     Args:
-      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON.
+      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem.
       train: the loop.
 
     Raises:
       ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss became NaN.
     """
-    config = _config(fn_args.custom_config)
+    config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
+    task = problem.task
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
-    train_data = train_batches(fn_args.train_files, spec, config, one_hot_labels(config))
-    eval_data = eval_batches(fn_args.eval_files, spec, config, one_hot_labels(config))
+    train_data = train_batches(fn_args.train_files, spec, config, task)
+    eval_data = eval_batches(fn_args.eval_files, spec, config, task)
     strategy = make_strategy(config.strategy)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
-        model = build_model(config, tuple(spec[features.PIXELS].shape))
+        model = build_model(config, task, {name: feature for name, feature in spec.items() if name != names.LABEL})
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
-    export(model, graph, fn_args.serving_model_dir)
+    export(model, graph, problem, fn_args.serving_model_dir)
     return history
 
 
@@ -77,12 +82,14 @@ def _check_shares(config: TrainerConfig, strategy: tf.distribute.Strategy, *spli
         )
 
 
-def _config(custom_config: dict[str, Any] | None) -> TrainerConfig:
+def _section(custom_config: dict[str, Any] | None, key: str, kind: type[Section]) -> Section:
     try:
-        return TrainerConfig.from_json((custom_config or {})["trainer"])
+        return kind.from_json((custom_config or {})[key])
     except KeyError:
-        raise ConfigError("Expected Trainer's `custom_config` to have the key 'trainer': a TrainerConfig as JSON. Received none.") from None
+        raise ConfigError(
+            f"Expected Trainer's `custom_config` to have the key '{key}': a {kind.__name__} as JSON. Received none."
+        ) from None
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(["trainer", *map(str, first["loc"])])
-        raise ConfigError(f"`{key}`: {first['msg']}. Received: {first['input']!r}.") from error
+        place = ".".join([key, *map(str, first["loc"])])
+        raise ConfigError(f"`{place}`: {first['msg']}. Received: {first['input']!r}.") from error

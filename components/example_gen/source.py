@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
-from components.example_gen import digits, download, idx, raw_files, remote_files
+from components.example_gen import download, raw_files, remote_files
 from components.example_gen.config import DataConfig
-from components.example_gen.labelled_images import Part
+from components.example_gen.readers import digits, idx
+from components.example_gen.readers.labelled_images import part
+from components.example_gen.readers.rows import Part
 
 
 @contextlib.contextmanager
@@ -20,17 +22,21 @@ def open_data(config: DataConfig) -> Iterator[tuple[list[Part], str]]:
       DataError: it cannot be read, or changes meanwhile.
     """
     if config.format == "digits":
-        yield digits.open_parts(), raw_files.fingerprint(config)
+        yield [part(images) for images in digits.open_images()], raw_files.fingerprint(config)
     elif remote_files.is_remote(config.path):
         with remote_files.local_copy(config.path or "") as (folder, fingerprint):
-            yield idx.open_parts(str(folder), config.max_image_pixels), fingerprint
+            yield _idx(str(folder), config), fingerprint
     elif config.download and not config.path:
-        parts = idx.open_parts(str(download.fetch(config.download)), config.max_image_pixels)
+        parts = _idx(str(download.fetch(config.download)), config)
         yield parts, download.combined(_files(parts))
     else:
-        parts = idx.open_parts(config.path or "", config.max_image_pixels)
+        parts = _idx(config.path or "", config)
         yield parts, raw_files.combined(config.format, _files(parts))
 
 
+def _idx(folder: str, config: DataConfig) -> list[Part]:
+    return [part(images) for images in idx.open_images(folder, config.max_image_pixels)]
+
+
 def _files(parts: list[Part]) -> dict[str, str]:
-    return {name: sha256 for part in parts for name, sha256 in part.files.items()}
+    return {name: sha256 for each in parts for name, sha256 in each.files.items()}

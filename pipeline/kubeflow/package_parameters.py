@@ -15,6 +15,7 @@ from pipeline import steps
 from pipeline.config import PipelineConfig
 from pipeline.steps import Step
 from trainer.config import TrainerConfig
+from trainer.problem import Problem
 
 STRING, INTEGER, DOUBLE = "STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE"
 UNRESOLVED = "unresolved"  # the fingerprint of data that were out of reach when the package was compiled
@@ -96,7 +97,7 @@ def data_path(config: PipelineConfig) -> str:
 
 def gate(config: PipelineConfig, code: str) -> str:
     """The value of the Evaluator's property GATE."""
-    return json.dumps({"evaluator": config.evaluator.to_json(), "classes": config.trainer.classes, "code": code}, sort_keys=True)
+    return json.dumps({"evaluator": config.evaluator.to_json(), "problem": config.problem.to_json(), "code": code}, sort_keys=True)
 
 
 def bind(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,8 +112,8 @@ def bind(properties: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, int, str]:
-    """The gate's bounds of this run, the number of classes and the code's digest, from the Evaluator's unbound properties."""
+def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, Problem, str]:
+    """The gate's bounds of this run, the problem and the code's digest, from the Evaluator's unbound properties."""
     given = json.loads(properties[GATE])
     values = json.loads(given["evaluator"])
     if "min_accuracy" in properties:
@@ -122,7 +123,7 @@ def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, int, st
     if "max_accuracy_drop" in properties:
         drop = float(properties["max_accuracy_drop"])
         values["max_accuracy_drop"] = None if drop == 1.0 else drop
-    return EvaluatorConfig.from_json(json.dumps(values)), int(given["classes"]), given["code"]
+    return EvaluatorConfig.from_json(json.dumps(values)), Problem.from_json(given["problem"]), given["code"]
 
 
 def _data_path(values: dict[str, Any]) -> None:
@@ -166,7 +167,7 @@ def _gate(values: dict[str, Any]) -> None:
 
     from components.evaluation import eval_config
 
-    config, classes, code = gate_config(values)
+    config, problem, code = gate_config(values)
     for name in (GATE, "min_accuracy", "min_class_accuracy", "max_accuracy_drop"):
         values.pop(name, None)
-    values["eval_config"] = json_format.MessageToJson(eval_config(config, classes, code), sort_keys=True)
+    values["eval_config"] = json_format.MessageToJson(eval_config(config, problem, code), sort_keys=True)

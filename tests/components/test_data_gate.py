@@ -7,8 +7,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.data_gate import DataGate
-from trainer import features
+from tests.problems import of_pictures
 from trainer.errors import AnomaliesError
+from trainer.features import names
 
 SCHEMA = """
 feature {{ name: "image/class/label" type: INT presence {{ min_fraction: 1 min_count: 1 }} shape {{ dim {{ size: 1 }} }} }}
@@ -33,7 +34,9 @@ def gate(tmp_path):
             described = tfdv.generate_statistics_from_dataframe(pd.DataFrame(rows))
             write(tmp_path / "statistics" / f"Split-{split}" / "FeatureStats.pb", described)
             write(tmp_path / "anomalies" / f"Split-{split}" / "SchemaDiff.pb", tfdv.validate_statistics(described, parsed))
-        DataGate.EXECUTOR_SPEC.executor_class().Do({"statistics": [statistics], "anomalies": [anomalies]}, {}, {"classes": classes})
+        DataGate.EXECUTOR_SPEC.executor_class().Do(
+            {"statistics": [statistics], "anomalies": [anomalies]}, {}, {"problem": of_pictures(classes).to_json()}
+        )
 
     return run
 
@@ -44,7 +47,7 @@ def write(path, message):
 
 
 def rows(height=8, labels=range(10)):
-    return [{features.LABEL: label, features.IMAGE_HEIGHT: height} for label in labels]
+    return [{names.IMAGE_LABEL: label, names.IMAGE_HEIGHT: height} for label in labels]
 
 
 def refusal(gate, *arguments, **options):
@@ -88,7 +91,7 @@ def test_what_is_wrong_with_a_split_as_a_whole_is_told(gate):
 
 
 def test_a_feature_that_is_missing_is_named(gate):
-    message = refusal(gate, {"train": [{features.LABEL: 1}]})
+    message = refusal(gate, {"train": [{names.IMAGE_LABEL: 1}]})
     assert "feature 'image/height', split 'train': Column dropped: Column is completely missing (the schema says: presence {" in message
 
 

@@ -4,11 +4,12 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.config import EvaluatorConfig
 from components.evaluation import class_bounds, eval_config
+from tests.problems import of_pictures
 
 
 def threshold(config, class_name="SparseCategoricalAccuracy"):
     """That of a metric, None if it has none."""
-    [metric] = [each for each in eval_config(config, 3).metrics_specs[0].metrics if each.class_name == class_name]
+    [metric] = [each for each in eval_config(config, of_pictures(3)).metrics_specs[0].metrics if each.class_name == class_name]
     return metric.threshold if metric.HasField("threshold") else None
 
 
@@ -38,7 +39,7 @@ def test_the_last_blessed_model_may_be_better_by_the_drop_or_is_not_compared():
 
 def test_what_tfma_is_asked_does_not_grow_with_the_classes():
     """It matches each slice with the threshold of each slice: a thousand classes took two minutes, and more would not end."""
-    few, many = (eval_config(EvaluatorConfig(min_class_accuracy=0.5), classes) for classes in (10, 100_000))
+    few, many = (eval_config(EvaluatorConfig(min_class_accuracy=0.5), of_pictures(classes)) for classes in (10, 100_000))
     assert many.ByteSize() - few.ByteSize() == len("100000") - len("10")
     for config in (few, many):
         assert [list(spec.feature_keys) for spec in config.slicing_specs] == [[]]  # the whole split alone

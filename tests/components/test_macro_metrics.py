@@ -9,6 +9,7 @@ from tensorflow_model_analysis.metrics import metric_types
 
 from components import macro_metrics
 from components.evaluation import MISSED_CLASSES
+from tests.problems import of_pictures
 
 CLASSES = 7
 
@@ -26,7 +27,7 @@ def predictions(request):
 def measure(labels, probabilities, workers=1, gate="{}"):
     """What TFMA's combiner does, divided over `workers`; `gate` is an EvaluatorConfig as JSON."""
     probabilities = np.asarray(probabilities)
-    [computation] = macro_metrics._computations(classes=probabilities.shape[1], gate=gate, name=MISSED_CLASSES)
+    [computation] = macro_metrics._computations(of_pictures(probabilities.shape[1]).to_json(), gate=gate, name=MISSED_CLASSES)
     combiner = computation.combiner
     accumulators = []
     for rows in np.array_split(np.arange(len(labels)), workers):
@@ -107,7 +108,7 @@ def test_classes_below_their_bound_are_counted_exactly_and_those_without_rows_wi
 def test_memory_grows_with_rows_and_not_with_the_square_of_the_classes():
     """An accumulator for each of 100,000 classes, of one row each, before and after they are merged: classes squared would be 80 GB."""
     classes = 100_000
-    [computation] = macro_metrics._computations(classes=classes, gate='{"min_class_accuracy": 0.5}', name=MISSED_CLASSES)
+    [computation] = macro_metrics._computations(of_pictures(classes).to_json(), gate='{"min_class_accuracy": 0.5}', name=MISSED_CLASSES)
     combiner = computation.combiner
     probabilities = np.full(classes, 1e-6, np.float32)
     probabilities[3] = 0.9

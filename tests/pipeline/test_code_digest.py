@@ -22,9 +22,11 @@ def copy(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("edited", "changed"),
     [
-        ("components/example_gen/idx.py", {"ingestion"}),
+        ("components/example_gen/readers/idx.py", {"ingestion"}),
         ("components/example_gen/split.py", {"ingestion"}),
-        ("trainer/features.py", {"ingestion", "preprocessing", "training"}),
+        ("trainer/features/names.py", {"ingestion", "preprocessing", "training"}),
+        ("trainer/features/image.py", {"preprocessing", "training"}),
+        ("trainer/tasks/multiclass.py", {"preprocessing", "training", "gate", "evaluation"}),
         ("trainer/preprocessing.py", {"preprocessing", "training"}),
         ("trainer/gradient_tape.py", {"training"}),
         ("trainer/models/cnn.py", {"training"}),

@@ -16,8 +16,12 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.coders import example_coder
 from tfx_bsl.public import tfxio
 
-from trainer import features, preprocessing
-from trainer.config import PreprocessingConfig, TrainerConfig
+from tests.problems import of_pictures
+from trainer import preprocessing
+from trainer.config import TrainerConfig
+from trainer.features import Features, names
+from trainer.features.image import ImageFeature
+from trainer.problem import Problem
 
 # `mirrored` is tried on two logical CPUs, which must be there before TensorFlow first looks at its devices.
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -26,7 +30,7 @@ ROWS = {"train": slice(0, 299), "eval": slice(299, 400)}  # odd, so that two rep
 _SCHEMA = text_format.Parse(
     "".join(
         f'feature {{ name: "{name}" type: {kind} presence {{ min_fraction: 1 min_count: 1 }} shape {{ dim {{ size: 1 }} }} }}'
-        for name, kind in ((features.IMAGE, "BYTES"), (features.IMAGE_FORMAT, "BYTES"), (features.LABEL, "INT"))
+        for name, kind in ((names.IMAGE, "BYTES"), (names.IMAGE_FORMAT, "BYTES"), (names.IMAGE_LABEL, "INT"))
     ),
     schema_pb2.Schema(),
 )
@@ -40,7 +44,11 @@ class Artifacts(NamedTuple):
     raw: list[bytes]  # serialized tf.Examples, rows
     pngs: list[bytes]
     graph_path: str
-    config: PreprocessingConfig
+    features: Features
+    problem: Problem
+
+    def custom_config(self):
+        return {"features": self.features.to_json(), "problem": self.problem.to_json()}
 
     def files(self, split):
         return [f"{self.graph_path}/examples/Split-{split}/*"]
@@ -52,20 +60,20 @@ class Artifacts(NamedTuple):
             transform_graph_path=self.graph_path,
             serving_model_dir=str(folder / "serving_model"),
             model_run_dir=str(folder / "model_run"),
-            custom_config={"trainer": TrainerConfig(**trainer).to_json()},
+            custom_config={"trainer": TrainerConfig(**trainer).to_json(), "problem": self.problem.to_json()},
         )
 
 
 def to_example(png, label):
     feature = {
-        features.IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
-        features.IMAGE_FORMAT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
-        features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        names.IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+        names.IMAGE_FORMAT: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"png"])),
+        names.IMAGE_LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
     }
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
-def run_transform(folder: pathlib.Path, images, labels, config) -> Artifacts:
+def run_transform(folder: pathlib.Path, images, labels, image) -> Artifacts:
     """What TFX's Transform does, in TFX's layout: analyze the train split, transform every split."""
     pngs = [tf.io.encode_png(image).numpy() for image in images]
     raw = [to_example(png, int(label)) for png, label in zip(pngs, labels, strict=True)]
@@ -73,7 +81,8 @@ def run_transform(folder: pathlib.Path, images, labels, config) -> Artifacts:
         with tf.io.TFRecordWriter(str(folder / f"raw-{split}.gz"), "GZIP") as file:
             for row in raw[rows]:
                 file.write(row)
-    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config={"preprocessing": config.to_json()})
+    artifacts = Artifacts(images, labels, raw, pngs, str(folder), Features(by_name={names.IMAGE: image}), of_pictures())
+    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config=artifacts.custom_config())
     with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
         source = {split: tfxio.TFExampleRecord(str(folder / f"raw-{split}.gz"), schema=_SCHEMA) for split in ROWS}
         data = {split: (pipeline | f"Read[{split}]" >> io.BeamSource(), io.TensorAdapterConfig()) for split, io in source.items()}
@@ -91,7 +100,7 @@ def run_transform(folder: pathlib.Path, images, labels, config) -> Artifacts:
             )
     (folder / "metadata").mkdir()
     (folder / "metadata/schema.pbtxt").write_text(text_format.MessageToString(_SCHEMA))
-    return Artifacts(images, labels, raw, pngs, str(folder), config)
+    return artifacts
 
 
 def _encode(batch, metadata):
@@ -108,7 +117,7 @@ def digits():
 @pytest.fixture(scope="session")
 def scaled(digits, tmp_path_factory) -> Artifacts:
     """Grey digits, `normalize: scale`."""
-    return run_transform(tmp_path_factory.mktemp("scaled"), *digits, PreprocessingConfig(image_size=(8, 8)))
+    return run_transform(tmp_path_factory.mktemp("scaled"), *digits, ImageFeature(size=(8, 8)))
 
 
 @pytest.fixture(scope="session")
@@ -116,5 +125,5 @@ def standardized(digits, tmp_path_factory) -> Artifacts:
     """Coloured digits, each channel with a mean and a variance of its own, `normalize: standardize`."""
     grey, labels = digits
     images = np.concatenate([grey, 255 - grey // 2, grey // 4], axis=-1)
-    config = PreprocessingConfig(image_size=(8, 8), channels=3, normalize="standardize")
+    config = ImageFeature(size=(8, 8), channels=3, normalize="standardize")
     return run_transform(tmp_path_factory.mktemp("standardized"), images, labels, config)

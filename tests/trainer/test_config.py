@@ -2,9 +2,9 @@
 
 import pytest
 
-from trainer.config import PreprocessingConfig
+from trainer.features.image import ImageFeature
 
 
 @pytest.mark.parametrize(("normalize", "learns"), [("scale", False), ("standardize", True)])
 def test_only_statistics_of_the_pixels_are_learned_from_the_train_split(normalize, learns):
-    assert PreprocessingConfig(normalize=normalize).learns_from_data is learns
+    assert ImageFeature(normalize=normalize).learns_from_data is learns

@@ -7,19 +7,28 @@ import tensorflow_transform as tft
 
 from serving.server.saved_model import SavedModel
 from tests.trainer.conftest import ROWS, run_transform
-from trainer import export, features, fit, gradient_tape, preprocessing
-from trainer.config import PreprocessingConfig, TrainerConfig
+from trainer import export, fit, gradient_tape
+from trainer.config import TrainerConfig
+from trainer.export.picture import ServedPicture
+from trainer.features import image as pictures
+from trainer.features import names
+from trainer.features.image import ImageFeature
 from trainer.models import build_model
 from trainer.run import run
+
+
+def model_for(artifacts, **settings):
+    shape = tf.io.FixedLenFeature(artifacts.images.shape[1:], tf.float32)
+    return build_model(TrainerConfig(**settings), artifacts.problem.task, {names.PIXELS: shape})
 
 
 @pytest.fixture(scope="module", params=["scaled", "standardized"])
 def served(request, tmp_path_factory):
     """(artifacts, the exported model's signatures, the model in this process)."""
     artifacts = request.getfixturevalue(request.param)
-    model = build_model(TrainerConfig(seed=3), artifacts.images.shape[1:])
+    model = model_for(artifacts, seed=3)
     folder = str(tmp_path_factory.mktemp("served"))
-    export.export(model, tft.TFTransformOutput(artifacts.graph_path), folder)
+    export.export(model, tft.TFTransformOutput(artifacts.graph_path), artifacts.problem, folder)
     return artifacts, tf.saved_model.load(folder).signatures, model
 
 
@@ -34,7 +43,7 @@ def inputs(artifacts, rows):
 def expected(artifacts, model, rows):
     """What the model makes of the pixels, normalized here once more, by NumPy."""
     pixels = artifacts.images.astype(np.float64)
-    if artifacts.config.normalize == "scale":
+    if artifacts.features.by_name[names.IMAGE].normalize == "scale":
         pixels = pixels / 255
     else:
         train = pixels[ROWS["train"]]
@@ -87,14 +96,14 @@ def test_jpeg_files_are_answered(served):
 def test_callers_need_no_feature_but_the_image(served):
     artifacts, signatures, _ = served
     bytes_list = tf.train.Feature(bytes_list=tf.train.BytesList(value=[artifacts.pngs[0]]))
-    bare = tf.train.Example(features=tf.train.Features(feature={features.IMAGE: bytes_list})).SerializeToString()
+    bare = tf.train.Example(features=tf.train.Features(feature={names.IMAGE: bytes_list})).SerializeToString()
     both = signatures["serving_default"](examples=tf.constant([bare, artifacts.raw[0]]))["probabilities"].numpy()
     np.testing.assert_array_equal(both[0], both[1])
 
 
 def test_the_optimizers_state_is_not_saved(scaled, tmp_path):
-    model = build_model(TrainerConfig(), (8, 8, 1))
-    export.export(model, tft.TFTransformOutput(scaled.graph_path), str(tmp_path))
+    model = model_for(scaled)
+    export.export(model, tft.TFTransformOutput(scaled.graph_path), scaled.problem, str(tmp_path))
     saved = sum(np.prod(shape) for _, shape in tf.train.list_variables(str(tmp_path / "variables/variables")))
     weights = model.count_params()
     assert weights < saved < 2 * weights
@@ -110,11 +119,11 @@ def test_what_is_no_image_is_refused_in_words(served):
 
 def test_a_normalization_that_looks_at_a_pixels_place_is_not_exported(digits, tmp_path, monkeypatch):
     """Pixels that come without a file get theirs from a table of values."""
-    normalize, place = preprocessing._normalize, tf.reshape(tf.range(64.0), (8, 8, 1))
-    monkeypatch.setattr(preprocessing, "_normalize", lambda pixels, config: normalize(pixels, config) + place.numpy())
-    artifacts = run_transform(tmp_path, *digits, PreprocessingConfig(image_size=(8, 8)))
+    normalize, place = pictures.normalized, tf.reshape(tf.range(64.0), (8, 8, 1))
+    monkeypatch.setattr(pictures, "normalized", lambda pixels, how: normalize(pixels, how) + place.numpy())
+    artifacts = run_transform(tmp_path, *digits, ImageFeature(size=(8, 8)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="by its value and channel alone"):
-        export.ServedModel(build_model(TrainerConfig(), (8, 8, 1)), tft.TFTransformOutput(artifacts.graph_path))
+        ServedPicture(model_for(artifacts), tft.TFTransformOutput(artifacts.graph_path), artifacts.problem)
 
 
 @pytest.mark.parametrize(("loop", "strategy"), [(fit, "one_device"), (gradient_tape, "mirrored")], ids=["fit", "gradient_tape"])
@@ -128,8 +137,8 @@ def test_run_fn_trains_and_exports_the_best_weights(scaled, tmp_path, loop, stra
 
 def test_a_session_restores_what_the_signatures_read_as_tensorflow_serving_does(scaled, tmp_path):
     """`tf.saved_model.load` rebuilds the objects, and so hides variables that a session's restore does not fill."""
-    model = build_model(TrainerConfig(seed=3), scaled.images.shape[1:])
-    export.export(model, tft.TFTransformOutput(scaled.graph_path), str(tmp_path))
+    model = model_for(scaled, seed=3)
+    export.export(model, tft.TFTransformOutput(scaled.graph_path), scaled.problem, str(tmp_path))
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path))
         signature = meta_graph.signature_def["predict_image"]
@@ -138,8 +147,8 @@ def test_a_session_restores_what_the_signatures_read_as_tensorflow_serving_does(
 
 
 def test_the_export_says_that_its_rows_are_independent_where_the_server_looks(scaled, tmp_path):
-    model = build_model(TrainerConfig(seed=3), scaled.images.shape[1:])
-    export.export(model, tft.TFTransformOutput(scaled.graph_path), str(tmp_path))
+    model = model_for(scaled, seed=3)
+    export.export(model, tft.TFTransformOutput(scaled.graph_path), scaled.problem, str(tmp_path))
     assert (tmp_path / export.ROWS_INDEPENDENT).is_file()
     served = SavedModel(tmp_path)
     step = served.step(served.signature("predict_pixels"), {"pixels": scaled.images[:2]})

@@ -10,14 +10,16 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import features, fit, gradient_tape
+from trainer import fit, gradient_tape
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
+from trainer.features import names
 from trainer.input_pipeline import Batches, eval_batches, train_batches
-from trainer.models import build_model, one_hot_labels
+from trainer.models import build_model
 from trainer.run import run
 from trainer.strategy import make_strategy
+from trainer.tasks import Multiclass
 
 LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
@@ -26,13 +28,11 @@ def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **sett
     """(model after the last epoch, history) of what `run` does up to there; `make_optimizer` gives another than the config's."""
     config = TrainerConfig(**{"loop": loop, "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
-    batches = [
-        make(artifacts.files(split), spec, config, one_hot_labels(config))
-        for split, make in (("train", train_batches), ("eval", eval_batches))
-    ]
+    task = artifacts.problem.task
+    batches = [make(artifacts.files(split), spec, config, task) for split, make in (("train", train_batches), ("eval", eval_batches))]
     strategy = make_strategy(config.strategy)
     with strategy.scope():
-        model = build_model(config, tuple(spec[features.PIXELS].shape))
+        model = build_model(config, task, {names.PIXELS: spec[names.PIXELS]})
         if make_optimizer:
             model.compile(make_optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
             model.optimizer.build(model.trainable_variables)
@@ -113,7 +113,7 @@ def test_training_stops_early_and_the_best_weights_come_back(scaled, tmp_path, l
     assert len(history["val_loss"]) == best + 3 < 40
     restore_best_weights(model, str(tmp_path / loop))
     spec = tft.TFTransformOutput(scaled.graph_path).transformed_feature_spec()
-    batches = eval_batches(scaled.files("eval"), spec, TrainerConfig(batch_size=32))
+    batches = eval_batches(scaled.files("eval"), spec, TrainerConfig(batch_size=32), scaled.problem.task)
     np.testing.assert_allclose(model.evaluate(batches.dataset, verbose=0, return_dict=True)["loss"], history["val_loss"][best], rtol=1e-5)
 
 
@@ -177,7 +177,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(tmp_path, loop):
     config = TrainerConfig(epochs=5, loss="categorical_crossentropy")
     broken = tf.data.Dataset.from_tensors((np.zeros((4, 8, 8, 1), np.float32), np.full((4, 10), np.nan, np.float32)))
     data = [Batches(dataset, 1, 4) for dataset in (broken.repeat(5), broken)]
-    model = build_model(config, (8, 8, 1))
+    model = build_model(config, Multiclass(classes=10), {names.PIXELS: tf.io.FixedLenFeature((8, 8, 1), tf.float32)})
     with pytest.raises(
         TrainingError, match=r"Expected a finite `loss`\. Received nan in epoch 1 of 5\. Try a smaller `trainer.learning_rate` than 0\.001"
     ):
@@ -188,7 +188,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice(tmp_path, loop):
 def test_a_model_whose_training_was_stopped_before_is_trained_again(loop):
     config = TrainerConfig(epochs=2)
     rows = tf.data.Dataset.from_tensors((np.zeros((4, 8, 8, 1), np.float32), np.zeros(4, np.int64)))
-    model = build_model(config, (8, 8, 1))
+    model = build_model(config, Multiclass(classes=10), {names.PIXELS: tf.io.FixedLenFeature((8, 8, 1), tf.float32)})
     model.stop_training = True
     history = LOOPS[loop].train(model, Batches(rows.repeat(2), 1, 4), Batches(rows, 1, 4), make_strategy("one_device"), config, [])
     assert len(history.history["loss"]) == 2

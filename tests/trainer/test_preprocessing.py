@@ -9,7 +9,9 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from tests.trainer.conftest import ROWS
-from trainer import features, preprocessing
+from trainer import preprocessing
+from trainer.features import names
+from trainer.features.image import decoded
 
 
 def transformed(artifacts, split):
@@ -17,7 +19,7 @@ def transformed(artifacts, split):
     files = sorted(tf.io.gfile.glob(artifacts.files(split)))
     rows = [row for file in files for row in tf.data.TFRecordDataset(file, "GZIP").as_numpy_iterator()]
     parsed = tf.io.parse_example(rows, spec)
-    return parsed[features.PIXELS].numpy(), parsed[features.TRANSFORMED_LABEL].numpy()
+    return parsed[names.PIXELS].numpy(), parsed[names.LABEL].numpy()
 
 
 def in_one_order(pixels, labels):
@@ -44,14 +46,14 @@ def test_standardize_uses_each_channels_mean_and_deviation_of_the_training_split
 
 def test_the_transformed_features_have_static_shapes(standardized):
     spec = tft.TFTransformOutput(standardized.graph_path).transformed_feature_spec()
-    assert spec[features.PIXELS].shape == [8, 8, 3]
-    assert spec[features.PIXELS].dtype == tf.float32
-    assert spec[features.TRANSFORMED_LABEL].shape == []
-    assert spec[features.TRANSFORMED_LABEL].dtype == tf.int64
+    assert spec[names.PIXELS].shape == [8, 8, 3]
+    assert spec[names.PIXELS].dtype == tf.float32
+    assert spec[names.LABEL].shape == []
+    assert spec[names.LABEL].dtype == tf.int64
 
 
 def test_an_image_of_the_models_size_keeps_every_bit(scaled):
-    np.testing.assert_array_equal(preprocessing.decode_images(tf.constant(scaled.pngs), (8, 8), 1), scaled.images)
+    np.testing.assert_array_equal(decoded(tf.constant(scaled.pngs), names.IMAGE, (8, 8), 1), scaled.images)
 
 
 def test_images_of_other_sizes_are_resized_each_on_its_own():
@@ -59,7 +61,7 @@ def test_images_of_other_sizes_are_resized_each_on_its_own():
     halves[:, 6:] = 255
     small = np.full((3, 5, 1), 77, np.uint8)
     files = tf.stack([tf.io.encode_png(halves), tf.io.encode_png(small)])
-    first, second = preprocessing.decode_images(files, (8, 8), 1).numpy()
+    first, second = decoded(files, names.IMAGE, (8, 8), 1).numpy()
     assert (first[:, :3] == 0).all()
     assert (first[:, 5:] == 255).all()
     assert (second == 77).all()
@@ -69,16 +71,16 @@ def test_jpeg_is_accepted_beside_png_and_grey_becomes_rgb():
     file = io.BytesIO()
     Image.fromarray(np.full((8, 8), 120, np.uint8)).save(file, "JPEG")
     png = tf.io.encode_png(np.full((8, 8, 1), 120, np.uint8)).numpy()
-    pixels = preprocessing.decode_images(tf.constant([file.getvalue(), png]), (8, 8), 3).numpy()
+    pixels = decoded(tf.constant([file.getvalue(), png]), names.IMAGE, (8, 8), 3).numpy()
     np.testing.assert_allclose(pixels, np.full((2, 8, 8, 3), 120), atol=1)
 
 
 def test_sparse_and_dense_features_give_the_same(scaled):
-    custom_config = {"preprocessing": scaled.config.to_json()}
+    custom_config = scaled.custom_config()
     image, label = tf.constant(scaled.pngs[:3])[:, tf.newaxis], tf.constant(scaled.labels[:3])[:, tf.newaxis]
-    dense = preprocessing.preprocessing_fn({features.IMAGE: image, features.LABEL: label}, custom_config)
+    dense = preprocessing.preprocessing_fn({names.IMAGE: image, names.IMAGE_LABEL: label}, custom_config)
     sparse = preprocessing.preprocessing_fn(
-        {features.IMAGE: tf.sparse.from_dense(image), features.LABEL: tf.SparseTensor([[0, 0], [1, 0], [2, 0]], label[:, 0], [3, 1])},
+        {names.IMAGE: tf.sparse.from_dense(image), names.IMAGE_LABEL: tf.SparseTensor([[0, 0], [1, 0], [2, 0]], label[:, 0], [3, 1])},
         custom_config,
     )
     for name in dense:
@@ -95,4 +97,4 @@ def test_sparse_and_dense_features_give_the_same(scaled):
 )
 def test_a_row_that_is_no_image_is_refused_in_words(scaled, row, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        preprocessing.decode_images(tf.constant([scaled.pngs[0], row]), (8, 8), 1)
+        decoded(tf.constant([scaled.pngs[0], row]), names.IMAGE, (8, 8), 1)

@@ -16,7 +16,7 @@ LABELS = np.arange(10, dtype=np.int64) * 7
 
 def batches():
     """In three parts, the last one smaller."""
-    return tf.data.Dataset.from_tensor_slices((PIXELS, LABELS)).batch(4)
+    return tf.data.Dataset.from_tensor_slices(({"pixels": PIXELS}, LABELS)).batch(4)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_any_rows_in_any_order_are_what_was_read_wherever_they_are(memory, place
     assert rows.place.startswith(place)
     np.testing.assert_array_equal(rows.labels, LABELS)
     for numbers in ([9, 0, 4, 4], [3], []):
-        np.testing.assert_array_equal(rows.pixels(tf.constant(numbers, tf.int64)), PIXELS[numbers])
+        np.testing.assert_array_equal(rows.inputs(tf.constant(numbers, tf.int64))["pixels"], PIXELS[numbers])
 
 
 def test_the_file_has_no_name():

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.conftest import ROWS
-from trainer import features, fit, gradient_tape
+from trainer import fit, gradient_tape
+from trainer.features import names
 
 
 def write_with_the_next_label(patterns, path):
@@ -15,7 +16,7 @@ def write_with_the_next_label(patterns, path):
     with tf.io.TFRecordWriter(str(path), "GZIP") as file:
         for record in tf.data.TFRecordDataset(tf.io.gfile.glob(patterns), "GZIP").as_numpy_iterator():
             example = tf.train.Example.FromString(record)
-            label = example.features.feature[features.TRANSFORMED_LABEL].int64_list.value
+            label = example.features.feature[names.LABEL].int64_list.value
             label[0] = (label[0] + 1) % 10
             file.write(example.SerializeToString())
 

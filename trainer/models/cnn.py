@@ -1,12 +1,17 @@
 """A small convolutional network, built with the Functional API."""
 
+from collections.abc import Mapping
+
 import keras
+import tensorflow as tf
 from keras import layers
 
+from trainer.models.picture import only_picture
 
-def build(image_shape: tuple[int, int, int], classes: int, dropout: float) -> keras.Model:
-    """Two convolutions, each with pooling, and a hidden layer: float32 pixels (batch, *image_shape) -> logits (batch, classes)."""
-    pixels = keras.Input(image_shape)
+
+def build(inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float) -> keras.Model:
+    """Two convolutions, each with pooling, and a hidden layer: pixels (batch, height, width, channels) -> logits (batch, outputs)."""
+    pixels = keras.Input(only_picture(inputs, "cnn"))
     x = layers.Conv2D(32, 3, padding="same", activation="relu")(pixels)
     x = layers.MaxPooling2D(2, padding="same")(x)
     x = layers.Conv2D(64, 3, padding="same", activation="relu")(x)
@@ -14,4 +19,4 @@ def build(image_shape: tuple[int, int, int], classes: int, dropout: float) -> ke
     x = layers.Flatten()(x)
     x = layers.Dense(128, activation="relu")(x)
     x = layers.Dropout(dropout)(x)
-    return keras.Model(pixels, layers.Dense(classes)(x), name="cnn")
+    return keras.Model(pixels, layers.Dense(outputs)(x), name="cnn")

@@ -1,18 +1,23 @@
 """The multi-layer perceptron of the Keras beginners' tutorial, built with the Sequential API."""
 
+from collections.abc import Mapping
+
 import keras
+import tensorflow as tf
 from keras import layers
 
+from trainer.models.picture import only_picture
 
-def build(image_shape: tuple[int, int, int], classes: int, dropout: float) -> keras.Model:
-    """One hidden layer of 128 units: float32 pixels (batch, *image_shape) -> logits (batch, classes)."""
+
+def build(inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float) -> keras.Model:
+    """One hidden layer of 128 units: float32 pixels (batch, height, width, channels) -> logits (batch, outputs)."""
     return keras.Sequential(
         [
-            keras.Input(image_shape),
+            keras.Input(only_picture(inputs, "mlp")),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
             layers.Dropout(dropout),
-            layers.Dense(classes),
+            layers.Dense(outputs),
         ],
         name="mlp",
     )

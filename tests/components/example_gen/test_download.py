@@ -11,6 +11,7 @@ import pytest
 from components.example_gen import download, source
 from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError
+from trainer.features import names
 
 FILES = {"train-images-idx3-ubyte.gz": b"images", "train-labels-idx1-ubyte.gz": b"labels"}
 
@@ -123,7 +124,7 @@ def test_a_config_without_a_path_reads_the_download_under_the_digest_that_is_kno
     monkeypatch.setitem(download.DATA_SETS, "mnist", ((mirror,), digests))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with source.open_data(DataConfig(format="idx", download="mnist")) as (parts, fingerprint):
-        assert [chunk.labels.tolist() for part in parts for chunk in part.chunks(10)] == [[0, 1, 2, 3, 4, 5]]
+        assert [rows.batch.column(names.IMAGE_LABEL).to_pylist() for part in parts for rows in part.read(print)] == [[0, 1, 2, 3, 4, 5]]
     assert fingerprint == download.published_digest("mnist")
     assert fingerprint != download.combined(dict.fromkeys(digests, "0" * 64))
 

@@ -15,14 +15,15 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.example_gen import executor, idx, raw_files, split
+from components.example_gen import executor, raw_files, split
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
-from components.example_gen.labelled_images import Chunk, Part
+from components.example_gen.readers import idx, labelled_images
+from components.example_gen.readers.labelled_images import Chunk, LabelledImages
 from pipeline.runs.observed_dag_runner import ObservedDagRunner
 from pipeline.runs.pipeline_run import BEAM_ARGS
-from trainer import features
 from trainer.errors import DataError
+from trainer.features import names
 
 ROWS, TEST_ROWS = 60, 7
 
@@ -77,10 +78,10 @@ def test_a_row_has_the_fields_usual_features_and_its_png_decodes_to_the_very_pix
 
 
 def test_every_row_is_in_the_split_that_its_hash_says_in_the_original_order(ingested, images):
-    names = split.assign(images(ROWS), SplitsConfig(train=2, eval=1), has_official_test=True)
+    splits = split.assign(split.hashes_of_images(images(ROWS)), SplitsConfig(train=2, eval=1), has_official_test=True)
     for name in ("train", "eval"):
-        received = [tf.io.decode_png(values(row)[features.IMAGE][0]).numpy()[..., 0] for row in rows_of(ingested, name)]
-        np.testing.assert_array_equal(received, images(ROWS)[names == name])
+        received = [tf.io.decode_png(values(row)[names.IMAGE][0]).numpy()[..., 0] for row in rows_of(ingested, name)]
+        np.testing.assert_array_equal(received, images(ROWS)[splits == name])
 
 
 def test_the_artifact_names_its_splits_and_counts_their_rows(ingested):
@@ -98,9 +99,9 @@ def test_without_official_test_files_the_test_split_is_a_share_of_the_rows(inges
     assert min(counts) > 10
 
 
-@pytest.mark.parametrize(("limit", "value"), [("ROWS_PER_SHARD", 25), ("BYTES_PER_SHARD", 25 * 12 + 11)])
+@pytest.mark.parametrize(("limit", "value"), [("MOST_ROWS", 25), ("MOST_BYTES", 25 * 12 + 11)])
 def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_path, monkeypatch, limit, value):
-    monkeypatch.setattr(executor, limit, value)
+    monkeypatch.setattr(labelled_images, limit, value)
     data = DataConfig(format="idx", path=str(folder), splits=SplitsConfig(train=2, eval=1))
     first, second = ingest(data, tmp_path / "first"), ingest(data, tmp_path / "second")
     assert digests(first.uri) == digests(second.uri)
@@ -111,7 +112,7 @@ def test_equal_data_gives_equal_bytes_in_several_shards_too(ingest, folder, tmp_
 
 @pytest.mark.parametrize(("row_bytes", "rows"), [(784, 10_000), (6_710, 10_000), (6_711, 9_999), (1 << 20, 64), (1 << 26, 1), (1 << 28, 1)])
 def test_a_shard_is_bounded_by_rows_and_by_bytes_and_has_a_row(row_bytes, rows):
-    assert executor.rows_per_shard(Part(None, 100_000, row_bytes, {}, iter)) == rows
+    assert labelled_images.rows_at_once(row_bytes) == rows
 
 
 def test_a_chunk_is_given_up_before_the_next_one_is_read(tmp_path, images, labels):
@@ -123,7 +124,7 @@ def test_a_chunk_is_given_up_before_the_next_one_is_read(tmp_path, images, label
         read.append(weakref.ref(pixels))
         return Chunk(pixels, labels(5))
 
-    part = Part("test", 15, 12, {}, lambda _: map(chunk, range(3)))
+    part = labelled_images.part(LabelledImages("images", "test", 15, 12, {}, lambda _: map(chunk, range(3))))
     written = executor._WriteShards({"test": str(tmp_path)}, SplitsConfig(), True).process((0, part))
     assert [rows for _, rows, _ in written] == [5, 5, 5]
     assert held == [0, 0, 0]
@@ -147,10 +148,11 @@ import numpy as np
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from components.example_gen import executor
+from components.example_gen.readers.labelled_images import encode_png
 from components.example_gen.config import DataConfig, SplitsConfig
 from pipeline.runs.pipeline_run import BEAM_ARGS
 
-executor.encode_png(np.zeros((1, 8, 8), np.uint8))
+encode_png(np.zeros((1, 8, 8), np.uint8))
 artifact = standard_artifacts.Examples()
 artifact.uri = sys.argv[1] + "/examples"
 context = base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=sys.argv[1], unique_id="1")
@@ -163,7 +165,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 def test_colour_images_keep_their_three_channels(images):
     colour = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), np.uint8)
-    for png, image in zip(executor.encode_png(colour), colour, strict=True):
+    for png, image in zip(labelled_images.encode_png(colour), colour, strict=True):
         np.testing.assert_array_equal(tf.io.decode_png(png).numpy(), image)
 
 
@@ -194,14 +196,14 @@ def test_data_that_changes_while_it_is_read_is_refused_in_its_own_words(ingest, 
     """And not in Beam's, which makes a RuntimeError with a whole traceback of what a worker raises."""
     folder = write_idx(tmp_path / "raw", images(ROWS), labels(ROWS))
     data = DataConfig(format="idx", path=str(folder))
-    check = idx._open_part
+    check = idx._open_pair
 
     def check_then_change(*arguments):
         part = check(*arguments)
         write_idx(folder, images(ROWS, seed=1), labels(ROWS))
         return part
 
-    monkeypatch.setattr(idx, "_open_part", check_then_change)
+    monkeypatch.setattr(idx, "_open_pair", check_then_change)
     with pytest.raises(
         DataError, match=rf"^Expected '{folder}/train-images-idx3-ubyte' to stay as it is while it is read\..* Run again\.$"
     ):

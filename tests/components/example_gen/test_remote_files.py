@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.example_gen import raw_files, remote_files, source
 from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError, DataError
+from trainer.features import names
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -46,10 +47,10 @@ def test_remote_images_are_ingested_as_local_ones_are(remote, write_idx, images,
     for path in local.iterdir():
         _write(remote, path.name, path.read_bytes())
     with source.open_data(DataConfig(format="idx", path=str(local))) as (parts, _):
-        expected = [chunk.labels.tolist() for part in parts for chunk in part.chunks(1000)]
+        expected = [rows.batch.column(names.IMAGE_LABEL).to_pylist() for part in parts for rows in part.read(print)]
     with source.open_data(DataConfig(format="idx", path=remote)) as (parts, fingerprint):
         assert fingerprint == remote_files.fingerprint(remote)
-        assert [chunk.labels.tolist() for part in parts for chunk in part.chunks(1000)] == expected
+        assert [rows.batch.column(names.IMAGE_LABEL).to_pylist() for part in parts for rows in part.read(print)] == expected
 
 
 def test_the_local_copy_is_gone_afterwards(remote):

@@ -11,18 +11,22 @@ from components.example_gen.config import SplitsConfig
 WEIGHTS = SplitsConfig()  # 8, 1, 1
 
 
+def assign(images, weights, has_official_test):
+    return split.assign(split.hashes_of_images(images), weights, has_official_test)
+
+
 def test_a_row_keeps_its_split_whatever_rows_are_added_around_it(images):
     rows = images(500)
-    before = split.assign(rows, WEIGHTS, has_official_test=False)
+    before = assign(rows, WEIGHTS, has_official_test=False)
     order = np.random.default_rng(1).permutation(1500)
     more = np.concatenate([rows, images(1000, seed=2)])[order]
-    after = split.assign(more, WEIGHTS, has_official_test=False)
+    after = assign(more, WEIGHTS, has_official_test=False)
     np.testing.assert_array_equal(after[np.argsort(order)[:500]], before)
 
 
 def test_duplicates_land_together(images):
     rows = images(300)
-    first, second = np.split(split.assign(np.concatenate([rows, rows]), WEIGHTS, has_official_test=False), 2)
+    first, second = np.split(assign(np.concatenate([rows, rows]), WEIGHTS, has_official_test=False), 2)
     np.testing.assert_array_equal(first, second)
 
 
@@ -35,7 +39,7 @@ def test_duplicates_land_together(images):
     ],
 )
 def test_shares_are_as_configured_and_nothing_joins_an_official_test_split(images, weights, official, expected):
-    names = split.assign(images(20_000), weights, official)
+    names = assign(images(20_000), weights, official)
     shares = {name: count / 20_000 for name, count in collections.Counter(names.tolist()).items()}
     assert shares == pytest.approx(expected, abs=0.01)  # three standard deviations
 
@@ -43,7 +47,7 @@ def test_shares_are_as_configured_and_nothing_joins_an_official_test_split(image
 def test_the_shape_counts_as_content():
     flat = np.zeros((1, 1, 64), np.uint8)
     names = {
-        split.assign(flat.reshape(1, height, 64 // height), SplitsConfig(train=1000, eval=1000, test=1000), False)[0]
+        assign(flat.reshape(1, height, 64 // height), SplitsConfig(train=1000, eval=1000, test=1000), False)[0]
         for height in (1, 2, 4, 8, 16, 32)
     }
     assert len(names) > 1
@@ -52,7 +56,7 @@ def test_the_shape_counts_as_content():
 def test_these_images_land_where_they_always_have():
     """A change of the hash would move rows of users' data from train to test, behind their back."""
     rows = np.stack([np.full((4, 4), value, np.uint8) for value in range(12)])
-    assert split.assign(rows, WEIGHTS, has_official_test=False).tolist() == [
+    assert assign(rows, WEIGHTS, has_official_test=False).tolist() == [
         "train",
         "train",
         "train",
@@ -67,7 +71,7 @@ def test_these_images_land_where_they_always_have():
         "train",
     ]
     colour = np.stack([np.full((2, 2, 3), value, np.uint8) for value in range(12)])
-    assert split.assign(colour, SplitsConfig(train=1, eval=1, test=1), has_official_test=False).tolist() == [
+    assert assign(colour, SplitsConfig(train=1, eval=1, test=1), has_official_test=False).tolist() == [
         "eval",
         "eval",
         "test",

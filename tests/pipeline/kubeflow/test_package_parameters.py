@@ -11,6 +11,7 @@ from components.config import EvaluatorConfig
 from components.evaluation import eval_config
 from components.example_gen.config import DataConfig
 from pipeline.kubeflow.package_parameters import GATE, bind, gate_config
+from tests.problems import of_pictures
 from trainer.config import TrainerConfig
 
 
@@ -36,14 +37,14 @@ def test_the_serving_base_path_moves_the_models_own_folder(key):
 
 
 def _gate(config):
-    return json.dumps({"evaluator": config.to_json(), "classes": 3, "code": "c"})
+    return json.dumps({"evaluator": config.to_json(), "problem": of_pictures(3).to_json(), "code": "c"})
 
 
 def test_the_gates_parameters_are_those_that_the_config_would_give():
     given = {GATE: _gate(EvaluatorConfig(class_min_accuracy={"1": 0.2}))}
     bound = bind({**given, "min_accuracy": 0.7, "min_class_accuracy": 0.5, "max_accuracy_drop": 0.02})
     expected = EvaluatorConfig(min_accuracy=0.7, min_class_accuracy=0.5, max_accuracy_drop=0.02, class_min_accuracy={"1": 0.2})
-    assert json_format.Parse(bound.pop("eval_config"), config_pb2.EvalConfig()) == eval_config(expected, 3, "c")
+    assert json_format.Parse(bound.pop("eval_config"), config_pb2.EvalConfig()) == eval_config(expected, of_pictures(3), "c")
     assert bound == {}
 
 

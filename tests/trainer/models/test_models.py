@@ -6,12 +6,18 @@ import pytest
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
+from trainer.features import names
 from trainer.models import build_model
 from trainer.models.optimizers import FusedAdam, FusedAdamW
+from trainer.tasks import Multiclass
+
+
+def model_for(shape, classes, **settings):
+    return build_model(TrainerConfig(**settings), Multiclass(classes=classes), {names.PIXELS: tf.io.FixedLenFeature(shape, tf.float32)})
 
 
 def test_the_mlp_is_the_tutorials_and_sequential():
-    model = build_model(TrainerConfig(model="mlp", dropout=0.3, classes=7), (8, 6, 1))
+    model = model_for((8, 6, 1), 7, model="mlp", dropout=0.3)
     flatten, hidden, dropout, logits = model.layers
     assert isinstance(model, keras.Sequential)
     assert isinstance(flatten, keras.layers.Flatten)
@@ -22,14 +28,14 @@ def test_the_mlp_is_the_tutorials_and_sequential():
 
 def test_the_cnn_is_functional_and_takes_any_image_size():
     for shape in ((28, 28, 1), (8, 8, 3), (1, 1, 1)):
-        model = build_model(TrainerConfig(model="cnn"), shape)
+        model = model_for(shape, 10, model="cnn")
         assert isinstance(model, keras.Model) and not isinstance(model, keras.Sequential)
         assert model(np.zeros((2, *shape), np.float32)).shape == (2, 10)
     assert sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers) == 2
 
 
 def test_the_cnn_pools_after_each_convolution_and_drops_out_before_the_logits():
-    model = build_model(TrainerConfig(model="cnn", dropout=0.3, classes=7), (8, 6, 1))
+    model = model_for((8, 6, 1), 7, model="cnn", dropout=0.3)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["InputLayer", "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dense", "Dropout", "Dense"]
     assert [layer.output.shape[1:] for layer in model.layers] == [
@@ -42,7 +48,7 @@ def test_the_cnn_pools_after_each_convolution_and_drops_out_before_the_logits():
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_one_seed_gives_equal_weights_and_equal_dropout(name):
     pixels = np.ones((4, 8, 8, 1), np.float32)
-    models = [build_model(TrainerConfig(model=name, seed=seed, dropout=0.5), (8, 8, 1)) for seed in (5, 5, 6)]
+    models = [model_for((8, 8, 1), 10, model=name, seed=seed, dropout=0.5) for seed in (5, 5, 6)]
     for left, right in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
         np.testing.assert_array_equal(left, right)
     first, again, other = (model(pixels, training=True).numpy() for model in models)
@@ -59,7 +65,7 @@ def test_one_seed_gives_equal_weights_and_equal_dropout(name):
     ],
 )
 def test_the_loss_is_the_configured_one_on_logits(settings, loss):
-    model = build_model(TrainerConfig(**settings), (8, 8, 1))
+    model = model_for((8, 8, 1), 10, **settings)
     assert isinstance(model.loss, loss)
     assert model.loss.get_config()["from_logits"] is True
     assert model.loss.get_config().get("label_smoothing", 0.0) == settings.get("label_smoothing", 0.0)

@@ -19,7 +19,7 @@ import numpy as np
 
 from components.example_gen import raw_files
 from components.example_gen.config import MAX_IMAGE_PIXELS
-from components.example_gen.labelled_images import Chunk, Part
+from components.example_gen.readers.labelled_images import Chunk, LabelledImages
 from trainer.errors import DataError
 
 IMAGES_MAGIC = 0x00000803  # 0x08 is uint8, 0x03 the number of dimensions
@@ -49,7 +49,7 @@ class Header:
         return math.prod(self.shape[1:])  # not NumPy's: a broken header's sizes overflow int64
 
 
-def open_parts(folder: str, max_image_pixels: int = MAX_IMAGE_PIXELS) -> list[Part]:
+def open_images(folder: str, max_image_pixels: int = MAX_IMAGE_PIXELS) -> list[LabelledImages]:
     """The train files as one part and, where they are there, the official test files as another.
 
     Every file is read through once here, so that a broken one stops the run before anything is written.
@@ -60,10 +60,10 @@ def open_parts(folder: str, max_image_pixels: int = MAX_IMAGE_PIXELS) -> list[Pa
         file and offset.
     """
     pairs = raw_files.find_idx(folder)
-    return [_open_part(images, labels, split, max_image_pixels) for split, images, labels in pairs]
+    return [_open_pair(images, labels, split, max_image_pixels) for split, images, labels in pairs]
 
 
-def _open_part(images: Path, labels: Path, split: str | None, max_image_pixels: int) -> Part:
+def _open_pair(images: Path, labels: Path, split: str | None, max_image_pixels: int) -> LabelledImages:
     with _File(images) as image_file, _File(labels) as label_file:
         image_header, label_header = read_header(image_file, IMAGES_MAGIC), read_header(label_file, LABELS_MAGIC)
         if image_header.shape[0] != label_header.shape[0]:
@@ -80,7 +80,8 @@ def _open_part(images: Path, labels: Path, split: str | None, max_image_pixels: 
         for file, header in ((image_file, image_header), (label_file, label_header)):
             check_length(file, header)
         checked = [_Checked(image_file.path, image_header, image_file.digest), _Checked(label_file.path, label_header, label_file.digest)]
-    return Part(
+    return LabelledImages(
+        name=images.name,
         split=split,
         rows=image_header.shape[0],
         row_bytes=image_header.item_bytes,

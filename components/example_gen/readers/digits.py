@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from components.example_gen.labelled_images import Chunk, Part
+from components.example_gen.readers.labelled_images import Chunk, LabelledImages
 
 ROWS = 1797
 
 
-def open_parts() -> list[Part]:
+def open_images() -> list[LabelledImages]:
     """The one part there is; rows are divided by hash."""
-    return [Part(split=None, rows=ROWS, row_bytes=64, files={}, chunks=_chunks)]
+    return [LabelledImages(name="digits", split=None, rows=ROWS, row_bytes=64, files={}, chunks=_chunks)]
 
 
 def _chunks(rows_per_chunk: int) -> Iterator[Chunk]:

@@ -10,9 +10,9 @@ import numpy as np
 import psutil
 import pytest
 
-from components.example_gen import idx as idx_reader
 from components.example_gen import source
 from components.example_gen.config import DataConfig
+from components.example_gen.readers import idx as idx_reader
 from trainer.errors import ConfigError, DataError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -22,7 +22,7 @@ def read(folder, rows_per_chunk=4):
     """(split, images, labels) of every part, read in chunks."""
     return [
         (part.split, np.concatenate([chunk.images for chunk in chunks]), np.concatenate([chunk.labels for chunk in chunks]))
-        for part in idx_reader.open_parts(str(folder))
+        for part in idx_reader.open_images(str(folder))
         for chunks in [list(part.chunks(rows_per_chunk))]
     ]
 
@@ -35,7 +35,7 @@ def folder(tmp_path, write_idx, images, labels):
 
 def error_of(folder):
     with pytest.raises(DataError) as caught:
-        idx_reader.open_parts(str(folder))
+        idx_reader.open_images(str(folder))
     message = str(caught.value)
     assert "\n" not in message
     return message.replace(f"{folder}/", "")
@@ -74,7 +74,7 @@ def test_chunks_of_any_size_give_the_same_rows_in_the_same_order(folder, images,
 def test_a_chunks_pixels_are_given_up_before_the_next_ones_are_read(tmp_path, write_idx, labels):
     size = 1 << 20
     write_idx(tmp_path, np.zeros((4, 1, size), np.uint8), labels(4))
-    [part] = idx_reader.open_parts(str(tmp_path))
+    [part] = idx_reader.open_images(str(tmp_path))
     chunks = part.chunks(1)
     tracemalloc.start()
     try:
@@ -131,7 +131,7 @@ def test_a_truncated_gzip_file_is_told_from_a_short_one(tmp_path, write_idx, ima
 def test_a_file_that_changes_between_the_check_and_the_reading_is_refused(tmp_path, write_idx, images, labels, file, zipped):
     """Also one that is as long as before: what is read must be what the cache's key was made of."""
     write_idx(tmp_path, images(10), labels(10), zipped=zipped)
-    [part] = idx_reader.open_parts(str(tmp_path))
+    [part] = idx_reader.open_images(str(tmp_path))
     write_idx(tmp_path, images(10, seed=1), labels(10), zipped=zipped) if file == IMAGES else write_idx(
         tmp_path, images(10), labels(10) + 1, zipped=zipped
     )
@@ -145,14 +145,14 @@ def test_a_file_that_changes_between_the_check_and_the_reading_is_refused(tmp_pa
 
 @pytest.mark.parametrize("rows", [9, 11])
 def test_a_file_that_grows_or_shrinks_between_the_check_and_the_reading_is_refused(folder, write_idx, images, labels, rows):
-    [part] = idx_reader.open_parts(str(folder))
+    [part] = idx_reader.open_images(str(folder))
     write_idx(folder, images(rows), labels(rows))
     with pytest.raises(DataError, match=r"to stay as it is while it is read"):
         list(part.chunks(4))
 
 
 def test_a_part_names_its_files_with_their_sha256(folder):
-    [part] = idx_reader.open_parts(str(folder))
+    [part] = idx_reader.open_images(str(folder))
     assert part.files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (IMAGES, LABELS)}
 
 
@@ -208,7 +208,7 @@ def test_files_that_are_refused_are_closed(folder, idx, labels):
     """While somebody still holds the error, and with it the frames that opened them."""
     (folder / LABELS).write_bytes(idx(labels(8)))
     with pytest.raises(DataError) as caught:
-        idx_reader.open_parts(str(folder))
+        idx_reader.open_images(str(folder))
     assert caught.tb
     assert not [file.path for file in psutil.Process().open_files() if file.path.startswith(str(folder))]
 
@@ -248,5 +248,5 @@ def test_a_broken_official_test_file_is_found_before_any_row_is_given(folder, wr
 
 def test_a_path_that_is_no_folder_is_a_configuration_error(tmp_path):
     with pytest.raises(ConfigError) as caught:
-        idx_reader.open_parts(str(tmp_path / "nowhere"))
+        idx_reader.open_images(str(tmp_path / "nowhere"))
     assert str(caught.value) == f"Expected `data.path` to be a folder of IDX files. Received: '{tmp_path}/nowhere', which is not a folder."

@@ -1,0 +1,54 @@
+"""How a delimited text file is written: its encoding, delimiter, quotes, header and the markers that stand for a missing value."""
+
+import codecs
+import csv
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from trainer.settings import Settings
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+
+
+class Dialect(Settings):
+    """The way in which a CSV or TSV file is written."""
+
+    encoding: str = Field("utf-8", description="Python's name of the encoding, `utf-8`, `cp932`, `utf-16`.")
+    delimiter: str = Field(
+        ",",
+        pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7e] *$",
+        description="The one ASCII character between fields. With a space behind it (`, `), spaces before a field are no part of it.",
+    )
+    quote: Literal['"'] | None = Field('"', description='`"` where fields may be quoted, null where a quote is a character like any other.')
+    header: bool = Field(True, description="Whether the first row holds the columns' names.")
+    names: tuple[str, ...] | None = Field(None, description="The columns' names where there is no header.")
+    skip: int = Field(0, ge=0, description="Lines before the header, or before the first row.")
+    decimal: Literal[".", ","] = Field(".", description="The decimal point of numbers.")
+    missing: tuple[str, ...] = Field(MISSING, description="What stands for a missing value.")
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ValueError("Python has no encoding of this name") from error
+        return encoding
+
+
+def fields(records: Iterable[str], dialect: Dialect) -> list[list[str]]:
+    """The fields of whole records, as they are; none of a record that is longer than Python's csv module takes."""
+    reader = csv.reader(
+        (record if len(record) < csv.field_size_limit() else "" for record in records),
+        delimiter=dialect.delimiter[0],
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        skipinitialspace=len(dialect.delimiter) > 1,
+    )
+    return list(reader)
+
+
+def column_names(header: list[str]) -> list[str]:
+    """The columns' names: without surrounding spaces; a column without a name is called by its place, `column_3`."""
+    return [name.strip() or f"column_{number}" for number, name in enumerate(header, 1)]

@@ -1,0 +1,330 @@
+"""Finds out how a delimited text file is written, with reasons, and with doubts where two answers are equally good.
+
+encoding -> each delimiter with and without quotes: do rows have one width, and do their cells look like values? -> the best one
+-> lines before the header -> header or not -> decimal point -> what stands for missing
+"""
+
+import collections
+import itertools
+import re
+import statistics
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from components.example_gen.readers.dialect import MISSING, Dialect, column_names, fields
+from components.example_gen.readers.encoding import Encoding, NotTextError, detect, label, to_utf8
+from components.example_gen.readers.header import has_header
+from components.example_gen.readers.raw_file import RawFile
+from components.example_gen.readers.records import cut
+from trainer.errors import DataError
+
+SAMPLE_BYTES = 1 << 19  # of the text as UTF-8
+_DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+_ROWS = 1000  # whose cells are looked at
+_MOST_PREAMBLE = 60  # records
+_CLOSE = 0.8  # of the best score; one that is nearer is a doubt
+_SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!")
+_MARKERS = ("None", "none", "?", "-", "--", ".", "n/a", "na", "<NA>", r"\N", "nil", "NIL", *_SPREADSHEET_ERRORS)  # in columns of numbers
+_UNKNOWN = ("?", "-")  # also in columns of words
+_POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+_DATE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+_SIMPLE = re.compile(r"[^\s,;|\"]+( [^\s,;|\"]+){0,3}")
+
+
+class Found(NamedTuple):
+    """What a sniffer found.
+
+    Attributes:
+      dialect: how the file is written.
+      columns: the names of its columns; those that are empty and have no name are left out.
+      reasons: why, in clauses for people.
+      doubts: where another answer is as good, in sentences for people.
+    """
+
+    dialect: Dialect
+    columns: tuple[str, ...]
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+class _Guess(NamedTuple):
+    """A delimiter with or without quotes, and what it makes of the text.
+
+    Attributes:
+      rows: the fields of each record.
+      lines: the line on which each begins.
+      width: fields of most of them.
+      first: the first record of that width.
+      score: how much they look like a table, 0 to 1.
+    """
+
+    delimiter: str
+    quote: str | None
+    rows: list[list[str]]
+    lines: list[int]
+    width: int
+    first: int
+    score: float
+
+
+def sniff(source: Path | bytes) -> Found:
+    """How the file (all of it is read once, for its encoding), or the beginning of one, is written.
+
+    Raises:
+      DataError: it holds no text, or none at all.
+    """
+    name = f"'{source}'" if isinstance(source, Path) else "the text"
+    try:
+        encoding = detect(RawFile(source).blocks() if isinstance(source, Path) else [source])
+    except NotTextError as error:
+        raise DataError(f"Expected a CSV or TSV file. Received {name}, which is {error}.") from error
+    blocks = RawFile(source).blocks(1 << 16) if isinstance(source, Path) else iter([source])
+    text, is_whole = b"", True
+    for block in to_utf8(blocks, encoding.codec):
+        text += block
+        if len(text) > SAMPLE_BYTES:
+            is_whole = False
+            break
+    if not text.strip():
+        raise DataError(f"Expected rows in {name}. Received: {'only blank lines' if text else 'an empty file'}.")
+    return _found(text, is_whole, encoding)
+
+
+def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
+    reasons, doubts = [f"{label(encoding.codec)}: {encoding.why}"], []
+    if not encoding.sure:
+        doubts.append(f"The encoding is a guess, {encoding.why}.")
+    declared = re.match(rb'"?sep=([^"\r\n])"?[^\S\r\n]*(\r\n|\r|\n)', text)
+    lines = int(bool(declared))
+    if declared:
+        text = text[declared.end() :]
+        reasons.append("the first line names the delimiter")
+    guess, more = _best(text, is_whole, declared[1].decode() if declared else None)
+    doubts += more
+    body, skipped = _without_preamble(guess)
+    shape, more_reasons, more_doubts = _shape(guess, body, skipped)
+    reasons += [f"{_shown(guess.delimiter)} between {guess.width} columns" if guess.width > 1 else "one column", *more_reasons]
+    doubts += more_doubts
+    names, first_row, skip, header = shape
+    values = [row for row in body[first_row:] if len(row) >= len(names)][:_ROWS]
+    columns = [[row[place] for row in values] for place in range(len(names))]
+    decimal, more_doubts = _decimal(names, columns)
+    missing, more_reasons, missing_doubts = _missing(names, columns, decimal)
+    if decimal == ",":
+        reasons.append("numbers with a decimal comma")
+    dialect = Dialect(
+        encoding=encoding.codec,
+        delimiter=guess.delimiter,
+        quote=guess.quote,  # type: ignore[arg-type]  # `"` or None
+        header=header,
+        names=None if header else tuple(names),
+        skip=skip + lines if skip or lines else 0,
+        decimal=decimal,
+        missing=missing,
+    )
+    shown = [
+        name for name, column in zip(names, columns, strict=True) if not (re.fullmatch(r"column_\d+", name) and values and not any(column))
+    ]
+    if len(shown) < len(names):
+        reasons.append(f"{len(names) - len(shown)} empty columns without a name left out")
+    for name, count in collections.Counter(names).items():
+        if count > 1:
+            doubts.append(f"The column '{name}' is there {count} times; it cannot be read until all but one are renamed.")
+    ragged = sum(len(row) != guess.width and any(row) for row in body[first_row:])
+    if ragged and guess.width > 1:
+        doubts.append(f"{ragged:,} of {len(body) - first_row:,} rows have another number of fields than {guess.width}.")
+    return Found(dialect, tuple(dict.fromkeys(shown)), tuple(reasons + more_reasons), tuple(doubts + more_doubts + missing_doubts))
+
+
+def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, list[str]]:
+    """The best guess, and what speaks for another one."""
+    if declared:
+        return _guess(text, is_whole, declared, '"'), []
+    guesses = [_quoted_or_not(text, is_whole, delimiter) for delimiter in _DELIMITERS]
+    spaced = [guess for guess in guesses if guess.delimiter != "\t" and _is_spaced(guess.rows)]
+    guesses = [_guess(text, is_whole, f"{guess.delimiter} ", guess.quote) for guess in spaced] + guesses
+    one = _one_column(text, is_whole)
+    several = sorted((guess for guess in guesses if guess.width > 1), key=lambda guess: -guess.score)
+    if not several or several[0].score < one.score:
+        by_space = _guess(text, is_whole, " ", '"')
+        cells = [cell for row in by_space.rows[1:] for cell in row]
+        if by_space.width > 1 and by_space.score > 0.7 and sum(map(_is_number, cells)) > len(cells) / 2:
+            return by_space, []
+        doubts = []
+        if several and several[0].score > _CLOSE * one.score:
+            doubts.append(f"The file could also be {several[0].width} columns with {_shown(several[0].delimiter)} between them.")
+        return one, doubts
+    best = several[0]
+    doubts = []
+    if best.delimiter[0] == "," and best.width == 2 and all(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", ",".join(row)) for row in best.rows[1:]):
+        other = "one column of numbers with a decimal comma"
+        if len(best.rows[0]) == 1 and len(best.rows) > 1:
+            return one, [f"The file could also be two columns of whole numbers; it is taken for {other}."]
+        if all(map(_is_number, best.rows[0])):
+            doubts.append(f"The file could also be {other}.")
+    for other_guess in several[1:]:
+        if other_guess.score > _CLOSE * best.score and other_guess.delimiter[0] != best.delimiter[0]:
+            doubts.append(f"The delimiter could also be {_shown(other_guess.delimiter)}, for {other_guess.width} columns.")
+    if one.score > _CLOSE * best.score:
+        doubts.append("The file could also be one column of texts.")
+    return best, doubts
+
+
+def _shown(delimiter: str) -> str:
+    names = {**_DELIMITERS, " ": "spaces"}
+    return names.get(delimiter) or (f"{names[delimiter[0]]} and spaces" if delimiter[0] in names else repr(delimiter))
+
+
+def _quoted_or_not(text: bytes, is_whole: bool, delimiter: str) -> _Guess:
+    """With quotes, unless text makes more sense without."""
+    if b'"' not in text:
+        return _guess(text, is_whole, delimiter, '"')
+    quoted, plain = _guess(text, is_whole, delimiter, '"'), _guess(text, is_whole, delimiter, None)
+    return plain if plain.score > quoted.score else quoted
+
+
+def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _Guess:
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    unsound = sound = 0
+    dialect = Dialect(delimiter=delimiter, quote=quote)  # type: ignore[arg-type]  # `"` or None
+    for records in cut([text], delimiter, quote):
+        closing = records.edges[1::2]
+        closing = closing[closing + 1 < len(records.data)]
+        is_sound = np.isin(records.data[closing + 1], [ord(delimiter[0]), 10, 13])
+        sound, unsound = sound + int(is_sound.sum()), unsound + int((~is_sound).sum()) + len(records.broken)
+        spans = zip(records.starts.tolist(), records.ends.tolist(), strict=True)
+        texts = (
+            "" if number in records.broken else records.data[start:end].tobytes().decode() for number, (start, end) in enumerate(spans)
+        )
+        rows += [row or [""] for row in fields(texts, dialect)]
+        lines += records.lines.tolist()
+    if not is_whole and len(rows) > 1:
+        rows.pop()  # it may be cut in two
+    counts = [len(row) for row in rows if any(cell.strip() for cell in row)] or [1]
+    for seen in (counts[len(counts) // 2 :], counts):  # the second half, unless that is another table
+        width, _ = max(collections.Counter(seen).items(), key=lambda item: (item[1], item[0]))
+        first = next((number for number, row in enumerate(rows) if len(row) == width and any(row)), 0)
+        if first <= _MOST_PREAMBLE:
+            break
+    of_width = [row for row in rows[first:] if len(row) == width]
+    spoken = [row for row in rows[first:] if any(cell.strip() for cell in row)]
+    # What stands before the table counts half: no preamble is likelier than one.
+    consistency = sum(len(row) == width for row in spoken) / max(1.0, len(spoken) + first / 2)
+    cells = [cell for row in of_width[:_ROWS] for cell in row]
+    looks = statistics.fmean(map(_look, cells)) if cells else 0.0
+    columns = 1 - 0.6 / width if width > 1 else 0.3
+    quoting = 1 - unsound / max(1, sound + unsound) if quote else 0.999  # quotes that are sound are quotes
+    if quote and unsound < 3 and sound > unsound:
+        quoting = max(quoting, 0.95)
+    return _Guess(delimiter, quote, rows, lines, width, first, consistency**2 * looks * columns * quoting)
+
+
+def _look(cell: str) -> float:
+    """How much a cell looks like a value, 0 to 1."""
+    text = cell.strip()
+    if not text or _is_number(text) or _DATE.fullmatch(text):
+        return 1.0
+    if _SIMPLE.fullmatch(text):
+        return 0.9
+    if re.search(r"[;\t|]", text):
+        return 0.1 if re.search(r"\d[;\t|]\d", text) else 0.3 if re.search(r"[;\t|]\S", text) else 0.5
+    return 0.2 if text.count('"') == 1 else 0.6
+
+
+def _is_number(text: str) -> bool:
+    return bool(_POINT.fullmatch(text) or _COMMA.fullmatch(text))
+
+
+def _is_spaced(rows: list[list[str]]) -> bool:
+    """Whether nearly every field but the first of a row begins with a space."""
+    cells = [cell for row in rows[:_ROWS] for cell in row[1:] if cell]
+    return bool(cells) and sum(cell.startswith(" ") for cell in cells) >= 0.9 * len(cells)
+
+
+def _one_column(text: bytes, is_whole: bool) -> _Guess:
+    """The text as one column, with a delimiter that it does not hold."""
+    preferred = [",", "\t", ";", "|"] if not re.search(rb"\w \w", text) else ["\t", "|", ";", ","]
+    delimiter = next((delimiter for delimiter in preferred if delimiter.encode() not in text), "\x1f")
+    quoted = _guess(text, is_whole, ",", '"')
+    if quoted.width == 1 and all(len(row) == 1 for row in quoted.rows):  # commas only inside quotes
+        delimiter = "," if b"," in text else delimiter
+    return _quoted_or_not(text, is_whole, delimiter)
+
+
+def _without_preamble(guess: _Guess) -> tuple[list[list[str]], int]:
+    """(the records from the header or first row on, how many records are before)."""
+    first = guess.first
+    filled = [sum(bool(cell.strip()) for cell in row) for row in guess.rows]
+    if guess.width > 2 and statistics.median(filled) >= 2:
+        # A spreadsheet pads its title with delimiters.
+        while filled[first] <= 1 and first < min(len(filled) - 2, _MOST_PREAMBLE):
+            first += 1
+    return guess.rows[first:], first
+
+
+def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[list[str], int, int, bool], list[str], list[str]]:
+    """((names, number of the first row in `body`, lines to skip, whether there is a header), reasons, doubts)."""
+    before = guess.rows[skipped - 1] if skipped and guess.lines[skipped] - guess.lines[skipped - 1] == 1 else []
+    reasons, doubts = [], []
+    if len(before) >= 2 and len(before) == guess.width - 1 and not any(map(_is_number, before)) and all(before):
+        skip = guess.lines[skipped - 1] - 1
+        if not any(row[-1] for row in body if len(row) == guess.width):
+            return (column_names(before), 0, skip, True), ["a header, and a delimiter at the end of every row"], doubts
+        # As R writes tables: the names of the rows have no name.
+        return (["row", *column_names(before)], 0, skip + 1, False), ["a header without a name for the first column"], doubts
+    skip = guess.lines[skipped] - 1
+    if skip:
+        reasons.append(f"{skip} lines before the {'header' if guess.width > 1 else 'first row'}")
+    rows = [row for row in body[1:] if len(row) == len(body[0])][:_ROWS]
+    header, why, doubt = has_header(body[0], rows)
+    reasons.append(why)
+    doubts += [doubt] if doubt else []
+    names = column_names(body[0] if header else [""] * len(body[0]))
+    return (names, int(header), skip, header), reasons, doubts
+
+
+def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, list[str]]:
+    """The decimal point, and doubts."""
+    with_comma, with_point, thousands = [], [], []
+    for name, column in zip(names, columns, strict=True):
+        values = [value for cell in column if (value := cell.strip()) and value not in (*MISSING, *_MARKERS)]
+        if not values:
+            continue
+        if all(map(_POINT.fullmatch, values)):
+            with_point += [name] if any("." in value for value in values) else []
+        elif all(_THOUSANDS.fullmatch(value) or _POINT.fullmatch(value) for value in values):
+            thousands.append(name)
+        elif sum(bool(_COMMA.fullmatch(value)) for value in values) >= 0.9 * len(values):
+            with_comma.append(name)
+    doubts = []
+    if thousands:
+        point = ", and it is not read as a number" if not with_comma else ""
+        doubts.append(f"The comma in column '{thousands[0]}' could be a decimal comma or part thousands off{point}.")
+    if with_comma and with_point:
+        doubts.append(f"Column '{with_comma[0]}' has a decimal comma and column '{with_point[0]}' a decimal point.")
+    return ("," if len(with_comma) > len(with_point) else "."), doubts
+
+
+def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[tuple[str, ...], list[str], list[str]]:
+    """(the markers of missing values, reasons, doubts)."""
+    number = _COMMA if decimal == "," else _POINT
+    found: dict[str, str] = {}
+    doubts = []
+    for name, column in zip(names, columns, strict=True):
+        values = collections.Counter(value for cell in column if (value := cell.strip()))
+        seen = [marker for marker in _MARKERS if marker in values]
+        others = [value for value in values if value not in MISSING and value not in seen]
+        for marker in seen:
+            if marker in _SPREADSHEET_ERRORS or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others)):
+                found.setdefault(marker, name)
+            elif marker in _UNKNOWN and 2 <= len(others) <= 100 and all(sum(map(str.isalnum, value)) >= 2 for value in others):
+                found.setdefault(marker, name)
+                doubts.append(f"'{marker}' in column '{name}' is taken for a missing value.")
+        if "NA" in values and len(others) >= 3 and all(re.fullmatch(r"[A-Z]{2}", value) for value in others):
+            doubts.append(f"'NA' in column '{name}' is taken for a missing value, but could be a code like '{others[0]}'.")
+    reasons = [f"'{marker}' for a missing value, as in column '{name}'" for marker, name in itertools.islice(found.items(), 3)]
+    return (*MISSING, *found), reasons, doubts

@@ -1,0 +1,34 @@
+"""A trained model and the transform graph -> one SavedModel that takes raw features.
+
+serving_default takes tf.Examples; the other signatures are those of the problem's kind of features, one file each.
+"""
+
+import os
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.export.picture import ServedPicture, is_picture
+from trainer.export.served import Served
+from trainer.problem import Problem
+
+# Read by `serving.server.saved_model`, which batches the requests of a model only where it has this file. It is part of the model:
+# whoever copies the folder copies it, and the pusher's digest covers it.
+ROWS_INDEPENDENT = "assets.extra/tapeline.rows_independent"
+
+
+def export(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, serving_model_dir: str) -> None:
+    """Saves the model, with the transform graph inside, in TensorFlow Serving's format, marked as one whose rows are independent.
+
+    Args:
+      model: logits from transformed features.
+      graph: Transform's output.
+      problem: what was learnt.
+      serving_model_dir: the folder that will hold `saved_model.pb`.
+    """
+    served = (ServedPicture if is_picture(problem) else Served)(model, graph, problem)
+    tf.saved_model.save(served, serving_model_dir, signatures=served.signatures())
+    tf.io.gfile.makedirs(os.path.join(serving_model_dir, "assets.extra"))
+    with tf.io.gfile.GFile(os.path.join(serving_model_dir, ROWS_INDEPENDENT), "w") as file:
+        file.write("Each row of an output depends on the same row of the inputs alone.\n")

@@ -1,0 +1,49 @@
+"""What every saved model has: the transform graph and the trained one, behind a signature that takes tf.Examples."""
+
+import functools
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.features import names
+from trainer.input_pipeline import only_or_all
+from trainer.problem import Problem
+
+Raw = dict[str, tf.Tensor | tf.SparseTensor]
+Prediction = dict[str, tf.Tensor]
+
+
+class Served(tf.Module):
+    """What is saved. Each method but `__init__` and `answer` is a signature, and gives what the task serves, (n, ...) by name."""
+
+    def __init__(self, model: keras.Model, graph: tft.TFTransformOutput, problem: Problem) -> None:
+        super().__init__()
+        # The values themselves, not the Keras model: saving one tracks copies of its variables, and TensorFlow Serving, which restores
+        # through a session, would fill the copies. It also leaves out the optimizer, whose state is not for serving.
+        self._values = [variable.value for variable in model.variables]
+        self._logits = functools.partial(model, training=False)  # not tracked
+        self._transform = graph.transform_features_layer()
+        self._task = problem.task
+        raw = graph.raw_feature_spec()
+        self._raw_specs = {name: raw[name] for name in problem.features}
+        self._inputs = [name for name in graph.transformed_feature_spec() if name != names.LABEL]
+
+    @tf.function(autograph=False)
+    def predict_examples(self, examples: tf.Tensor) -> Prediction:
+        """`examples`: serialized tf.Examples, string (n,), with the problem's features; others are ignored."""
+        return self.answer(tf.io.parse_example(examples, self._raw_specs))
+
+    def answer(self, raw: Raw) -> Prediction:
+        """What the task serves for raw features in the shapes of the data's schema."""
+        return self._task.served(self._logits(only_or_all(self.transformed(raw))))
+
+    def transformed(self, raw: Raw) -> dict[str, tf.Tensor]:
+        """What the model is given for raw features."""
+        # `call`, for `__call__` would have tf_keras trace the layer once more at saving, which takes seconds.
+        features = self._transform.call(raw)
+        return {name: features[name] for name in self._inputs}
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """The methods under the names by which callers ask for them."""
+        return {"serving_default": self.predict_examples.get_concrete_function(tf.TensorSpec((None,), tf.string, "examples"))}

@@ -1,0 +1,43 @@
+"""The kinds of features, one a file: a kind's settings, what Transform makes of it, and how a row holds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from trainer.features.image import ImageFeature
+from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trainer.lazy import tf
+
+KINDS = (ImageFeature,)
+Feature = ImageFeature
+
+
+class Features(Settings):
+    """The features that a model is given. Crosses Transform's boundary as JSON."""
+
+    by_name: dict[str, Feature] = Field(min_length=1, description="The features by their names in a raw row.")
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each feature."""
+        return {name: feature.kind for name, feature in self.by_name.items()}
+
+    @property
+    def learns_from_data(self) -> bool:
+        """Whether Transform must see the whole training split before it can transform a row."""
+        return any(feature.learns_from_data for feature in self.by_name.values())
+
+    def transform(self, raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        """What the model gets of a row's raw features, (batch, ...) by transformed name; features of one kind are worked on together."""
+        result = {}
+        for kind in KINDS:
+            own = {name: feature for name, feature in self.by_name.items() if isinstance(feature, kind)}
+            if own:
+                result |= kind.transform(own, {name: raw[name] for name in own})
+        return result

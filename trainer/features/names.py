@@ -1,0 +1,12 @@
+"""Names of features that the project itself gives; the others are the user's own."""
+
+# Of a raw tf.Example where the data has no columns: the names that TF-Slim's and the Object Detection API's image records use.
+IMAGE = "image/encoded"  # bytes, a picture file
+IMAGE_FORMAT = "image/format"  # bytes, b"png"
+IMAGE_HEIGHT = "image/height"  # int64, pixels
+IMAGE_WIDTH = "image/width"  # int64, pixels
+IMAGE_LABEL = "image/class/label"  # int64, 0 <= label < number of classes
+
+# After Transform: the names under which `preprocessing_fn` returns them.
+PIXELS = "pixels"  # float32 (height, width, channels), of the first image feature
+LABEL = "label"  # int64 or float32, as the task says

@@ -1,0 +1,21 @@
+"""TensorFlow and its companions, imported when one is first used: settings are read and checked without seconds of imports."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+    import tensorflow_transform as tft
+else:
+
+    class _Lazy:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, attribute: str) -> Any:
+            return getattr(importlib.import_module(self._name), attribute)
+
+    keras, tf, tft = _Lazy("keras"), _Lazy("tensorflow"), _Lazy("tensorflow_transform")
+
+__all__ = ["keras", "tf", "tft"]
