@@ -6,6 +6,7 @@ root -> signs that the libraries take for patterns? -> files where folders belon
 import contextlib
 import os
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -100,10 +101,31 @@ def check_base_path(folder: str, setting: str) -> None:
     if "://" in folder:
         return
     for path in (Path(folder), *Path(folder).parents):
-        if path.exists() and not path.is_dir():
+        if os.path.exists(path) and not path.is_dir():  # noqa: PTH110 - Path's raises where a folder above may not be entered
             raise ConfigError(
                 f"Expected {setting} to name a folder. Received: '{path}', which is a file. Move it away, or give another folder."
             )
+
+
+def check_writable(folder: str, setting: str) -> None:
+    """Raises ConfigError where nothing could be written to `folder`, which need not be there yet; what is not of this machine passes.
+
+    It makes and removes an empty folder: permission bits say nothing about a read-only mount, a network file system or root. The name is
+    the Pusher's for what is unfinished, which the next push removes should this process be killed in between.
+    """
+    if "://" in folder:
+        return
+    place = next(path for path in (Path(folder), *Path(folder).parents) if os.path.isdir(path))  # noqa: PTH112 - as above
+    trial = place / f".incoming-{uuid.uuid4().hex}"
+    try:
+        trial.mkdir()
+    except OSError as error:
+        raise ConfigError(
+            f"Expected {setting} to name a folder that can be written. Received: '{place}' ({error.strerror}). "
+            "Change its permissions, or give another folder."
+        ) from None
+    with contextlib.suppress(FileNotFoundError):  # a push to the same folder has removed it
+        trial.rmdir()
 
 
 def _wrong_kind(path: Path, expected: str, found: str) -> ConfigError:

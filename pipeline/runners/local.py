@@ -31,7 +31,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     """Runs `config` with everything it writes below `root`.
 
     Raises:
-      ConfigError: before anything is run: the data is not there, or the root cannot be written.
+      ConfigError: before anything is run: the data is not there, or the root or the folder of the versions cannot be written.
     """
     started = time.monotonic()
     workspace = Workspace(root)
@@ -49,6 +49,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
         summary = _recalled(workspace, key, terminal)
         if summary is None:
             places.check_metadata(workspace.metadata)
+            places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
             summary = _run(config, workspace, fingerprint, schema, key, terminal)
         interruption.hold()
         summary.seconds = round(time.monotonic() - started, 1)

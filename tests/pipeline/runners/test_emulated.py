@@ -207,6 +207,16 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(steps, tmp_
     assert not (tmp_path / "a[b").exists()
 
 
+@pytest.mark.parametrize("name", ["pipeline_root", "serving_base_path"])
+def test_a_folder_without_permission_is_told_before_anything_runs(steps, name):
+    status, record, err = steps({}, "-p", f"{name}=/proc/tapeline")  # where not even root can make a folder
+    assert (status, record["outcome"], record["components"]) == (2, "failed", [])
+    assert err[-1] == (
+        f"Expected {name} to name a folder that can be written. Received: '/proc' (No such file or directory). "
+        "Change its permissions, or give another folder."
+    )
+
+
 def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
