@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(options, "verbose", False):
             raise
         more = ". --verbose shows the traceback." if hasattr(options, "verbose") else ""
-        return _fail(f"{one_line(error)}{more}", 1, options)
+        place = getattr(options, "output", None) or getattr(options, "root", None) or ""
+        return _fail(f"{one_line(error, str(place))}{more}", 1, options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -112,13 +112,13 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema:
             summary.signal_status = signal_status
             if signal_status:
                 error = KeyboardInterrupt()
-            summary.reasons = [_reason(error, progress.lines[-1].name)]
+            summary.reasons = [_reason(error, progress.lines[-1].name, str(workspace.root))]
             summary.components = progress.components()
     return summary
 
 
-def _reason(error: BaseException, component: str) -> str:
+def _reason(error: BaseException, component: str, root: str) -> str:
     """The failure in one line; errors of the project's own say everything themselves."""
     if isinstance(error, KeyboardInterrupt):
         return f"{component} was interrupted. Run the same command again: finished components are taken from the cache."
-    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error)}"
+    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error, root)}"
