@@ -7,10 +7,12 @@ import contextlib
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from components.place import EXPECTED, lacks_bucket
 from pipeline.workspace import Workspace
 from trainer.errors import ConfigError
 
@@ -30,6 +32,13 @@ def check_name(place: str, setting: str, signs: str = PATTERN_SIGNS) -> None:
             f"Expected {setting} to name a folder without {' '.join(signs)}, which TFX, Beam, Keras and TensorFlow take for patterns. "
             f"Received: '{place}', with '{sign}'. Rename the folder, or give another one."
         )
+
+
+def check_buckets(values: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a place among the parameters `values` of a package is meant for object storage and names no bucket."""
+    for name in ("data_path", "pipeline_root", "serving_base_path"):
+        if lacks_bucket(str(values.get(name) or "")):
+            raise ConfigError(f"Expected {name} to be {EXPECTED}. Received: '{values[name]}'.")
 
 
 def check_root(workspace: Workspace) -> None:

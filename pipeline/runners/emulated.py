@@ -52,6 +52,7 @@ def run(
     places.check_root(workspace)
     given = given_parameters.typed(compiled, texts)
     parameters = run_parameters.root_parameters(compiled, given)
+    places.check_buckets(parameters)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     if image:
         _check_writable_places(parameters, given, workspace)

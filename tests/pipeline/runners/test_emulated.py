@@ -195,6 +195,8 @@ def test_two_runs_do_not_share_a_root(steps, tmp_path):
     [
         (["--root", "a[b"], "Expected --root to name a folder without"),
         (["-p", "pipeline_root=a[b"], "Expected pipeline_root to name a folder without"),
+        (["-p", "data_path=gs://"], "Expected data_path to be a place in a bucket, like gs://BUCKET/FOLDER. Received: 'gs://'."),
+        (["-p", "pipeline_root=gs:/b"], "Expected pipeline_root to be a place in a bucket, like gs://BUCKET/FOLDER. Received: 'gs:/b'."),
         (["-p", f"serving_base_path={__file__}"], f"Expected serving_base_path to name a folder. Received: '{__file__}', which is a file."),
     ],
 )
