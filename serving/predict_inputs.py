@@ -107,13 +107,17 @@ def _json_rows(lines: Sequence[str]) -> Iterator[Record]:
             continue
         try:
             features = json.loads(line)
-        except ValueError as error:
-            raise InputFileError(f"stdin, line {number}: expected a JSON object of features. {error}.") from error
-        if not isinstance(features, dict):
+            cells = _json_cells(features) if isinstance(features, dict) else None
+        except (ValueError, RecursionError) as error:
+            problem = "It is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise InputFileError(f"stdin, line {number}: expected a JSON object of features. {problem}.") from error
+        if cells is None:
             raise InputFileError(f"stdin, line {number}: expected a JSON object of features. Received: {line[:80]}")
-        yield Record(
-            f"stdin:{number}", f"stdin, line {number}", {name: _json_cell(value) for name, value in features.items() if value is not None}
-        )
+        yield Record(f"stdin:{number}", f"stdin, line {number}", cells)
+
+
+def _json_cells(features: dict[str, Any]) -> dict[str, Any]:
+    return {name: _json_cell(value) for name, value in features.items() if value is not None}
 
 
 def _json_cell(value: Any) -> Any:

@@ -351,6 +351,7 @@ def test_an_image_comes_from_stdin(run, png, monkeypatch):
         (b"", "stdin: expected a PNG or JPEG image, JSON lines, or CSV. Received nothing."),
         (b"\xff\xfe\x00", "stdin: expected a PNG or JPEG image, JSON lines, or CSV. Received bytes that are none of them."),
         (b'{"x": }', "stdin, line 1: expected a JSON object of features."),
+        (b'{"x": ' + b"[" * 100_000, "stdin, line 1: expected a JSON object of features. It is nested too deeply."),
         (b"x,name\n1\n", "stdin, line 2: expected 2 cells, as in the header. Received 1."),
     ],
 )
