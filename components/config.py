@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from components.place import Place
 from trainer.settings import Settings
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -13,7 +14,7 @@ ClassLabel = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]*)$")]
 class SchemaConfig(Settings):
     """Where the reviewed schema is."""
 
-    path: str | None = Field(
+    path: Place | None = Field(
         None,
         description="The reviewed `schema.pbtxt`, absolute or relative to the config file. While the file is not there the schema is "
         "inferred; `tapeline schema accept` writes the inferred one there, and every later run uses it.",
@@ -37,7 +38,7 @@ class EvaluatorConfig(Settings):
 class PusherConfig(Settings):
     """Where accepted models go."""
 
-    base_path: str | None = Field(
+    base_path: Place | None = Field(
         None,
         description="Folder that gets `<name>/<version>/`, absolute or relative to the config file; `serving` below the run's root if "
         "not given.",

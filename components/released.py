@@ -5,6 +5,8 @@ BASE_PATH/NAME/released.json: {"stable": 7}; TensorFlow Serving, which takes onl
 
 import json
 
+from trainer import json_text
+
 FILE = "released.json"
 
 
@@ -16,7 +18,7 @@ def text(stable: int) -> str:
 def stable(content: str | bytes) -> int | None:
     """The version that the file's content names; None where a release has not written it."""
     try:
-        version = json.loads(content)["stable"]
-    except (ValueError, KeyError, TypeError, RecursionError):  # nested deep is one way not to be ours
+        version = json_text.loads(content)["stable"]
+    except (ValueError, KeyError, TypeError):
         return None
     return version if type(version) is int else None

@@ -24,7 +24,28 @@ _NO_WORKING_FOLDER = (
     "Expected a working folder that is there. Received: one that has been removed. "
     "Go to another (`cd`), or name every file by its whole path."
 )
-_ACTING = ("run", "compile", "kubeflow", "release", "schema", "serve")  # the others only print
+# Whether a command does something beyond printing: then it has done it, whether or not that can be told.
+ACTS = {
+    ("run",): True,
+    ("compile",): True,
+    ("kubeflow", "emulate"): True,
+    ("kubeflow", "submit"): True,
+    ("kubeflow", "schedule"): True,
+    ("kubeflow", "status"): False,
+    ("kubeflow", "logs"): False,
+    ("kubeflow", "terminate"): True,
+    ("release", "status"): False,
+    ("release", "promote"): True,
+    ("release", "rollback"): True,
+    ("serve",): True,
+    ("predict",): False,
+    ("loadtest",): False,
+    ("config", "check"): False,
+    ("config", "show"): False,
+    ("config", "schema"): False,
+    ("schema", "accept"): True,
+    ("doctor",): False,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(options, "verbose", False):
             raise
         more = ". --verbose shows the traceback." if hasattr(options, "verbose") else ""
-        return _fail(f"{one_line(error)}{more}", 1, options)
+        place = getattr(options, "output", None) or getattr(options, "root", None) or ""
+        return _fail(f"{one_line(error, str(place))}{more}", 1, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -276,15 +298,20 @@ def _status_after_printing(status: int) -> int:
     error = lost_output()
     if error is None:
         return status
-    if sys.argv[1:2] and sys.argv[1] in _ACTING:
+    if _acts(sys.argv[1:]):
+        record = " ROOT/last_run.json has the record of a finished run." if sys.argv[1] == "run" else ""
         print(
-            f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same, and "
-            "ROOT/last_run.json has the record of a finished run.",
-            file=sys.stderr,
+            f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same.{record}", file=sys.stderr
         )
         return status
     print(f"Expected an stdout that can be written. Received: {error.strerror}. Part of the output is lost.", file=sys.stderr)
     return status or 1
+
+
+def _acts(arguments: Sequence[str]) -> bool:
+    if {"-h", "--help"} & set(arguments):
+        return False
+    return ACTS.get(tuple(arguments[:1]), False) or ACTS.get(tuple(arguments[:2]), False)
 
 
 if __name__ == "__main__":

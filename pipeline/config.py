@@ -15,6 +15,7 @@ from pydantic import Field
 
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
 from components.example_gen.config import DataConfig
+from components.place import is_bucket
 from pipeline.accelerator import AcceleratorConfig
 from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
@@ -165,7 +166,7 @@ def _absolute_paths(values: dict[str, Any], base: Path) -> None:
 
 
 def _absolute(path: str, base: Path) -> str:
-    if "://" in path:
+    if "://" in path or is_bucket(path):
         return path
     try:
         return str((base / Path(path).expanduser()).resolve())

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -221,5 +222,15 @@ def _show(findings: list[Finding]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
-        remedy = f"  [dim]→[/] {escape(finding.remedy)}" if finding.remedy else ""
-        console.print(f"{MARKS[finding.state]} {finding.name:9} {escape(finding.text)}{remedy}")
+        first, *more = _wrapped(f"{finding.name:9} {finding.text}", 2 + 10)
+        console.print(f"{MARKS[finding.state]} {escape(first)}")
+        for line in more:
+            console.print(escape(line))
+        for number, line in enumerate(_wrapped(finding.remedy, 2 + 12)):
+            console.print(f"{' ' * 12}[dim]→[/] {escape(line)}" if number == 0 else escape(line))
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """Lines that fit 80 columns, the first of them behind a mark; a word that is longer, such as a path, stays whole."""
+    wrapped = textwrap.wrap(text, 80 - indent, break_long_words=False, break_on_hyphens=False, fix_sentence_endings=False)
+    return [line if number == 0 else " " * indent + line for number, line in enumerate(wrapped)]

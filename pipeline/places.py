@@ -6,10 +6,13 @@ root -> signs that the libraries take for patterns? -> files where folders belon
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from components.place import EXPECTED, lacks_bucket
 from pipeline.workspace import Workspace
 from trainer.errors import ConfigError
 
@@ -29,6 +32,13 @@ def check_name(place: str, setting: str, signs: str = PATTERN_SIGNS) -> None:
             f"Expected {setting} to name a folder without {' '.join(signs)}, which TFX, Beam, Keras and TensorFlow take for patterns. "
             f"Received: '{place}', with '{sign}'. Rename the folder, or give another one."
         )
+
+
+def check_buckets(values: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a place among the parameters `values` of a package is meant for object storage and names no bucket."""
+    for name in ("data_path", "pipeline_root", "serving_base_path"):
+        if lacks_bucket(str(values.get(name) or "")):
+            raise ConfigError(f"Expected {name} to be {EXPECTED}. Received: '{values[name]}'.")
 
 
 def check_root(workspace: Workspace) -> None:
@@ -100,10 +110,31 @@ def check_base_path(folder: str, setting: str) -> None:
     if "://" in folder:
         return
     for path in (Path(folder), *Path(folder).parents):
-        if path.exists() and not path.is_dir():
+        if os.path.exists(path) and not path.is_dir():  # noqa: PTH110 - Path's raises where a folder above may not be entered
             raise ConfigError(
                 f"Expected {setting} to name a folder. Received: '{path}', which is a file. Move it away, or give another folder."
             )
+
+
+def check_writable(folder: str, setting: str) -> None:
+    """Raises ConfigError where nothing could be written to `folder`, which need not be there yet; what is not of this machine passes.
+
+    It makes and removes an empty folder: permission bits say nothing about a read-only mount, a network file system or root. The name is
+    the Pusher's for what is unfinished, which the next push removes should this process be killed in between.
+    """
+    if "://" in folder:
+        return
+    place = next(path for path in (Path(folder), *Path(folder).parents) if os.path.isdir(path))  # noqa: PTH112 - as above
+    trial = place / f".incoming-{uuid.uuid4().hex}"
+    try:
+        trial.mkdir()
+    except OSError as error:
+        raise ConfigError(
+            f"Expected {setting} to name a folder that can be written. Received: '{place}' ({error.strerror}). "
+            "Change its permissions, or give another folder."
+        ) from None
+    with contextlib.suppress(FileNotFoundError):  # a push to the same folder has removed it
+        trial.rmdir()
 
 
 def _wrong_kind(path: Path, expected: str, found: str) -> ConfigError:

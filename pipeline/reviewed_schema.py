@@ -1,12 +1,12 @@
 """The schema that a person has reviewed: how the inferred one becomes it, and how a run takes it in."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 
 from pipeline.config import PipelineConfig
 from pipeline.workspace import Workspace
+from trainer import json_text
 from trainer.errors import ConfigError
 
 
@@ -41,9 +41,9 @@ def _inferred(workspace: Workspace) -> Path | None:
     found = [path for path in workspace.artifacts.glob("SchemaGen/schema/*/schema.pbtxt") if path.parent.name.isdecimal()]
     every = sorted(found, key=lambda path: int(path.parent.name))
     try:
-        outputs = json.loads(workspace.last_run.read_text(encoding="utf-8"))["outputs"]
+        outputs = json_text.loads(workspace.last_run.read_text(encoding="utf-8"))["outputs"]
         of_last_run = [path for path in every if str(path.parent) in outputs]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # no record, or a broken one
+    except (OSError, ValueError, KeyError, TypeError):  # no record, or a broken one
         of_last_run = []
     return next(iter([*of_last_run, *reversed(every)]), None)
 
@@ -70,7 +70,7 @@ def check(config: PipelineConfig) -> None:
 
     try:
         text_format.Parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+    except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(
             f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{file}': {reason}. "

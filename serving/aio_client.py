@@ -72,17 +72,24 @@ class AsyncClient:
         self._forget_if_new(response.model_spec.version.value, version, version_label)
         return messages.read_outputs(response)
 
-    async def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
+    async def predict_images(
+        self, images: Iterable[Image], *, version: int | None = None, version_label: str = "", deadline: float | None = None
+    ) -> Prediction:
         """Images as bytes, paths or arrays, see `Client.predict_images`. Raises ServingError."""
         spec = messages.model_spec(self.model_name, "", version, version_label)
-        return messages.joined_predictions(await self._in_turn(messages.image_batches(images, spec)))
+        return messages.joined_predictions(await self._in_turn(messages.image_batches(images, spec), deadline))
 
     async def predict_examples(
-        self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = ""
+        self,
+        examples: Iterable[Features | bytes],
+        *,
+        version: int | None = None,
+        version_label: str = "",
+        deadline: float | None = None,
     ) -> Prediction:
         """tf.Examples by the signature `serving_default`, see `Client.predict_examples`. Raises ServingError."""
         spec = messages.model_spec(self.model_name, "serving_default", version, version_label)
-        return messages.joined_predictions(await self._in_turn(messages.example_batches(examples, spec)))
+        return messages.joined_predictions(await self._in_turn(messages.example_batches(examples, spec), deadline))
 
     async def classify(
         self,
@@ -92,11 +99,12 @@ class AsyncClient:
         context: Features | None = None,
         version: int | None = None,
         version_label: str = "",
+        deadline: float | None = None,
     ) -> list[list[Class]]:
         """The classes of every tf.Example. Raises ServingError."""
         spec = messages.model_spec(self.model_name, signature_name, version, version_label)
         request = pb.ClassificationRequest(model_spec=spec, input=messages.examples_input(examples, context))
-        return messages.read_classification((await self._call(self._classify, request)).result)
+        return messages.read_classification((await self._call(self._classify, request, self._until(deadline))).result)
 
     async def regress(
         self,
@@ -106,11 +114,12 @@ class AsyncClient:
         context: Features | None = None,
         version: int | None = None,
         version_label: str = "",
+        deadline: float | None = None,
     ) -> np.ndarray:
         """float32 (N,): a number for every tf.Example. Raises ServingError."""
         spec = messages.model_spec(self.model_name, signature_name, version, version_label)
         request = pb.RegressionRequest(model_spec=spec, input=messages.examples_input(examples, context))
-        return messages.read_regression((await self._call(self._regress, request)).result)
+        return messages.read_regression((await self._call(self._regress, request, self._until(deadline))).result)
 
     async def multi_inference(
         self,
@@ -120,24 +129,29 @@ class AsyncClient:
         context: Features | None = None,
         version: int | None = None,
         version_label: str = "",
+        deadline: float | None = None,
     ) -> dict[str, list[list[Class]] | np.ndarray]:
         """Several signatures of the same examples at once, see `Client.multi_inference`. Raises ServingError."""
         examples_input = messages.examples_input(examples, context)
         request = messages.multi_inference_request(self.model_name, tasks, examples_input, version, version_label)
-        return messages.read_multi_inference(await self._call(self._multi_inference, request))
+        return messages.read_multi_inference(await self._call(self._multi_inference, request, self._until(deadline)))
 
-    async def signature(self, signature_name: str = "", *, version: int | None = None, version_label: str = "") -> Signature:
+    async def signature(
+        self, signature_name: str = "", *, version: int | None = None, version_label: str = "", deadline: float | None = None
+    ) -> Signature:
         """What a signature takes and gives. Raises ServingError."""
-        return find_signature(await self.signatures(version=version, version_label=version_label), signature_name)
+        return find_signature(await self.signatures(version=version, version_label=version_label, deadline=deadline), signature_name)
 
-    async def signatures(self, *, version: int | None = None, version_label: str = "") -> dict[str, Signature]:
+    async def signatures(
+        self, *, version: int | None = None, version_label: str = "", deadline: float | None = None
+    ) -> dict[str, Signature]:
         """All signatures by name. Raises ServingError."""
-        return await self._known_signatures(version, version_label, self._until(None))
+        return await self._known_signatures(version, version_label, self._until(deadline))
 
-    async def status(self, version: int | None = None, *, version_label: str = "") -> list[VersionStatus]:
+    async def status(self, version: int | None = None, *, version_label: str = "", deadline: float | None = None) -> list[VersionStatus]:
         """Of every version the server knows, newest first, or of one. Raises ServingError."""
         request = pb.GetModelStatusRequest(model_spec=messages.model_spec(self.model_name, "", version, version_label))
-        return messages.read_statuses(await self._call(self._get_model_status, request))
+        return messages.read_statuses(await self._call(self._get_model_status, request, self._until(deadline)))
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -194,15 +208,16 @@ class AsyncClient:
         if known and next(iter(known.values())).version != answered:
             self._signatures.pop((version, version_label), None)
 
-    async def _in_turn(self, batches: Iterable[messages.Batch]) -> list[pb.PredictResponse]:
-        """The answers in order, with a few requests under way."""
+    async def _in_turn(self, batches: Iterable[messages.Batch], deadline: float | None) -> list[pb.PredictResponse]:
+        """As `Client._in_turn`."""
+        whole = None if deadline is None else self._until(deadline)
         answers: list[pb.PredictResponse] = []
         under_way: list[asyncio.Task] = []
         try:
             for batch in batches:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
                     answers.append(await under_way.pop(0))
-                under_way.append(asyncio.ensure_future(self._answered(batch)))
+                under_way.append(asyncio.ensure_future(self._answered(batch, whole)))
             while under_way:
                 answers.append(await under_way.pop(0))
         finally:
@@ -210,21 +225,21 @@ class AsyncClient:
                 task.cancel()
         return answers
 
-    async def _answered(self, batch: messages.Batch) -> pb.PredictResponse:
+    async def _answered(self, batch: messages.Batch, whole: Deadline | None) -> pb.PredictResponse:
         try:
-            return await self._answer(batch.request(), self._until(None))
+            return await self._answer(batch.request(), whole or self._until(None))
         except InvalidArgumentError as error:
             search = batch.search()
             try:
                 rows = next(search)
                 while True:
-                    rows = search.send(await self._is_refused(batch.request(rows)))
+                    rows = search.send(await self._is_refused(batch.request(rows), whole or self._until(None)))
             except StopIteration as found:
                 raise batch.refusal(found.value, error) from error
 
-    async def _is_refused(self, request: pb.PredictRequest) -> bool:
+    async def _is_refused(self, request: pb.PredictRequest, until: Deadline) -> bool:
         try:
-            await self._call(self._predict, request)
+            await self._call(self._predict, request, until)
         except InvalidArgumentError:
             return True
         return False
@@ -246,8 +261,7 @@ class AsyncClient:
             for task in tasks:
                 task.cancel()
 
-    async def _call(self, method: Any, request: Any, until: Deadline | None = None) -> Any:
-        until = until or self._until(None)
+    async def _call(self, method: Any, request: Any, until: Deadline) -> Any:
         try:
             return await method(request, timeout=until.left())
         except grpc.RpcError as error:

@@ -104,18 +104,31 @@ class Client:
         self._forget_if_new(answered, version, version_label)
         return messages.read_outputs(response), answered
 
-    def predict_images(self, images: Iterable[Image], *, version: int | None = None, version_label: str = "") -> Prediction:
+    def predict_images(
+        self, images: Iterable[Image], *, version: int | None = None, version_label: str = "", deadline: float | None = None
+    ) -> Prediction:
         """PNG or JPEG images as bytes or paths (signature `predict_image`), or uint8 arrays (`predict_pixels`). Raises ServingError.
 
         Sent in batches of 256, a few of them under way at a time. A refusal names the image: by its path, or as `images[3]`.
+        `deadline`: seconds for the whole call; without it, each batch may take as long as the client's own.
         """
         spec = messages.model_spec(self.model_name, "", version, version_label)
-        return messages.joined_predictions(self._in_turn(messages.image_batches(images, spec)))
+        return messages.joined_predictions(self._in_turn(messages.image_batches(images, spec), deadline))
 
-    def predict_examples(self, examples: Iterable[Features | bytes], *, version: int | None = None, version_label: str = "") -> Prediction:
-        """tf.Examples, as dicts or serialized, by the signature `serving_default`. Sent in batches. Raises ServingError."""
+    def predict_examples(
+        self,
+        examples: Iterable[Features | bytes],
+        *,
+        version: int | None = None,
+        version_label: str = "",
+        deadline: float | None = None,
+    ) -> Prediction:
+        """tf.Examples, as dicts or serialized, by the signature `serving_default`. Raises ServingError.
+
+        Sent in batches; `deadline` as in `predict_images`.
+        """
         spec = messages.model_spec(self.model_name, "serving_default", version, version_label)
-        return messages.joined_predictions(self._in_turn(messages.example_batches(examples, spec)))
+        return messages.joined_predictions(self._in_turn(messages.example_batches(examples, spec), deadline))
 
     def classify(
         self,
@@ -125,11 +138,12 @@ class Client:
         context: Features | None = None,
         version: int | None = None,
         version_label: str = "",
+        deadline: float | None = None,
     ) -> list[list[Class]]:
         """The classes of every tf.Example; `context`: features that all of them share. Raises ServingError."""
         spec = messages.model_spec(self.model_name, signature_name, version, version_label)
         request = pb.ClassificationRequest(model_spec=spec, input=messages.examples_input(examples, context))
-        return messages.read_classification(self._call(self._classify, request).result)
+        return messages.read_classification(self._call(self._classify, request, self._until(deadline)).result)
 
     def regress(
         self,
@@ -139,11 +153,12 @@ class Client:
         context: Features | None = None,
         version: int | None = None,
         version_label: str = "",
+        deadline: float | None = None,
     ) -> np.ndarray:
         """float32 (N,): a number for every tf.Example; `context`: features that all of them share. Raises ServingError."""
         spec = messages.model_spec(self.model_name, signature_name, version, version_label)
         request = pb.RegressionRequest(model_spec=spec, input=messages.examples_input(examples, context))
-        return messages.read_regression(self._call(self._regress, request).result)
+        return messages.read_regression(self._call(self._regress, request, self._until(deadline)).result)
 
     def multi_inference(
         self,
@@ -153,24 +168,27 @@ class Client:
         context: Features | None = None,
         version: int | None = None,
         version_label: str = "",
+        deadline: float | None = None,
     ) -> dict[str, list[list[Class]] | np.ndarray]:
         """Several signatures of the same examples at once; `tasks`: signature name -> "classify" or "regress". Raises ServingError."""
         examples_input = messages.examples_input(examples, context)
         request = messages.multi_inference_request(self.model_name, tasks, examples_input, version, version_label)
-        return messages.read_multi_inference(self._call(self._multi_inference, request))
+        return messages.read_multi_inference(self._call(self._multi_inference, request, self._until(deadline)))
 
-    def signature(self, signature_name: str = "", *, version: int | None = None, version_label: str = "") -> Signature:
+    def signature(
+        self, signature_name: str = "", *, version: int | None = None, version_label: str = "", deadline: float | None = None
+    ) -> Signature:
         """What a signature takes and gives. Asked for once, and again after a new version has answered. Raises ServingError."""
-        return find_signature(self.signatures(version=version, version_label=version_label), signature_name)
+        return find_signature(self.signatures(version=version, version_label=version_label, deadline=deadline), signature_name)
 
-    def signatures(self, *, version: int | None = None, version_label: str = "") -> dict[str, Signature]:
+    def signatures(self, *, version: int | None = None, version_label: str = "", deadline: float | None = None) -> dict[str, Signature]:
         """All signatures by name. Raises ServingError."""
-        return self._known_signatures(version, version_label, self._until(None))
+        return self._known_signatures(version, version_label, self._until(deadline))
 
-    def status(self, version: int | None = None, *, version_label: str = "") -> list[VersionStatus]:
+    def status(self, version: int | None = None, *, version_label: str = "", deadline: float | None = None) -> list[VersionStatus]:
         """Of every version the server knows, newest first, or of one. Raises ServingError."""
         request = pb.GetModelStatusRequest(model_spec=messages.model_spec(self.model_name, "", version, version_label))
-        return messages.read_statuses(self._call(self._get_model_status, request))
+        return messages.read_statuses(self._call(self._get_model_status, request, self._until(deadline)))
 
     def close(self) -> None:
         """Ends the connection."""
@@ -227,22 +245,23 @@ class Client:
         if known and next(iter(known.values())).version != answered:
             self._signatures.pop((version, version_label), None)
 
-    def _in_turn(self, batches: Iterable[messages.Batch]) -> Iterator[pb.PredictResponse]:
-        """The answers in order, with a few requests under way."""
-        under_way: collections.deque[tuple[messages.Batch, grpc.Future, Deadline]] = collections.deque()
+    def _in_turn(self, batches: Iterable[messages.Batch], deadline: float | None) -> Iterator[pb.PredictResponse]:
+        """The answers in order, with a few requests under way, all of them within `deadline`, or each within the client's own."""
+        whole = None if deadline is None else self._until(deadline)
+        under_way: collections.deque[tuple[messages.Batch, grpc.Future, Deadline, Deadline | None]] = collections.deque()
         try:
             for batch in batches:
                 if len(under_way) == _BATCHES_IN_FLIGHT:
                     yield self._answered(*under_way.popleft())
-                until = self._until(None)
-                under_way.append((batch, self._predict.future(batch.request(), timeout=until.left()), until))
+                until = whole or self._until(None)
+                under_way.append((batch, self._predict.future(batch.request(), timeout=until.left()), until, whole))
             while under_way:
                 yield self._answered(*under_way.popleft())
         finally:
-            for _, future, _ in under_way:
+            for _, future, *_ in under_way:
                 future.cancel()
 
-    def _answered(self, batch: messages.Batch, future: grpc.Future, until: Deadline) -> pb.PredictResponse:
+    def _answered(self, batch: messages.Batch, future: grpc.Future, until: Deadline, whole: Deadline | None) -> pb.PredictResponse:
         try:
             return self._result(future, until)
         except InvalidArgumentError as error:
@@ -250,13 +269,13 @@ class Client:
             try:
                 rows = next(search)
                 while True:
-                    rows = search.send(self._is_refused(batch.request(rows)))
+                    rows = search.send(self._is_refused(batch.request(rows), whole or self._until(None)))
             except StopIteration as found:
                 raise batch.refusal(found.value, error) from error
 
-    def _is_refused(self, request: pb.PredictRequest) -> bool:
+    def _is_refused(self, request: pb.PredictRequest, until: Deadline) -> bool:
         try:
-            self._call(self._predict, request)
+            self._call(self._predict, request, until)
         except InvalidArgumentError:
             return True
         return False
@@ -295,8 +314,7 @@ class Client:
         except grpc.RpcError as error:
             raise client_error(error, self.address, self.model_name, until.seconds) from error
 
-    def _call(self, method: Callable[..., Any], request: Any, until: Deadline | None = None) -> Any:
-        until = until or self._until(None)
+    def _call(self, method: Callable[..., Any], request: Any, until: Deadline) -> Any:
         try:
             return method(request, timeout=until.left())
         except grpc.RpcError as error:

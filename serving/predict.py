@@ -2,8 +2,8 @@
 
     files, folders, CSV or stdin -> every file is checked -> what the signature takes -> batch after batch -> rows
 
-Help and usage errors answer without gRPC; nothing is sent unless every file can be read, and those that are named are whole. A row that the
-model refuses is named, and so is a damaged picture in a folder; the others are answered.
+Help and usage errors answer without gRPC; nothing is sent unless every file can be read, and at least one picture is whole. A row that the
+model refuses is named, and so is a damaged picture; the others are answered.
 """
 
 import argparse

@@ -37,11 +37,7 @@ def read_inputs(paths: Sequence[Path], stdin: TextIO | None = None) -> Images | 
     if tables:
         return Table(lambda: (record for path in tables for record in _csv_rows(path)))
     files = image_files(paths)
-    for file in files:  # everything is read before anything is sent
-        if file in paths:
-            read_image(file)
-        else:
-            _read(file)  # one damaged file of a folder is the model's to refuse, so that the others are answered
+    _check_images(files)
     return Images(((str(file), file.read_bytes()) for file in files), len(files))
 
 
@@ -62,6 +58,24 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 def read_image(path: Path) -> bytes:
     """The bytes of a whole PNG or JPEG file. Raises InputFileError."""
     return check_picture(str(path), _read(path))
+
+
+def _check_images(files: Sequence[Path]) -> None:
+    """Reads every file before anything is sent. Raises InputFileError where one cannot be read, or where none is a whole picture.
+
+    Some damaged pictures among whole ones are the model's to refuse, so that the others are answered.
+    """
+    first, whole = None, False
+    for file in files:
+        content = _read(file)
+        if not whole:
+            try:
+                check_picture(str(file), content)
+                whole = True
+            except InputFileError as error:
+                first = first or error
+    if first and not whole:
+        raise InputFileError(f"{first} None of the {len(files)} files is a whole picture." if len(files) > 1 else str(first))
 
 
 def _read(path: Path) -> bytes:
@@ -93,13 +107,17 @@ def _json_rows(lines: Sequence[str]) -> Iterator[Record]:
             continue
         try:
             features = json.loads(line)
-        except ValueError as error:
-            raise InputFileError(f"stdin, line {number}: expected a JSON object of features. {error}.") from error
-        if not isinstance(features, dict):
+            cells = _json_cells(features) if isinstance(features, dict) else None
+        except (ValueError, RecursionError) as error:
+            problem = "It is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise InputFileError(f"stdin, line {number}: expected a JSON object of features. {problem}.") from error
+        if cells is None:
             raise InputFileError(f"stdin, line {number}: expected a JSON object of features. Received: {line[:80]}")
-        yield Record(
-            f"stdin:{number}", f"stdin, line {number}", {name: _json_cell(value) for name, value in features.items() if value is not None}
-        )
+        yield Record(f"stdin:{number}", f"stdin, line {number}", cells)
+
+
+def _json_cells(features: dict[str, Any]) -> dict[str, Any]:
+    return {name: _json_cell(value) for name, value in features.items() if value is not None}
 
 
 def _json_cell(value: Any) -> Any:

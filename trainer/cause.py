@@ -5,6 +5,7 @@ exception -> its origin -> its message without tracebacks, graph nodes and sourc
 
 import re
 
+from trainer import full_disk
 from trainer.errors import TapelineError
 
 _LONGEST = 500  # characters; a message may carry a dump of arrays
@@ -23,11 +24,18 @@ _AROUND = re.compile(
 )
 
 
-def one_line(error: BaseException) -> str:
-    """What began `error`: `ValueError: what it says`; an error of the project's own says everything itself."""
+def one_line(error: BaseException, place: str = "") -> str:
+    """What began `error`: `ValueError: what it says`; an error of the project's own says everything itself.
+
+    Args:
+      error: what was raised.
+      place: the folder or file that was written to, if the caller knows one; named where its disk is full.
+    """
     first = origin(error)
     if isinstance(first, TapelineError):
         return str(first)
+    if full := full_disk.line(str(first), place):
+        return full
     line = _line(_message(first))
     named = _EXCEPTION.match(line)  # a traceback's last line, and TensorFlow's of a Python function, have the type already
     return _shortened(line if named else f"{type(first).__name__}: {line}")

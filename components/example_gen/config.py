@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.place import Place
 from trainer.settings import Settings
 
 MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
@@ -25,7 +26,7 @@ class DataConfig(Settings):
     format: Literal["digits", "idx"] = Field(
         description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not."
     )
-    path: str | None = Field(
+    path: Place | None = Field(
         None,
         description="Folder of the IDX files, absolute or relative to the config file: `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "

@@ -19,7 +19,7 @@ _SESSION = '{"Provider":"file","Params":{}}'  # KFP notes here how to open the b
 
 class _Artifact(TypedDict):
     uri: str
-    contents: tuple[int, int] | None  # None where there was nothing, which a step may put out too
+    contents: Contents | None  # None where there was nothing, which a step may put out too
     metadata: dict[str, Any]
 
 
@@ -76,8 +76,7 @@ class ArtifactStore:
         self._write()
 
     def _is_whole(self, artifact: _Artifact) -> bool:
-        contents = artifact["contents"]
-        return is_whole(self._place(artifact), contents and Contents(*contents))
+        return is_whole(self._place(artifact), artifact["contents"])
 
     def _stored(self, uri: str) -> str:
         root = self._path.parent

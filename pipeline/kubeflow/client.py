@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.kubeflow.connection import Connection, token_source
+from trainer import json_text
 from trainer.errors import ConfigError, TapelineError
 
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and for each piece of an answer; the default is to wait for ever
@@ -281,7 +282,7 @@ def _named(name: str) -> str:
 def _kfp_text(body: Any) -> str:
     """KFP's own words of an error's body, on one line."""
     try:
-        given = json.loads(body or "")
+        given = json_text.loads(body or "")
     except (TypeError, ValueError):
         given = body if isinstance(body, str) and "<html" not in body.lower() else ""
     if isinstance(given, dict):

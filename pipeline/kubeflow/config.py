@@ -5,11 +5,12 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
+from components.place import Place
 from pipeline import steps
 from trainer.settings import Settings
 
 PLACEHOLDER = "gs://my-project-tapeline"  # a bucket that is nobody's; what begins with it has still to be set
-Uri = Annotated[str, Field(min_length=1)]
+Uri = Annotated[Place, Field(min_length=1)]
 
 
 class ResourcesConfig(Settings):
@@ -46,7 +47,7 @@ class KubeflowConfig(Settings):
     serving_base_path: Uri = Field(
         f"{PLACEHOLDER}/serving", description="Folder that gets `<name>/<version>/` (parameter `serving_base_path`)."
     )
-    data_path: str | None = Field(
+    data_path: Place | None = Field(
         None, description="Folder of the raw files as the cluster sees it (parameter `data_path`); `data.path` if not given."
     )
     cache_ingestion: bool = Field(

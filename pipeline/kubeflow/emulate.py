@@ -51,6 +51,7 @@ def run(
     places.check_root(workspace)
     given = run_parameters.typed(compiled, texts)
     parameters = run_parameters.over_defaults(compiled, given)
+    places.check_buckets(parameters)
     notes = [*compiled.warnings, *_settle(parameters, given, workspace)]
     if image:
         _check_writable_places(parameters, given, workspace)
@@ -63,6 +64,7 @@ def run(
     out = sys.stderr if as_json else sys.stdout
     summary = Summary()
     with workspace.use():
+        _check_permissions(parameters, compiled.name)
         _run(compiled, workspace, parameters, kfp, image, use_cache, out, summary)
         interruption.hold()
     summary.seconds = round(time.monotonic() - started, 1)
@@ -99,6 +101,13 @@ def _check_writable_places(parameters: dict[str, Any], given: dict[str, Any], wo
                 f"Expected {name} below --root with --image. Received: '{place}', from the package. "
                 f"If the image may write there, say so: -p {name}={shlex.quote(place)}."
             )
+
+
+def _check_permissions(parameters: dict[str, Any], name: str) -> None:
+    """Raises ConfigError where a step could not write its artifacts or, after the training, the version of the pipeline `name`."""
+    for parameter, folder in (("pipeline_root", ""), ("serving_base_path", f"/{name}")):
+        if parameters.get(parameter):
+            places.check_writable(f"{parameters[parameter]}{folder}", parameter)
 
 
 def _run(

@@ -3,7 +3,6 @@
 package, parameters -> refused as KFP refuses -> for each task: inputs -> condition -> cache -> its own command -> its outputs
 """
 
-import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from pipeline.kubeflow import driver, launcher
 from pipeline.kubeflow.artifact_store import ArtifactStore
 from pipeline.kubeflow.package import Package, PackageError
+from trainer import json_text
 
 _ALWAYS = "ALL_UPSTREAM_TASKS_COMPLETED"
 
@@ -139,6 +139,6 @@ def _publish(
 def _read_parameter(task: str, name: str, kind: str, file: Path) -> Any:
     try:
         text = file.read_text(encoding="utf-8")
-        return text if kind == "STRING" else json.loads(text)
+        return text if kind == "STRING" else json_text.loads(text)
     except (OSError, ValueError) as error:
         raise PackageError(f'task {task}: failed to read output parameter name="{name}" type="{kind}": {error}') from None

@@ -166,6 +166,6 @@ def _read_output(file: Path) -> dict[str, Any]:
         return {}
     try:
         message = json_format.Parse(file.read_text(encoding="utf-8"), pipeline_spec_pb2.ExecutorOutput())
-    except json_format.ParseError as error:
+    except (json_format.ParseError, RecursionError) as error:
         raise PackageError(f'failed to unmarshall ExecutorOutput in file "{file}": {error}') from None
     return json_format.MessageToDict(message)

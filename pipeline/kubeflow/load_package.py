@@ -94,7 +94,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
 def _strictly(value: dict[str, Any], message: Any, what: str) -> Any:
     try:
         return json_format.ParseDict(value, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, RecursionError) as error:
         raise PackageError(f"{what}: {' '.join(str(error).split())}") from None
 
 

@@ -15,7 +15,7 @@ from pipeline import steps
 from pipeline.kubeflow.config import PLACEHOLDER
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.package_parameters import UNRESOLVED
-from pipeline.places import UNLOADABLE_SIGNS, check_name
+from pipeline.places import UNLOADABLE_SIGNS, check_buckets, check_name
 from pipeline.runs.quiet import output_hidden
 from trainer.errors import ConfigError
 
@@ -63,6 +63,7 @@ def prepare(source: str, overrides: list[str], texts: dict[str, str]) -> Prepare
     package = load_package.parse(text)
     given = run_parameters.typed(package, texts)
     values = run_parameters.over_defaults(package, given)
+    check_buckets(values)
     sent, notes = dict(given), list(package.warnings)
     compiled = package.parameters.get("data_fingerprint", {}).get("defaultValue")
     is_fresh = not _is_package(source) and "data_path" not in given and compiled != UNRESOLVED  # it has just been compiled in

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             first = origin(error)
             if not isinstance(error, TapelineError):
                 traceback.print_exc()
-            print(one_line(error), file=sys.stderr)
+            print(one_line(error, temporary), file=sys.stderr)
             return first.exit_status if isinstance(first, TapelineError) else 1
     return 0
 

@@ -3,9 +3,10 @@
 Beside them a log holds what KFP's launcher and Argo say; the last line of all is usually theirs.
 """
 
-import json
 import re
 from typing import Any
+
+from trainer import json_text
 
 _LAUNCHER = r"[IWEF]\d{4} \d\d:\d\d:\d\d"  # glog
 _NOT_THE_STEPS = re.compile(_LAUNCHER + r"""|time="|\{"(level|time|msg)"|Error: exit status \d+$""")  # the rest is Argo's
@@ -38,8 +39,8 @@ def _json_line(log: str, start: str) -> dict[str, Any] | None:
     for line in reversed(log.splitlines()):
         if line.startswith(start):
             try:
-                value = json.loads(line.removeprefix(start))
-            except json.JSONDecodeError:  # two processes wrote into one line
+                value = json_text.loads(line.removeprefix(start))
+            except ValueError:  # two processes wrote into one line
                 continue
             return value if isinstance(value, dict) else None
     return None

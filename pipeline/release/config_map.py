@@ -5,7 +5,6 @@ step back. It carries the resourceVersion that was read, so two releases at once
 """
 
 import contextlib
-import json
 import os
 import shlex
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from pipeline.release.errors import ChangedError, ReleaseError
 from pipeline.release.place import Snapshot
+from trainer import json_text
 from trainer.errors import ConfigError, did_you_mean
 
 NAMESPACE, NAME, KEY = "tapeline-serving", "tapeline-models", "models.config"
@@ -134,6 +134,6 @@ def _nearest_context(context: str | None) -> str:
 def _message(error: Any) -> str:
     """The API server's `Status.message`, or HTTP's reason."""
     try:
-        return " ".join(json.loads(error.body)["message"].split()).rstrip(".")
+        return " ".join(json_text.loads(error.body)["message"].split()).rstrip(".")
     except (ValueError, KeyError, TypeError, AttributeError):
         return str(error.reason)

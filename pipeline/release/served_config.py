@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
+from trainer import json_text
 from trainer.errors import ConfigError, did_you_mean
 
 STABLE, CANARY = "stable", "canary"
 _HISTORY = re.compile(r"^# tapeline-release: (.*)\n?", re.MULTILINE)
+_LONGEST = 200  # characters of a comment that are shown
 _EXAMPLE = 'model_config_list { config { name: "digits" base_path: "/models/digits" model_platform: "tensorflow" } }'
 
 
@@ -95,14 +97,16 @@ def _read_history(text: str, place: str) -> dict[str, Sequence[int]]:
     if not found:
         return {}
     try:
-        history = json.loads(found[1])
+        history = json_text.loads(found[1])
         if all(type(version) is int for versions in history.values() for version in versions):
             return history
     except (ValueError, AttributeError, TypeError):
         pass
+    line = found[0].strip()
+    shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
     raise ConfigError(
         f"{place}: Expected the comment to be such as '# tapeline-release: {{\"mnist\": [3, 4]}}', what stable was before. "
-        f"Received: '{found[0].strip()}'. Mend it, or remove the line to forget what there was to roll back to."
+        f"Received: '{shown}'. Mend it, or remove the line to forget what there was to roll back to."
     )
 
 

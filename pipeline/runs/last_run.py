@@ -30,7 +30,7 @@ class _Record:
 
     key: str
     summary: Summary
-    outputs: dict[str, tuple[int, int] | None]
+    outputs: dict[str, Contents | None]
 
 
 _RECORD = pydantic.TypeAdapter(_Record)
@@ -62,7 +62,7 @@ def recall(workspace: Workspace, wanted: str) -> Summary | None:
     summary = record.summary
     if record.key != wanted or not summary.is_decided:
         return None
-    there = all(is_whole(path, contents and Contents(*contents)) for path, contents in record.outputs.items())
+    there = all(is_whole(path, contents) for path, contents in record.outputs.items())
     served = summary.model_dir is None or is_newest(summary.model_dir)
     summary.components = [{**component, "seconds": 0.0, "cached": True} for component in summary.components]
     return summary if there and served else None

@@ -29,7 +29,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     """Runs `config` with everything it writes below `root`.
 
     Raises:
-      ConfigError: before anything is run: the data is not there, or the root cannot be written.
+      ConfigError: before anything is run: the data is not there, or the root or the folder of the versions cannot be written.
     """
     started = time.monotonic()
     workspace = Workspace(root)
@@ -47,6 +47,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
         summary = _recalled(workspace, key, terminal)
         if summary is None:
             places.check_metadata(workspace.metadata)
+            places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
             summary = _run(config, workspace, fingerprint, schema, key, terminal)
         interruption.hold()
         summary.seconds = round(time.monotonic() - started, 1)
@@ -108,13 +109,13 @@ def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema:
             summary.signal_status = signal_status
             if signal_status:
                 error = KeyboardInterrupt()
-            summary.reasons = [_reason(error, progress.lines[-1].name)]
+            summary.reasons = [_reason(error, progress.lines[-1].name, str(workspace.root))]
             summary.components = progress.components()
     return summary
 
 
-def _reason(error: BaseException, component: str) -> str:
+def _reason(error: BaseException, component: str, root: str) -> str:
     """The failure in one line; errors of the project's own say everything themselves."""
     if isinstance(error, KeyboardInterrupt):
         return f"{component} was interrupted. Run the same command again: finished components are taken from the cache."
-    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error)}"
+    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error, root)}"

@@ -1,5 +1,6 @@
 """Brings TFX's metadata store and the files on the disk together before a run: each then holds only what the other one knows."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from tfx.types import standard_artifacts
 from components.contents import Contents, is_whole, of
 from pipeline.pushed_models import is_newest
 
-_FILES, _BYTES = "contents_files", "contents_bytes"  # properties of an artifact
+_FILES, _BYTES, _DIGESTS = "contents_files", "contents_bytes", "contents_digests"  # properties of an artifact
 
 
 def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> None:
@@ -30,7 +31,7 @@ def forget_superseded_versions(connection: metadata.ConnectionConfigType) -> Non
 
 
 def forget_removed_artifacts(connection: metadata.ConnectionConfigType) -> None:
-    """Marks artifacts as deleted that are not what `note_contents` has noted: somebody has removed or cut short a file, or all.
+    """Marks artifacts as deleted that are not what `note_contents` has noted: somebody has removed, cut short or edited a file.
 
     TFX then neither takes them from the cache nor resolves the baseline to one of them; what they were the output of runs again.
     """
@@ -71,7 +72,9 @@ def note_contents(handle: metadata.Metadata, artifacts: list[metadata_store_pb2.
     new = [artifact for artifact in artifacts if _is_local(artifact.uri) and _FILES not in artifact.custom_properties]
     for artifact in new:
         there = of(artifact.uri) or Contents(0, 0)
-        artifact.custom_properties[_FILES].int_value, artifact.custom_properties[_BYTES].int_value = there
+        properties = artifact.custom_properties
+        properties[_FILES].int_value, properties[_BYTES].int_value = there.files, there.bytes
+        properties[_DIGESTS].string_value = json.dumps(there.digests)
     if new:
         handle.store.put_artifacts(new)
 
@@ -107,7 +110,8 @@ def _is_local(uri: str) -> bool:
 def _contents(artifact: metadata_store_pb2.Artifact) -> Contents:
     """What it held when it was new; nothing where that has not been noted."""
     properties = artifact.custom_properties
-    return Contents(*(properties[name].int_value if name in properties else 0 for name in (_FILES, _BYTES)))
+    files, held = (properties[name].int_value if name in properties else 0 for name in (_FILES, _BYTES))
+    return Contents(files, held, json.loads(properties[_DIGESTS].string_value) if _DIGESTS in properties else {})
 
 
 def _is_served(version: str, then: Contents) -> bool:

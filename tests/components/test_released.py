@@ -10,6 +10,11 @@ def test_the_note_names_the_version_and_is_read_back():
     assert released.stable(released.text(7)) == 7
 
 
-@pytest.mark.parametrize("text", ["", "7", "[]", "{}", '{"stable": "7"}', '{"stable": true}', '{"stable": null}', '{"stable": 7.0}'])
+NESTED = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text", ["", NESTED, "7", "[]", "{}", '{"stable": "7"}', '{"stable": true}', '{"stable": null}', '{"stable": 7.0}']
+)
 def test_another_text_names_no_version(text):
     assert released.stable(text) is None

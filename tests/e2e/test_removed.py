@@ -38,6 +38,16 @@ def test_a_root_without_one_of_its_files_is_mended_by_the_next_run(finished, dig
     assert_mended(finished, digits_yaml)
 
 
+@pytest.mark.parametrize("edited", ["artifacts/SchemaGen/schema/*/schema.pbtxt", "serving/digits/*/saved_model.pb"])
+def test_a_root_with_an_edited_file_is_mended_by_the_next_run(finished, digits_yaml, edited):
+    before = {path: path.read_bytes() for path in finished.root.glob(edited)}
+    for path, content in before.items():
+        path.write_bytes(content + b"\n")
+    assert_mended(finished, digits_yaml)
+    newest = max(finished.root.glob(edited), key=lambda path: path.stat().st_mtime_ns)
+    assert newest not in before
+
+
 def assert_mended(finished, digits_yaml):
     answer = finished.run(digits_yaml, *SHORT)
     assert (answer.status, answer.record["outcome"]) == (0, "pushed"), answer.stderr

@@ -168,9 +168,24 @@ def test_the_doctor_imports_no_tensorflow(examined):
     assert examined.stdout.splitlines()[-1] == "False"
 
 
-def test_one_line_a_finding_with_its_mark_and_remedy(capsys):
+def test_a_finding_has_a_mark_and_its_remedy_a_line_of_its_own(capsys):
     doctor._show([doctor.Finding("Disk", "failure", "0.1 GB free in [here]", "Free some."), doctor.Finding("Python", "ok", "3.11.7")])
-    assert capsys.readouterr().out == "✗ Disk      0.1 GB free in [here]  → Free some.\n✓ Python    3.11.7\n"
+    assert capsys.readouterr().out == "✗ Disk      0.1 GB free in [here]\n            → Free some.\n✓ Python    3.11.7\n"
+
+
+def test_everything_but_a_path_fits_80_columns(capsys):
+    path = "/" + "a" * 100
+    found = [
+        doctor.check_docker("28.2.2", None),
+        doctor.check_packages(LOCK, {"absl-py": "1.3.0"}),
+        doctor.check_disk(1e9, path),
+        doctor.check_settings({"TF_XLA_FLAGS": "--tf_xla_auto_jit=2", "XLA_FLAGS": "--xla_a", "TF_ENABLE_ONEDNN_OPTS": "0"}),
+    ]
+    doctor._show(found)
+    out = capsys.readouterr().out
+    assert all(len(line) <= 80 or line.strip() == path for line in out.splitlines()), out
+    said = " ".join(out.split())
+    assert all(" ".join(each.text.split()) in said and each.remedy in said for each in found)
 
 
 def test_only_a_failure_makes_the_exit_status_1(monkeypatch, capsys):

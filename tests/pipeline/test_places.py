@@ -1,7 +1,12 @@
 """A root that the libraries would misread, or in which something of another kind lies, is refused before anything is written."""
 
 import contextlib
+import os
 import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +167,42 @@ def test_a_base_path_of_the_cloud_is_not_looked_for_on_this_machine(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gs:").touch()
     places.check_base_path("gs://bucket/serving", "pusher.base_path")
+
+
+NOWHERE = "/proc/tapeline"  # not even root can make it
+
+
+def test_a_folder_that_can_be_written_or_made_is_left_as_it_was(tmp_path):
+    places.check_writable(str(tmp_path / "models" / "digits"), "pusher.base_path")
+    places.check_writable("gs://bucket/models", "pusher.base_path")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_run_says_before_the_training_that_no_version_could_be_written(tmp_path, capsys, given):
+    (tmp_path / "use.yaml").write_text(CONFIG + (f"pusher: {{base_path: {NOWHERE}/models}}\n" if given else ""))
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "serving").symlink_to("/proc")
+    assert cli.main(["run", str(tmp_path / "use.yaml"), "--root", str(root)]) == 2
+    setting, place = ("pusher.base_path", "/proc") if given else ("--root", root / "serving")
+    assert capsys.readouterr().err == (
+        f"Expected {setting} to name a folder that can be written. Received: '{place}' (No such file or directory). "
+        "Change its permissions, or give another folder.\n"
+    )
+    assert list((root / "artifacts").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize(("mode", "named"), [(0o755, "models"), (0o700, "models"), (0o777, None)])
+def test_the_permissions_of_a_folder_decide_for_whoever_runs(mode, named):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # pytest's own is root's alone
+        Path(folder).chmod(0o755)
+        (Path(folder) / "models").mkdir()
+        (Path(folder) / "models").chmod(mode)
+        code = "import os; from pipeline import places; os.setuid(54321)"
+        code += f"\nfor check in (places.check_base_path, places.check_writable): check({folder + '/models/digits'!r}, 'x')"
+        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    refused = f"Expected x to name a folder that can be written. Received: '{folder}/{named}' (Permission denied)."
+    assert answer.returncode == (1 if named else 0), answer.stderr
+    assert named is None or refused in answer.stderr

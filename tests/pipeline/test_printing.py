@@ -3,6 +3,7 @@
 The runs are answered from the record of the last one, which takes half a second and prints all that a run prints.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -13,10 +14,12 @@ import pytest
 
 from components.bound import Bound
 from components.example_gen import raw_files
-from pipeline import config
+from pipeline import cli, config
 from pipeline.runs import last_run
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace
+from tests.pipeline.kubeflow.kfp_script import package
+from tests.pipeline.kubeflow.kfp_server import KfpServer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DIGITS = CHECKOUT / "configs" / "digits.yaml"
@@ -99,18 +102,57 @@ def test_a_pushed_run_stays_one_whether_it_can_be_told_or_not(root, redirection,
 def test_a_record_that_could_not_be_written_is_said(root):
     answer = shell(f"tapeline run '{DIGITS}' --root '{root}' --json >/dev/full")
     assert answer.stderr.decode().splitlines()[-1] == (
-        "Note: stdout could not be written (No space left on device). The exit status 0 holds all the same, and "
+        "Note: stdout could not be written (No space left on device). The exit status 0 holds all the same. "
         "ROOT/last_run.json has the record of a finished run."
     )
 
 
-@pytest.mark.parametrize("command", [f"config show '{DIGITS}'", "config schema", "--help"])
+LOST = b"Expected an stdout that can be written. Received: No space left on device. Part of the output is lost.\n"
+DONE = b"Note: stdout could not be written (No space left on device). The exit status 0 holds all the same.\n"
+
+
+def test_a_release_that_was_done_stays_one_and_a_status_that_nobody_could_read_has_failed(tmp_path):
+    for version in ("1", "2"):
+        (tmp_path / "digits" / version).mkdir(parents=True)
+        (tmp_path / "digits" / version / "saved_model.pb").touch()
+    file = tmp_path / "models.config"
+    file.write_text(f'model_config_list {{ config {{ name: "digits" base_path: "{tmp_path}/digits" model_platform: "tensorflow" }} }}\n')
+    promoted = shell(f"tapeline release promote 2 --model_config_file '{file}' --no-wait >/dev/full")
+    assert promoted.returncode == 0
+    assert promoted.stderr.endswith(DONE)
+    assert 'key: "stable"' in file.read_text()
+    told = shell(f"tapeline release status --model_config_file '{file}' >/dev/full")
+    assert told.returncode == 1
+    assert told.stderr.endswith(LOST)
+
+
+def test_a_run_that_was_submitted_stays_so_and_its_status_that_nobody_could_read_has_failed(tmp_path):
+    (tmp_path / "pipeline.yaml").write_text(package(data_path="gs://bucket/raw"))
+    server = KfpServer()
+    try:
+        at = f"--host {server.url}"
+        submitted = shell(f"tapeline kubeflow submit '{tmp_path}/pipeline.yaml' --no-follow {at} >/dev/full")
+        told = shell(f"tapeline kubeflow status {at} >/dev/full")
+    finally:
+        server.close()
+    assert submitted.returncode == 0, submitted.stderr
+    assert submitted.stderr.endswith(DONE)
+    assert told.returncode == 1, told.stderr
+    assert told.stderr.endswith(LOST)
+
+
+def test_of_every_command_it_is_decided_whether_it_only_prints():
+    def paths(parser, before=()):
+        inner = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        return {path for name, each in inner[0].items() for path in paths(each, (*before, name))} if inner else {before}
+
+    assert set(cli.ACTS) == paths(cli._parser())
+
+
+@pytest.mark.parametrize("command", [f"config show '{DIGITS}'", "config schema", "--help", "run --help"])
 def test_a_command_that_only_prints_has_failed_where_its_output_is_lost(command):
     answer = shell(f"tapeline {command} >/dev/full")
-    assert (answer.returncode, answer.stderr) == (
-        1,
-        b"Expected an stdout that can be written. Received: No space left on device. Part of the output is lost.\n",
-    )
+    assert (answer.returncode, answer.stderr) == (1, LOST)
     assert shell(f"set -o pipefail; tapeline {command} | true").returncode == 0
 
 

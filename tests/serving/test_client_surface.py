@@ -1,7 +1,6 @@
 """What both clients can do beside predicting images, against the real server and against servers that misbehave on purpose."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,6 @@ from serving.aio_client import AsyncClient
 from serving.batcher import Batcher
 from serving.client import Client, Retries
 from serving.errors import (
-    DeadlineExceededError,
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
@@ -262,23 +260,6 @@ def test_a_second_request_gets_what_the_deadline_has_left(kind):
         first, second = _seconds_given(kind, odd.address, "odd", {}, hedge_after=0.05, check=False)
         late.set()
     assert 0 < second <= first - 0.05
-
-
-@pytest.mark.parametrize("kind", ["sync", "asyncio"])
-def test_a_server_that_is_silent_on_its_metadata_ends_at_the_calls_own_deadline(kind):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(DeadlineExceededError, match=f"^No answer from {address} within 0.05 seconds.$"):
-            if kind == "sync":
-                with Client(address, model_name="digits", deadline=SECONDS) as client:
-                    client.predict({}, deadline=0.05)
-            else:
-
-                async def ask():
-                    async with AsyncClient(address, model_name="digits", deadline=SECONDS) as client:
-                        await client.predict({}, deadline=0.05)
-
-                asyncio.run(ask())
 
 
 @pytest.fixture

@@ -205,6 +205,8 @@ def test_two_runs_do_not_share_a_root(steps, tmp_path):
     [
         (["--root", "a[b"], "Expected --root to name a folder without"),
         (["-p", "pipeline_root=a[b"], "Expected pipeline_root to name a folder without"),
+        (["-p", "data_path=gs://"], "Expected data_path to be a place in a bucket, like gs://BUCKET/FOLDER. Received: 'gs://'."),
+        (["-p", "pipeline_root=gs:/b"], "Expected pipeline_root to be a place in a bucket, like gs://BUCKET/FOLDER. Received: 'gs:/b'."),
         (["-p", f"serving_base_path={__file__}"], f"Expected serving_base_path to name a folder. Received: '{__file__}', which is a file."),
     ],
 )
@@ -215,6 +217,16 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(steps, tmp_
     assert err[0].startswith(said)
     assert not (tmp_path / "root").exists()
     assert not (tmp_path / "a[b").exists()
+
+
+@pytest.mark.parametrize("name", ["pipeline_root", "serving_base_path"])
+def test_a_folder_without_permission_is_told_before_anything_runs(steps, name):
+    status, record, err = steps({}, "-p", f"{name}=/proc/tapeline")  # where not even root can make a folder
+    assert (status, record["outcome"], record["components"]) == (2, "failed", [])
+    assert err[-1] == (
+        f"Expected {name} to name a folder that can be written. Received: '/proc' (No such file or directory). "
+        "Change its permissions, or give another folder."
+    )
 
 
 def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp_path, monkeypatch):

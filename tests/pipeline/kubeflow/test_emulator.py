@@ -184,6 +184,15 @@ def test_output_parameters_are_read_from_their_files_and_typed(run):
     assert run(_package(a=give, b=take)).text("b", "out") == "4"
 
 
+def test_an_output_that_is_nested_too_deeply_fails_the_step_in_one_line(run):
+    nested = "head -c 100000 /dev/zero | tr '\\0' '['"
+    give = _step(f'{nested} > "$0"', "{{$.outputs.parameters['n'].output_file}}", output_parameters={"n": "LIST"})
+    run(_package(a=give), fails=(PackageError, 'failed to read output parameter name="n" type="LIST": nested too deeply'))
+    script = f'mkdir -p "$(dirname "$0")" && {nested} > "$0"'
+    step = _step(script, "{{$.outputs.output_metadata_uri}}", outputs=["text"])
+    run(_package(a=step), fails=(PackageError, "failed to unmarshall ExecutorOutput"))
+
+
 @pytest.mark.parametrize(("epochs", "seen"), [(3, [("a", "run"), ("b", "run")]), (1, [("a", "skipped")])])
 def test_what_comes_behind_a_skipped_step_is_left_out(run, epochs, seen):
     condition = {"triggerPolicy": {"condition": "inputs.parameter_values['epochs'] > 2.0"}}

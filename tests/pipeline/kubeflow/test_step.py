@@ -153,3 +153,4 @@ def test_a_step_has_a_home_that_it_can_write(run_step, tmp_path, monkeypatch, ho
 
 def test_a_log_into_whose_line_two_processes_wrote_has_the_whole_line_before():
     assert step_log.pushed('pushed: {"version": "1"}\npushed: {"verINFO: x\n') == {"version": "1"}
+    assert step_log.pushed(f'pushed: {{"version": "1"}}\npushed: {"[" * 100_000}\n') == {"version": "1"}

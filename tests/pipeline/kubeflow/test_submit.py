@@ -157,6 +157,7 @@ def test_data_that_only_the_cluster_sees_gets_a_fingerprint_that_no_cache_knows(
         (["-p", "epochs=many"], r"input parameter epochs requires type double or integer"),
         (["-p", "pipeline_root=/tmp/root"], r"Expected pipeline_root to be what KFP can write to: gs://.* Received: '/tmp/root'"),
         (["-p", "serving_base_path=gs://my-project-tapeline/serving"], r"Received: the placeholder 'gs://my-project-tapeline/serving'"),
+        (["-p", "data_path=gs://"], r"Expected data_path to be a place in a bucket, like gs://BUCKET/FOLDER\. Received: 'gs://'"),
         (["-p", "pipeline_root=gs://bucket/a*b"], r"Expected pipeline_root to name a folder without"),
         (["-p", "serving_base_path=gs://bucket/a[b"], r"Expected serving_base_path to name a folder without"),
         (["--set", "name=other"], r"Expected --set with a config\. Received: it with a package"),

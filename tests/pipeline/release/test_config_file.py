@@ -302,6 +302,7 @@ def test_a_wrong_command_line_ends_with_2_and_the_next_step(release, config_file
             "Expected --model_name, because there are several models: a, b.\n",
         ),
         ('# tapeline-release: {"a": 3}\nmodel_config_list { config { name: "a" } }', "Mend it, or remove the line"),
+        ("# tapeline-release: " + "[" * 100_000 + "\nmodel_config_list { config { name: 'a' } }", "[ ...'. Mend it, or remove the line"),
         ("# tapeline-release: [3\nmodel_config_list { config { name: 'a' } }", "Received: '# tapeline-release: [3'."),
     ],
 )

@@ -1,5 +1,7 @@
 """An unchanged second run is answered from the record of the first, and nothing else ever is."""
 
+import json
+
 import pytest
 
 from components.bound import Bound
@@ -61,6 +63,24 @@ def test_a_run_of_whose_outputs_somebody_removed_or_cut_a_file_is_not_recalled(w
     assert last_run.recall(workspace, "key") is not None
     file.unlink() if size is None else file.write_bytes(bytes(size))
     assert last_run.recall(workspace, "key") is None
+
+
+@pytest.mark.parametrize("damaged", ["artifact", "serving/7"])
+def test_a_run_of_whose_outputs_somebody_edited_a_file_is_not_recalled(workspace, finished, damaged):
+    file = workspace.root / damaged / "saved_model.pb"
+    file.write_bytes(b"before")
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    assert last_run.recall(workspace, "key") is not None
+    file.write_bytes(b"behind")
+    assert last_run.recall(workspace, "key") is None
+
+
+def test_a_record_without_digests_is_one_still(workspace, finished):
+    last_run.remember(workspace, "key", finished, [str(workspace.root / "artifact")])
+    record = json.loads(workspace.last_run.read_text())
+    record["outputs"] = {path: contents[:2] for path, contents in record["outputs"].items()}
+    workspace.last_run.write_text(json.dumps(record))
+    assert last_run.recall(workspace, "key") is not None
 
 
 def test_a_run_whose_version_is_no_longer_the_newest_is_not_recalled(workspace, finished):

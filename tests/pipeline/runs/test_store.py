@@ -75,8 +75,8 @@ def test_artifacts_whose_files_somebody_has_removed_are_marked_as_deleted(connec
     assert states == [live, metadata_store_pb2.Artifact.DELETED, live, pending]
 
 
-@pytest.mark.parametrize("harm", ["nothing", "added", "removed", "emptied", "cut"])
-def test_an_artifact_that_holds_less_than_it_did_is_marked_as_deleted(connection, tmp_path, harm):
+@pytest.mark.parametrize("harm", ["nothing", "added", "removed", "emptied", "cut", "edited"])
+def test_an_artifact_that_does_not_hold_what_it_did_is_marked_as_deleted(connection, tmp_path, harm):
     model = tmp_path / "model" / "Format-Serving"
     model.mkdir(parents=True)
     for name in ("saved_model.pb", "variables"):
@@ -95,6 +95,8 @@ def test_an_artifact_that_holds_less_than_it_did_is_marked_as_deleted(connection
                 (model / "saved_model.pb").unlink(missing_ok=True)
             elif harm == "cut":
                 (model / "saved_model.pb").write_bytes(bytes(9))
+            elif harm == "edited":
+                (model / "saved_model.pb").write_bytes(b"x" * 10)
             elif harm == "emptied":
                 shutil.rmtree(model, ignore_errors=True)
     forget_removed_artifacts(connection)
