@@ -52,6 +52,7 @@ setup(
     packages=[
         "components",
         "components.example_gen",
+        "components.example_gen.readers",
         "pipeline",
         "pipeline.kubeflow",
         "pipeline.release",
@@ -60,7 +61,10 @@ setup(
         "serving.loadtest",
         "serving.server",
         "trainer",
+        "trainer.export",
+        "trainer.features",
         "trainer.models",
+        "trainer.tasks",
     ],
     install_requires=[],  # a client must not pull in TensorFlow: pick an extra
     extras_require={

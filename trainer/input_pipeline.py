@@ -40,45 +40,91 @@ class Batches(NamedTuple):
     examples: int  # rows an epoch
 
 
-def train_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task) -> Batches:
-    """`config.epochs` epochs of the training split, each with every example once, in an order that seed and epoch alone decide.
+class Split(NamedTuple):
+    """A split's transformed examples."""
+
+    files: list[str]
+    spec: FeatureSpec
+    rows: Rows | None  # None where neither memory nor disk has room: then the files are read each epoch
+    labels: tf.Tensor  # (rows,) of all rows, transformed
+
+
+def read_split(patterns: list[str], spec: FeatureSpec, config: TrainerConfig) -> Split:
+    """Reads a split once.
 
     Args:
       patterns: glob patterns of gzipped TFRecords of transformed examples.
       spec: how to parse one, from `tft.TFTransformOutput.transformed_feature_spec()`.
-      config: epochs, batch size, seed and cache.
-      task: what the labels must be, and how the loss takes them.
+      config: where rows are kept.
 
     Raises:
-      DataError: no file, no example, or a label that the task does not have.
+      DataError: no file, or no example.
     """
     files = _files(patterns)
-    rows = _kept(files, spec, config, task)
-    examples = _scan(files, spec, task) if rows is None else int(rows.labels.shape[0])
+    rows = _kept(files, spec, config)
+    labels = _labels(files, spec) if rows is None else rows.labels
+    if not int(labels.shape[0]):
+        raise DataError(f"Expected examples in {', '.join(files)}. Received none.")
+    return Split(files, spec, rows, labels)
+
+
+def train_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
+    """`config.epochs` epochs of the training split, each with every example once, in an order that seed and epoch alone decide.
+
+    Args:
+      split: the training split.
+      config: epochs, batch size and seed.
+      task: what the labels must be, and how the loss takes them; a row without a label that it knows is left out.
+
+    Raises:
+      DataError: a label that the task does not have.
+    """
+    known = _known(split, task)
+    examples = int(known.shape[0])
     steps = -(-examples // config.batch_size)
 
     def shuffled_rows(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed=tf.stack([config.seed, epoch]))
-        return _batches(rows, order, steps, config)
+        return _batches(split.rows, tf.gather(known, order), steps, config)
 
     def shuffled_stream(epoch: tf.Tensor) -> tf.data.Dataset:
-        return _parsed(_shuffled_records(files, spec, config.seed + epoch * 2**31).batch(config.batch_size), spec)
+        return _stream(_shuffled_records(split.files, split.spec, config.seed + epoch * 2**31), split, examples, config, task)
 
-    dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if rows is None else shuffled_rows)
+    dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if split.rows is None else shuffled_rows)
     return _finished(dataset, config, task, steps, examples)
 
 
-def eval_batches(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task) -> Batches:
+def eval_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
     """The eval split, every example once, in the files' order. Arguments and errors are those of `train_batches`."""
-    files = _files(patterns)
-    rows = _kept(files, spec, config, task)
-    examples = _scan(files, spec, task) if rows is None else int(rows.labels.shape[0])
+    known = _known(split, task)
+    examples = int(known.shape[0])
     steps = -(-examples // config.batch_size)
-    if rows is None:
-        dataset = _parsed(_records(files).batch(config.batch_size), spec).apply(tf.data.experimental.assert_cardinality(steps))
+    if split.rows is None:
+        stream = _stream(_records(split.files), split, examples, config, task)
+        dataset = stream.apply(tf.data.experimental.assert_cardinality(steps))
     else:
-        dataset = _batches(rows, tf.range(examples), steps, config)
+        dataset = _batches(split.rows, known, steps, config)
     return _finished(dataset, config, task, steps, examples)
+
+
+def _known(split: Split, task: Task) -> tf.Tensor:
+    """int64 (n,): the numbers of the rows whose label the task knows."""
+    task.check_labels([split.labels], split.files[0])
+    known = tf.where(task.is_known(split.labels))[:, 0]
+    left_out = int(split.labels.shape[0]) - int(known.shape[0])
+    if left_out:
+        _log.warning("%d rows of %s have a label that the train split does not have, and are left out.", left_out, split.files[0])
+    if not int(known.shape[0]):
+        raise DataError(f"Expected rows with a label that the train split has in {split.files[0]}. Received none.")
+    return known
+
+
+def _stream(records: tf.data.Dataset, split: Split, known: int, config: TrainerConfig, task: Task) -> tf.data.Dataset:
+    """Batches of records that are read anew."""
+    batches = _parsed(records.batch(config.batch_size), split.spec)
+    if known == int(split.labels.shape[0]):
+        return batches
+    return batches.unbatch().filter(lambda inputs, label: task.is_known(label)).batch(config.batch_size)
 
 
 def _files(patterns: list[str]) -> list[str]:
@@ -112,7 +158,7 @@ def _parsed(batches: tf.data.Dataset, spec: FeatureSpec) -> tf.data.Dataset:
     return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task) -> Rows | None:
+def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | None:
     """All rows, in memory or on the disk as `config.cache` and the room there say, or None where there is none."""
     memory = {"memory": float("inf"), "none": 0.0}.get(config.cache, free_memory() * _SHARE_OF_FREE_MEMORY)
     disk = shutil.disk_usage(tempfile.gettempdir()).free * _SHARE_OF_FREE_DISK
@@ -128,7 +174,6 @@ def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig, task: Task
             _FILES_AT_ONCE,
         )
         return None
-    _check_labels([rows.labels], files, task)
     _log.info("%d examples of %s: %s", int(rows.labels.shape[0]), files[0], rows.place)
     return rows
 
@@ -139,19 +184,11 @@ def _rows_in(size: int, spec: FeatureSpec) -> int:
     return max(1, size // row)
 
 
-def _scan(files: list[str], spec: FeatureSpec, task: Task) -> int:
-    """The number of rows, from one pass that looks at the labels alone."""
+def _labels(files: list[str], spec: FeatureSpec) -> tf.Tensor:
+    """All labels, from one pass that looks at nothing else."""
     name = names.LABEL
-    labels = _records(files).batch(_rows_in(_PARSED, spec)).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
-    parts = list(labels)
-    _check_labels(parts, files, task)
-    return sum(int(part.shape[0]) for part in parts)
-
-
-def _check_labels(parts: list[tf.Tensor], files: list[str], task: Task) -> None:
-    if not sum(int(part.shape[0]) for part in parts):
-        raise DataError(f"Expected examples in {', '.join(files)}. Received none.")
-    task.check_labels(parts, files[0])
+    parts = _records(files).batch(_rows_in(_PARSED, spec)).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
+    return tf.concat([tf.zeros(0, spec[name].dtype), *parts], 0)
 
 
 def _batches(rows: Rows, order: tf.Tensor, steps: int, config: TrainerConfig) -> tf.data.Dataset:

@@ -15,7 +15,7 @@ from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.export import export
 from trainer.features import names
-from trainer.input_pipeline import Batches, eval_batches, train_batches
+from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
 from trainer.models import build_model
 from trainer.problem import Problem
 from trainer.settings import Settings
@@ -50,18 +50,18 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
       ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss became NaN.
     """
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
-    task = problem.task
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
-    train_data = train_batches(fn_args.train_files, spec, config, task)
-    eval_data = eval_batches(fn_args.eval_files, spec, config, task)
+    train_split, eval_split = (read_split(files, spec, config) for files in (fn_args.train_files, fn_args.eval_files))
+    task = problem.task.resolved(graph).fitted(train_split.labels)
+    train_data, eval_data = train_batches(train_split, config, task), eval_batches(eval_split, config, task)
     strategy = make_strategy(config.strategy)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
         model = build_model(config, task, {name: feature for name, feature in spec.items() if name != names.LABEL})
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
-    export(model, graph, problem, fn_args.serving_model_dir)
+    export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
     return history
 
 

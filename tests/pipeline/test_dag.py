@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline import dag
+from pipeline import dag, steps
 from pipeline.code_digest import code_digests
 
 
@@ -10,4 +10,4 @@ from pipeline.code_digest import code_digests
 def test_a_baseline_is_looked_for_only_where_a_bound_needs_one(settings, drop, has_baseline):
     inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests())
     pipeline = dag.create_pipeline(settings(evaluator={"max_accuracy_drop": drop}), inputs, "root", None, [])
-    assert (dag.BASELINE in [node.id for node in pipeline.components]) is has_baseline
+    assert (steps.BASELINE.id in [node.id for node in pipeline.components]) is has_baseline

@@ -179,7 +179,9 @@ def test_a_folder_that_can_be_written_or_made_is_left_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_a_run_says_before_the_training_that_no_version_could_be_written(tmp_path, capsys, given):
+def test_a_run_says_before_the_training_that_no_version_could_be_written(tmp_path, capsys, monkeypatch, given):
+    monkeypatch.setenv("TMPDIR", tempfile.gettempdir())  # the run sets both; they are put back
+    monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "use.yaml").write_text(CONFIG + (f"pusher: {{base_path: {NOWHERE}/models}}\n" if given else ""))
     root = tmp_path / "root"
     root.mkdir()

@@ -13,10 +13,15 @@ from trainer.config import TrainerConfig
 from trainer.errors import DataError
 from trainer.features import names
 from trainer.free_memory import free_memory
-from trainer.input_pipeline import eval_batches, train_batches
+from trainer.input_pipeline import eval_batches, read_split, train_batches
 from trainer.tasks import Multiclass
 
 DIGITS = Multiclass(classes=10)
+
+
+def of_digits(batches, patterns, spec, config):
+    return batches(read_split(patterns, spec, config), config, DIGITS)
+
 
 CACHES = ("memory", "auto", "none")
 
@@ -24,7 +29,8 @@ CACHES = ("memory", "auto", "none")
 def make(artifacts, split, **settings):
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     batches, classes = (train_batches, eval_batches)[split == "eval"], settings.pop("classes", 10)
-    return batches(artifacts.files(split), spec, TrainerConfig(**{"batch_size": 64, "epochs": 2, **settings}), Multiclass(classes=classes))
+    config = TrainerConfig(**{"batch_size": 64, "epochs": 2, **settings})
+    return batches(read_split(artifacts.files(split), spec, config), config, Multiclass(classes=classes))
 
 
 def rows_of(batches):
@@ -127,7 +133,7 @@ def test_data_sorted_by_class_is_mixed_alike_in_memory_and_on_disk(tmp_path, mon
     write_rows(tmp_path, ONE_PIXEL, SORTED, shards)
     monkeypatch.setattr("trainer.input_pipeline._SHUFFLE_BUFFER", 4)  # one row: what is kept needs no buffer
     memory, disk = (
-        train_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(epochs=2, batch_size=100, cache=cache), DIGITS)
+        of_digits(train_batches, [f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(epochs=2, batch_size=100, cache=cache))
         for cache in ("memory", "none")
     )
     for (pixels, labels), (disk_pixels, disk_labels) in zip(memory.dataset, disk.dataset, strict=True):
@@ -142,7 +148,7 @@ def test_without_room_on_the_disk_files_and_a_buffer_of_stated_size_mix_the_rows
     monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
     monkeypatch.setattr("trainer.input_pipeline._SHUFFLE_BUFFER", 1600)
     first, again = (
-        train_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(epochs=2, batch_size=100, cache="none"), DIGITS) for _ in range(2)
+        of_digits(train_batches, [f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(epochs=2, batch_size=100, cache="none")) for _ in range(2)
     )
     assert re.search(r"rows-000\.gz fit neither .* shuffled 400 at a time, from up to 16 files: data that is sorted", caplog.messages[0])
     pixels, labels = rows_of(first)
@@ -156,7 +162,7 @@ def test_without_room_on_the_disk_files_and_a_buffer_of_stated_size_mix_the_rows
 def test_without_room_on_the_disk_eval_sees_every_example_once_in_the_files_order(tmp_path, monkeypatch):
     write_rows(tmp_path, ONE_PIXEL, SORTED, 20)
     monkeypatch.setattr("trainer.input_pipeline._SHARE_OF_FREE_DISK", 0.0)
-    batches = eval_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(batch_size=300, cache="none"), DIGITS)
+    batches = of_digits(eval_batches, [f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(batch_size=300, cache="none"))
     assert (batches.examples, batches.steps, int(batches.dataset.cardinality())) == (4000, 14, 14)
     np.testing.assert_array_equal(rows_of(batches)[0].ravel(), np.arange(4000))
 
@@ -183,13 +189,13 @@ def test_a_label_that_is_no_class_is_refused(scaled, cache):
 def test_a_label_below_0_is_refused(tmp_path, cache):
     write_rows(tmp_path, ONE_PIXEL, np.arange(-1, 3), 2)
     with pytest.raises(DataError, match=r"Expected labels from 0 to 9, .* Received labels from -1 to 2 in .*Number the classes from 0\.$"):
-        eval_batches([f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(cache=cache), DIGITS)
+        of_digits(eval_batches, [f"{tmp_path}/*"], ONE_PIXEL, TrainerConfig(cache=cache))
 
 
 def test_files_that_are_not_there_are_refused_by_name(scaled, tmp_path):
     spec = tft.TFTransformOutput(scaled.graph_path).transformed_feature_spec()
     with pytest.raises(DataError, match=rf"Expected files of transformed examples at {tmp_path}/nothing-\*\. Received no match"):
-        train_batches([f"{tmp_path}/nothing-*"], spec, TrainerConfig(), DIGITS)
+        of_digits(train_batches, [f"{tmp_path}/nothing-*"], spec, TrainerConfig())
 
 
 def test_a_split_without_examples_is_refused(scaled, tmp_path, cache):
@@ -197,4 +203,4 @@ def test_a_split_without_examples_is_refused(scaled, tmp_path, cache):
         pass
     spec = tft.TFTransformOutput(scaled.graph_path).transformed_feature_spec()
     with pytest.raises(DataError, match=r"Expected examples in .*empty\.gz\. Received none"):
-        eval_batches([str(tmp_path / "*")], spec, TrainerConfig(cache=cache), DIGITS)
+        of_digits(eval_batches, [str(tmp_path / "*")], spec, TrainerConfig(cache=cache))

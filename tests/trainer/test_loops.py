@@ -15,7 +15,7 @@ from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
 from trainer.features import names
-from trainer.input_pipeline import Batches, eval_batches, train_batches
+from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
 from trainer.models import build_model
 from trainer.run import run
 from trainer.strategy import make_strategy
@@ -29,7 +29,10 @@ def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **sett
     config = TrainerConfig(**{"loop": loop, "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     task = artifacts.problem.task
-    batches = [make(artifacts.files(split), spec, config, task) for split, make in (("train", train_batches), ("eval", eval_batches))]
+    batches = [
+        make(read_split(artifacts.files(split), spec, config), config, task)
+        for split, make in (("train", train_batches), ("eval", eval_batches))
+    ]
     strategy = make_strategy(config.strategy)
     with strategy.scope():
         model = build_model(config, task, {names.PIXELS: spec[names.PIXELS]})
@@ -113,7 +116,7 @@ def test_training_stops_early_and_the_best_weights_come_back(scaled, tmp_path, l
     assert len(history["val_loss"]) == best + 3 < 40
     restore_best_weights(model, str(tmp_path / loop))
     spec = tft.TFTransformOutput(scaled.graph_path).transformed_feature_spec()
-    batches = eval_batches(scaled.files("eval"), spec, TrainerConfig(batch_size=32), scaled.problem.task)
+    batches = eval_batches(read_split(scaled.files("eval"), spec, TrainerConfig()), TrainerConfig(batch_size=32), scaled.problem.task)
     np.testing.assert_allclose(model.evaluate(batches.dataset, verbose=0, return_dict=True)["loss"], history["val_loss"][best], rtol=1e-5)
 
 

@@ -42,7 +42,7 @@ class ServedPicture(Served):
         pixels = tf.cond(same_size, lambda: pixels, lambda: resized(pixels, self._size))
         pixels = tf.ensure_shape(pixels, (None, *self._size, self._channels))
         values = tf.cast(pixels, tf.int32) * self._channels + tf.range(self._channels)
-        return self._task.served(self._logits(tf.gather(tf.reshape(self._normalized, [-1]), values)))
+        return self.predict(tf.gather(tf.reshape(self._normalized, [-1]), values))
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""

@@ -15,7 +15,7 @@ Prediction = dict[str, tf.Tensor]
 
 
 class Served(tf.Module):
-    """What is saved. Each method but `__init__` and `answer` is a signature, and gives what the task serves, (n, ...) by name."""
+    """What is saved. Its signatures give what the task serves, (n, ...) by name."""
 
     def __init__(self, model: keras.Model, graph: tft.TFTransformOutput, problem: Problem) -> None:
         super().__init__()
@@ -36,7 +36,12 @@ class Served(tf.Module):
 
     def answer(self, raw: Raw) -> Prediction:
         """What the task serves for raw features in the shapes of the data's schema."""
-        return self._task.served(self._logits(only_or_all(self.transformed(raw))))
+        return self.predict(only_or_all(self.transformed(raw)))
+
+    def predict(self, inputs: tf.Tensor | dict[str, tf.Tensor]) -> Prediction:
+        """What the task serves for the model's inputs; the members of an ensemble are averaged."""
+        predicted = self._task.activated(self._logits(inputs))
+        return self._task.served(tf.reduce_mean(predicted, axis=1) if predicted.shape.rank == 3 else predicted)
 
     def transformed(self, raw: Raw) -> dict[str, tf.Tensor]:
         """What the model is given for raw features."""

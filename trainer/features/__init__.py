@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from trainer.features.category import CategoryFeature
 from trainer.features.image import ImageFeature
+from trainer.features.number import NumberFeature
+from trainer.features.time import TimeFeature
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 
     from trainer.lazy import tf
 
-KINDS = (ImageFeature,)
-Feature = ImageFeature
+KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature)
+Feature = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature, Field(discriminator="kind")]
 
 
 class Features(Settings):

@@ -9,4 +9,10 @@ IMAGE_LABEL = "image/class/label"  # int64, 0 <= label < number of classes
 
 # After Transform: the names under which `preprocessing_fn` returns them.
 PIXELS = "pixels"  # float32 (height, width, channels), of the first image feature
+NUMBERS = "numbers"  # float32 (features,), see `trainer.features.number`
+RANKS = "ranks"  # float32 (features,)
+MISSING = "missing"  # float32 (features,)
+CATEGORIES = "categories"  # int64 (features,), see `trainer.features.category`
+TIMES = "times"  # float32 (n,), see `trainer.features.time`
+TOKENS = "tokens"  # int64 (n,), of the first text feature, see `trainer.features.text`
 LABEL = "label"  # int64 or float32, as the task says

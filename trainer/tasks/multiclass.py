@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from trainer.errors import DataError
-from trainer.features.kind import one_a_row
-from trainer.lazy import keras, tf
+from trainer.features.kind import RawType, one_a_row
+from trainer.lazy import keras, tf, tft
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,68 +16,140 @@ if TYPE_CHECKING:
 
     from trainer.config import TrainerConfig
 
+MOST_CLASSES = 100_000
+_VOCABULARY = "classes"
+_UNKNOWN = -1  # the number of a class that the train split does not have
 _TOP_K = {"top_3_accuracy": 3, "top_5_accuracy": 5}
+_LOSSES = {
+    "auto": "SparseCategoricalCrossentropy",
+    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+}
 
 
 class Multiclass(Settings):
-    """Labels are the numbers 0 to `classes` - 1."""
+    """Labels are the numbers 0 to `classes` - 1, or, where `classes` is not given, the names that the train split has."""
+
+    PREDICTIONS: ClassVar[str] = "probabilities"  # the served output that metrics are taken of
+    MAIN_METRIC: ClassVar[str] = "accuracy"
 
     kind: Literal["multiclass"] = "multiclass"
-    classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
+    classes: int | None = Field(
+        None, ge=2, le=MOST_CLASSES, description="Number of classes, where labels are numbers from 0 to one less; any other is an anomaly."
+    )
+    names: tuple[str, ...] | None = Field(None, description="The classes' names by their numbers, once they are known.")
+
+    @property
+    def raw_type(self) -> RawType:
+        """How a row holds the label."""
+        return "string" if self.is_named else "int"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether classes have names, found in the train split."""
+        return self.classes is None or self.names is not None
 
     @property
     def outputs(self) -> int:
         """How many logits the model gives for a row."""
+        if self.classes is None:
+            raise ValueError("Expected the classes to be known by now: call `resolved` first.")
         return self.classes
 
     def transform_label(self, raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
-        """int64 (batch,), the number of the class."""
-        return tf.cast(one_a_row(raw, -1), tf.int64)
+        """int64 (batch,), the number of the class, -1 for a name that the train split does not have."""
+        if not self.is_named:
+            return tf.cast(one_a_row(raw, _UNKNOWN), tf.int64)
+        return tft.compute_and_apply_vocabulary(one_a_row(raw, b""), default_value=_UNKNOWN, vocab_filename=_VOCABULARY)
+
+    def resolved(self, graph: tft.TFTransformOutput) -> Self:
+        """The task with what Transform has found in the train split.
+
+        Raises:
+          DataError: there are not two classes.
+        """
+        if not self.is_named:
+            return self
+        names = self._ordered([name.decode("utf-8", "replace") for name in graph.vocabulary_by_name(_VOCABULARY)])
+        if not 2 <= len(names) <= MOST_CLASSES:
+            raise DataError(
+                f"Expected a label of 2 to {MOST_CLASSES:,} classes in the train split. Received: {len(names):,}"
+                f"{f' ({names[0]!r})' if names else ''}. Give rows of other classes too, or another `label`."
+            )
+        return self.model_copy(update={"classes": len(names), "names": tuple(names)})
+
+    def _ordered(self, names: list[str]) -> list[str]:
+        """The names by the numbers that `transform_label` gives."""
+        return names
+
+    def fitted(self, labels: tf.Tensor) -> Self:
+        """The task with what is learnt from all transformed labels of the train split."""
+        del labels
+        return self
 
     def check_labels(self, labels: Sequence[tf.Tensor], origin: str) -> None:
         """Raises DataError where one of the transformed `labels`, which come from the file `origin`, is no class."""
+        if self.is_named:
+            return
         low = min(int(tf.reduce_min(part)) for part in labels)
         high = max(int(tf.reduce_max(part)) for part in labels)
-        if low < 0 or high >= self.classes:
+        if low < 0 or high >= self.outputs:
             raise DataError(
-                f"Expected labels from 0 to {self.classes - 1}, because `trainer.classes` is {self.classes}. "
+                f"Expected labels from 0 to {self.outputs - 1}, because `trainer.classes` is {self.outputs}. "
                 f"Received labels from {low} to {high} in {origin}. "
                 + (f"Set `trainer.classes: {high + 1}` if they are right." if low >= 0 else "Number the classes from 0.")
             )
 
+    def is_known(self, labels: tf.Tensor) -> tf.Tensor:
+        """Bool (batch,): of which transformed labels a loss can be taken."""
+        return labels >= 0
+
     def label_anomalies(self, name: str, seen: Mapping[str, tuple[float, float]]) -> list[str]:
         """What is wrong with the raw labels, a clause each, of the lowest and the highest of each split; `name` is the label's feature."""
-        outside = {split: (round(low), round(high)) for split, (low, high) in seen.items() if low < 0 or high >= self.classes}
+        if self.is_named:
+            return []
+        outside = {split: (round(low), round(high)) for split, (low, high) in seen.items() if low < 0 or high >= self.outputs}
         highest = max((round(high) for _, high in seen.values()), default=0)
         remedy = "" if any(low < 0 for low, _ in outside.values()) else f": for these labels set `trainer.classes: {highest + 1}`"
         return [
-            f"feature '{name}', split '{split}': labels from {low} to {high} (`trainer.classes` says: 0 to {self.classes - 1}){remedy}"
+            f"feature '{name}', split '{split}': labels from {low} to {high} (`trainer.classes` says: 0 to {self.outputs - 1}){remedy}"
             for split, (low, high) in outside.items()
         ]
 
     def targets(self, labels: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
         """What the loss is given for the transformed `labels`, (batch,): them, or float32 (batch, classes), one-hot."""
-        return tf.one_hot(labels, self.classes) if _one_hot(config) else labels
+        return tf.one_hot(labels, self.outputs) if _one_hot(config) else labels
 
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on logits (batch, classes)."""
-        losses = {
-            "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
-            "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
-            "categorical_focal_crossentropy": keras.losses.CategoricalFocalCrossentropy,
-        }
         smoothing = {"label_smoothing": config.label_smoothing} if _one_hot(config) else {}
-        return losses[config.loss](from_logits=True, **smoothing)
+        return getattr(keras.losses, _LOSSES[config.loss])(from_logits=True, **smoothing)
 
     def metrics(self, config: TrainerConfig) -> list[str | keras.metrics.Metric]:
         """The metrics that `config.metrics` names, on what `targets` gives and logits."""
         top_k = keras.metrics.TopKCategoricalAccuracy if _one_hot(config) else keras.metrics.SparseTopKCategoricalAccuracy
-        return [top_k(k=_TOP_K[name], name=name) if name in _TOP_K else name for name in config.metrics]
+        return [top_k(k=_TOP_K[name], name=name) if name in _TOP_K else name for name in config.metrics or ["accuracy"]]
 
-    def served(self, logits: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """What a caller is answered: `probabilities` float32 (batch, classes), and `classes` int64 (batch,), the most probable one."""
-        probabilities = tf.nn.softmax(logits)
-        return {"probabilities": probabilities, "classes": tf.argmax(probabilities, axis=-1)}
+    def activated(self, logits: tf.Tensor) -> tf.Tensor:
+        """What can be averaged over models: probabilities (batch, ..., classes) of logits (batch, ..., classes)."""
+        return tf.nn.softmax(logits)
+
+    def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What a caller is answered, of `activated` logits.
+
+        `probabilities` float32 (batch, classes) and `classes`, the most probable one: its name (batch,), int64 where classes are numbers.
+        Named classes come with `class_names`, string (batch, classes), in the order of the probabilities.
+        """
+        best = tf.argmax(predicted, axis=-1)
+        if self.names is None:
+            return {"probabilities": predicted, "classes": best}
+        names = tf.constant(self.names)
+        return {
+            "probabilities": predicted,
+            "classes": tf.gather(names, best),
+            "class_names": tf.tile(names[tf.newaxis], [tf.shape(predicted)[0], 1]),
+        }
 
 
 def _one_hot(config: TrainerConfig) -> bool:

@@ -14,7 +14,8 @@ import yaml
 from components.bound import Bound
 from components.gate_verdict import Verdict, write_verdict
 from pipeline import cli
-from pipeline.kubeflow.emulate import _mounts, _Observer, _settle
+from pipeline.kubeflow import emulator
+from pipeline.kubeflow.emulate import _mounts, _Observer, _run, _settle
 from pipeline.runs.progress import Progress
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace
@@ -272,9 +273,9 @@ def test_ctrl_c_after_the_push_changes_nothing_of_what_is_said(environment, tmp_
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(emulate.emulator.Emulator, "run", pushed)
+    monkeypatch.setattr(emulator.Emulator, "run", pushed)
     summary, out = Summary(), io.StringIO()
-    emulate._run(None, Workspace(tmp_path / "root"), {}, "2.17", None, True, out, summary)
+    _run(None, Workspace(tmp_path / "root"), {}, "2.17", None, True, out, summary)
     assert (summary.outcome, summary.version, summary.exit_status) == ("pushed", "17", 0)
     assert [(each["name"], each["cached"]) for each in summary.components] == [("Pusher", False)]
     assert out.getvalue().split()[:2] == ["✓", "Pusher"]

@@ -1,0 +1,72 @@
+"""Numbers: the same graph for all of them, in columns beside each other, whatever their number.
+
+value or missing -> median in place of a missing one -> by how much it is off the median, in quarters' distances, smoothly clipped
+                 -> its place among the quantiles of the train split
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from trainer.features import names
+from trainer.features.kind import Kind, RawType, one_a_row
+from trainer.lazy import tf, tft
+
+BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
+_EPSILON = 0.001  # how exact a quantile is, as a share of the rows
+_CLIP = 3.0  # quarters' distances where the clipping is felt
+
+
+class NumberFeature(Kind):
+    """A number; missing is NaN or no value."""
+
+    raw_type: ClassVar[RawType] = "float"
+
+    kind: Literal["number"] = "number"
+    missing: Literal["median"] | float = Field("median", description="What a missing value counts as: the `median`, or a number.")
+    log: bool = Field(False, description="Whether the logarithm is taken first, for numbers of very different sizes: sign(x) log(1 + |x|).")
+
+    @classmethod
+    def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        """`numbers`, `ranks` and `missing`, float32 (batch, features) each.
+
+        A number is centred at the median, divided by the distance of the quarters and clipped smoothly; a rank is 0 at the lowest value
+        of the train split and 1 at the highest; missing is 1 where the value was.
+        """
+        columns = [_column(raw[name], feature) for name, feature in features.items()]
+        values = tf.stack(columns, axis=1)
+        missing = tf.math.logical_not(tf.math.is_finite(values))
+        known = tf.where(missing, tf.constant(float("nan")), values)
+        inner = tft.quantiles(known, BUCKETS, _EPSILON, reduce_instance_dims=False)  # (features, BUCKETS - 1); NaN does not count
+        inner = tf.where(tf.math.is_nan(inner), 0.0, inner)  # a column without a value
+        low = tft.min(tf.where(missing, tf.float32.max, known), reduce_instance_dims=False)
+        high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
+        low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
+        median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
+        given = tf.constant([float("nan") if feature.missing == "median" else float(feature.missing) for feature in features.values()])
+        instead = tf.where(tf.math.is_nan(given), median, given)
+        values = tf.where(missing, instead, values)
+        spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
+        scaled = (values - median) / spread
+        return {
+            names.NUMBERS: scaled / tf.sqrt(1 + tf.square(scaled / _CLIP)),
+            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)),
+            names.MISSING: tf.cast(missing, tf.float32),
+        }
+
+
+def _column(raw: tf.Tensor | tf.SparseTensor, feature: NumberFeature) -> tf.Tensor:
+    values = tf.cast(one_a_row(raw, float("nan")), tf.float32)
+    return tf.sign(values) * tf.math.log1p(tf.abs(values)) if feature.log else values
+
+
+def _ranks(values: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
+    """(batch, n) in 0..1: how far each value is through its column's `bounds`, (n, buckets + 1) in rising order; several may be equal."""
+    by_column = tf.transpose(values)
+    place = tf.clip_by_value(tf.searchsorted(bounds, by_column, side="right") - 1, 0, BUCKETS - 1)
+    low, high = (tf.gather(bounds, place + step, batch_dims=1) for step in (0, 1))
+    share = tf.where(high > low, (by_column - low) / tf.where(high > low, high - low, 1.0), 1.0)
+    return tf.transpose((tf.cast(place, tf.float32) + tf.clip_by_value(share, 0.0, 1.0)) / BUCKETS)

@@ -1,0 +1,97 @@
+"""A number: the model learns standard deviations from the train split's mean, and answers in the label's own units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from trainer.errors import DataError
+from trainer.features.kind import RawType, one_a_row
+from trainer.lazy import keras, tf, tft
+from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trainer.config import TrainerConfig
+
+_LOSSES = {
+    "auto": "MeanSquaredError",
+    "mean_squared_error": "MeanSquaredError",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "huber": "Huber",
+}
+
+
+class Regression(Settings):
+    """Labels are numbers."""
+
+    PREDICTIONS: ClassVar[str] = "values"
+    MAIN_METRIC: ClassVar[str] = "rmse"
+
+    kind: Literal["regression"] = "regression"
+    mean: float = Field(0.0, description="Of the train split's labels, once it is known.")
+    deviation: float = Field(1.0, gt=0.0, description="The standard deviation of the train split's labels, once it is known.")
+
+    outputs: ClassVar[int] = 1
+    names: ClassVar[None] = None
+    raw_type: ClassVar[RawType] = "float"
+
+    def transform_label(self, raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+        """float32 (batch,), the label as it is; NaN where a row has none."""
+        return tf.cast(one_a_row(raw, float("nan")), tf.float32)
+
+    def resolved(self, graph: tft.TFTransformOutput) -> Self:
+        """See `Multiclass.resolved`."""
+        del graph
+        return self
+
+    def fitted(self, labels: tf.Tensor) -> Self:
+        """The task with the mean and the deviation of the train split.
+
+        Raises:
+          DataError: all labels are the same.
+        """
+        known = tf.cast(tf.boolean_mask(labels, self.is_known(labels)), tf.float64)
+        mean, deviation = float(tf.reduce_mean(known)), float(tf.math.reduce_std(known))
+        if not deviation > 0:
+            raise DataError(
+                f"Expected labels that differ in the train split. Received: {mean:g} in all of {int(tf.size(known)):,} rows. "
+                "Give another `label`."
+            )
+        return self.model_copy(update={"mean": mean, "deviation": deviation})
+
+    def check_labels(self, labels: Sequence[tf.Tensor], origin: str) -> None:
+        """Every finite number is a label."""
+
+    def is_known(self, labels: tf.Tensor) -> tf.Tensor:
+        """Bool (batch,): of which transformed labels a loss can be taken."""
+        return tf.math.is_finite(labels)
+
+    def label_anomalies(self, name: str, seen: Mapping[str, tuple[float, float]]) -> list[str]:
+        """See `Multiclass.label_anomalies`."""
+        del name, seen
+        return []
+
+    def targets(self, labels: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
+        """float32 (batch,), standardised."""
+        del config
+        return (labels - self.mean) / self.deviation
+
+    def loss(self, config: TrainerConfig) -> keras.losses.Loss:
+        """The loss that `config.loss` names, on standardised labels."""
+        return getattr(keras.losses, _LOSSES[config.loss])()
+
+    def metrics(self, config: TrainerConfig) -> list[keras.metrics.Metric]:
+        """The mean absolute error, in standard deviations."""
+        del config
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def activated(self, logits: tf.Tensor) -> tf.Tensor:
+        """What can be averaged over models."""
+        return logits
+
+    def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`values` float32 (batch,), in the label's own units, of the model's outputs (batch, 1)."""
+        return {"values": tf.squeeze(predicted, -1) * self.deviation + self.mean}
