@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field
 
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
+from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.place import is_bucket
 from pipeline.accelerator import AcceleratorConfig
@@ -21,11 +22,12 @@ from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
-from trainer.features import Features, names
+from trainer.features import Feature, Features, names
 from trainer.features.image import ImageFeature
+from trainer.features.time import TimeFeature
 from trainer.problem import Problem
 from trainer.settings import Settings
-from trainer.tasks import Multiclass
+from trainer.tasks import Multiclass, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
@@ -39,6 +41,15 @@ class PipelineConfig(Settings):
     preprocessing: PreprocessingConfig = Field(
         PreprocessingConfig(), description="How Transform turns raw features into what the model sees."
     )
+    task: Task | None = Field(
+        None, description="What is predicted of rows with columns: `binary`, `multiclass` or `regression`, or a mapping with its settings."
+    )
+    label: str | None = Field(None, description="The column that is predicted.")
+    features: dict[str, Feature] = Field(
+        {},
+        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`) or a mapping with "
+        "`kind` and its settings. Columns that are not named are not used.",
+    )
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
@@ -48,8 +59,15 @@ class PipelineConfig(Settings):
     kubeflow: KubeflowConfig = Field(KubeflowConfig(), description="How the pipeline runs on Kubeflow Pipelines.")
 
     @property
+    def has_columns(self) -> bool:
+        """Whether rows have columns that the config names; pictures in numbered classes have none."""
+        return self.data.format not in _NUMBERED_PICTURES
+
+    @property
     def inputs(self) -> Features:
         """The features that the model is given."""
+        if self.has_columns:
+            return Features(by_name=self.features)
         picture = self.preprocessing
         image = ImageFeature(size=picture.image_size, channels=picture.channels, normalize=picture.normalize)
         return Features(by_name={names.IMAGE: image})
@@ -57,26 +75,73 @@ class PipelineConfig(Settings):
     @property
     def problem(self) -> Problem:
         """What is to be learnt."""
+        if self.has_columns:
+            return Problem(features=self.inputs.kinds, label=self.label or "", task=self.task or Multiclass())
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
+
+    @property
+    def columns(self) -> Columns:
+        """The columns that are read."""
+        if not self.has_columns:
+            return Columns()
+        kept = {name: feature.raw_type for name, feature in self.features.items()} | {self.problem.label: self.problem.task.raw_type}
+        orders = {name: feature.order for name, feature in self.features.items() if isinstance(feature, TimeFeature)}
+        return Columns(kept=kept, label=self.label, orders=orders)
+
+    @property
+    def gate(self) -> EvaluatorConfig:
+        """The gate with the bounds that the kind of data has by itself."""
+        if self.has_columns or self.evaluator.min_accuracy is not None:
+            return self.evaluator
+        return self.evaluator.model_copy(update={"min_accuracy": _LEAST_ACCURACY})
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.data.format == "digits" and (self.data.path or self.data.download):
-            raise ValueError(
-                "data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. "
-                "For files of your own use `data.format: idx`."
-            )
-        if self.data.format == "idx" and not (self.data.path or self.data.download):
-            raise ValueError(
-                "data.path: Expected the folder of the IDX files, or `data.download` with the name of a public data set. Received: neither."
-            )
-        for label in self.evaluator.class_min_accuracy:
-            if int(label) >= self.trainer.classes:
-                raise ValueError(
-                    f"evaluator.class_min_accuracy: Expected labels from 0 to {self.trainer.classes - 1} (`trainer.classes`). "
-                    f"Received: {label}."
-                )
+        fault = _column_fault(self) if self.has_columns else _picture_fault(self)
+        if fault:
+            raise ValueError(fault)
         return self
+
+
+_NUMBERED_PICTURES = ("digits", "idx")
+_LEAST_ACCURACY = 0.9  # of numbered pictures, where nothing is said
+
+
+def _picture_fault(config: PipelineConfig) -> str | None:
+    """What does not fit together in a config of pictures in numbered classes."""
+    data = config.data
+    for key, given in (("features", config.features), ("label", config.label), ("task", config.task), ("data.csv", data.csv)):
+        if given:
+            return f"{key}: Expected none with `data.format: {data.format}`, whose rows are a picture and a number. Remove it."
+    if data.format == "digits" and (data.path or data.download):
+        return (
+            "data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. "
+            "For files of your own use `data.format: idx`."
+        )
+    if data.format == "idx" and not (data.path or data.download):
+        return "data.path: Expected the folder of the IDX files, or `data.download` with the name of a public data set. Received: neither."
+    for label in config.evaluator.class_min_accuracy:
+        if not label.isdecimal() or int(label) >= config.trainer.classes:
+            return (
+                f"evaluator.class_min_accuracy: Expected labels from 0 to {config.trainer.classes - 1} (`trainer.classes`). "
+                f"Received: {label}."
+            )
+    return None
+
+
+def _column_fault(config: PipelineConfig) -> str | None:
+    """What does not fit together in a config of rows with columns."""
+    for key, given in (("data.path", config.data.path), ("label", config.label), ("task", config.task), ("features", config.features)):
+        if not given:
+            return (
+                f"{key}: Expected a value with `data.format: {config.data.format}`. Received: none. "
+                "`tapeline init PATH` writes a config from the data."
+            )
+    if config.label in config.features:
+        return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
+    if config.data.download:
+        return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
+    return None
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
@@ -208,6 +273,9 @@ def _sentence(origin: str, details: Mapping[str, Any]) -> str:
         return f"{origin}: {key}: Expected one of the keys {', '.join(known)}. Received: '{location[-1]}'.{near}"
     if kind == "missing":
         return f"{origin}: {key}: Expected a value. Received: none. Add the key `{key}`."
+    if kind == "union_tag_invalid":
+        near = did_you_mean(context["tag"], re.findall(r"'([^']*)'", context["expected_tags"]))
+        return f"{origin}: {key}: Expected one of {context['expected_tags']}. Received: '{context['tag']}'.{near}"
     received = json.dumps(details["input"], ensure_ascii=False, default=str)
     near = ""
     if kind == "literal_error" and isinstance(details["input"], str):

@@ -15,6 +15,7 @@ class ImageExampleGenSpec(types.ComponentSpec):
 
     PARAMETERS: ClassVar = {
         "data": ExecutionParameter(type=str),
+        "columns": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
         "code": ExecutionParameter(type=str),
     }
@@ -28,13 +29,14 @@ class ImageExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = ImageExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, data: str, fingerprint: str, code: str) -> None:
+    def __init__(self, data: str, fingerprint: str, code: str, columns: str = "{}") -> None:
         """Makes the component.
 
         Args:
           data: a DataConfig as JSON.
           fingerprint: digest of the data; part of the cache key, so that changed files are read again.
           code: digest of the readers' source, for the same reason.
+          columns: Columns as JSON.
         """
         examples = types.Channel(type=standard_artifacts.Examples)
-        super().__init__(spec=ImageExampleGenSpec(data=data, fingerprint=fingerprint, code=code, examples=examples))
+        super().__init__(spec=ImageExampleGenSpec(data=data, columns=columns, fingerprint=fingerprint, code=code, examples=examples))

@@ -1,9 +1,11 @@
 """What can be set of ingestion: the `data` section of a config file."""
 
-from typing import Literal
+from typing import Literal, Self
 
+import pydantic
 from pydantic import Field
 
+from components.example_gen.readers.dialect import Dialect
 from components.place import Place
 from trainer.settings import Settings
 
@@ -18,19 +20,36 @@ class SplitsConfig(Settings):
     test: int = Field(
         1, ge=1, le=1000, description="Shares that become the test split (the gate); unused where the data has an official test set."
     )
+    column: str | None = Field(
+        None, description="A column that says each row's split: `train`, `eval` (or `val`, `validation`, `dev`, `valid`) or `test`."
+    )
+    files: dict[Literal["train", "eval", "test"], str] | None = Field(
+        None,
+        description="The file, or a pattern of files, of each split, relative to `data.path`; shares divide `train` for one not given.",
+    )
+    group: str | None = Field(None, description="A column whose equal values stay in one split, as of one person or one day.")
+    time: str | None = Field(None, description="A column by whose order rows are divided: the earliest become `train`, the latest `test`.")
+
+    @pydantic.model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in ("column", "files", "group", "time") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"data.splits: Expected one of column, files, group and time. Received: {' and '.join(given)}.")
+        return self
 
 
 class DataConfig(Settings):
     """Where the raw rows come from."""
 
-    format: Literal["digits", "idx"] = Field(
-        description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not."
+    format: Literal["digits", "idx", "csv"] = Field(
+        description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `csv`: a table as text, "
+        "with any delimiter, gzipped or not."
     )
     path: Place | None = Field(
         None,
-        description="Folder of the IDX files, absolute or relative to the config file: `train-images-idx3-ubyte`, "
+        description="Where the data is, absolute or relative to the config file. `idx`: the folder of `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
-        "each with or without `.gz`.",
+        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files.",
     )
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."
@@ -41,5 +60,9 @@ class DataConfig(Settings):
         le=1 << 31,
         description="The most pixels of one image, height times width; files that declare more are refused. Ingestion needs up to eight "
         "bytes of memory for each.",
+    )
+    csv: Dialect | None = Field(None, description="How a `csv` file is written; found out where it is not given.")
+    max_unreadable: float = Field(
+        0.0, ge=0.0, le=1.0, description="The share of the rows that may be unreadable and left out, each with its line and reason."
     )
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")

@@ -4,11 +4,12 @@ open and check every file -> is it what the cache's key says? -> for each part: 
 -> one shard a batch and split
 """
 
+import dataclasses
 import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -20,9 +21,11 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.example_gen import examples as tf_examples
-from components.example_gen import source, split
+from components.example_gen import left_out, source, split
+from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SplitsConfig
-from components.example_gen.readers.rows import Part, Reject, Rows
+from components.example_gen.left_out import Written
+from components.example_gen.readers.rows import Part, Rows
 from trainer.errors import DataError
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -49,21 +52,28 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             written.
         """
         config = DataConfig.from_json(exec_properties["data"])
+        columns = Columns.from_json(exec_properties.get("columns", "{}"))
         examples = artifact_utils.get_single_instance(output_dict["examples"])
         examples.split_names = artifact_utils.encode_split_names(list(split.SPLITS))
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in split.SPLITS}
-        with source.open_data(config) as (parts, fingerprint):
+        with source.open_data(config, columns) as (parts, fingerprint):
             _check_fingerprint(fingerprint, exec_properties.get("fingerprint", ""), config)
-            rows = self._write(parts, folders, config.splits, os.path.join(examples.uri, "rows.json"))
-        for name in split.SPLITS:
-            if not rows.get(name):
+            written = self._write(
+                parts, folders, _WriteShards(folders, config.splits, columns, parts), os.path.join(examples.uri, "rows.json")
+            )
+        rows = {name: sum(each.rows for each in written if each.split == name) for name in split.SPLITS}
+        for name, count in rows.items():
+            if not count:
                 raise DataError(
                     f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`."
                 )
-            examples.set_int_custom_property(f"rows_{name}", rows[name])
+            examples.set_int_custom_property(f"rows_{name}", count)
+        notes = left_out.notes(written, sum(rows.values()), config.max_unreadable, columns.label)
+        if notes:
+            examples.set_string_custom_property("notes", json.dumps(notes, ensure_ascii=False))
 
-    def _write(self, parts: list[Part], folders: dict[str, str], weights: SplitsConfig, note: str) -> dict[str, int]:
-        """Rows by split, counted from the shards that were written; a metric counts a retried bundle twice on some runners.
+    def _write(self, parts: list[Part], folders: dict[str, str], write_shards: beam.DoFn, note: str) -> list[Written]:
+        """What was written, counted from the shards; a metric counts a retried bundle twice on some runners.
 
         `note` is a file that is gone afterwards, where the workers and this process can reach it.
         """
@@ -71,24 +81,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if tf.io.gfile.isdir(folder):
                 tf.io.gfile.rmtree(folder)  # another try's shards would be read as this one's
             tf.io.gfile.makedirs(folder)
-        has_official_test = any(part.split == split.TEST for part in parts)
         with self._make_beam_pipeline() as pipeline:
             (
                 pipeline
                 | "Parts" >> beam.Create(list(enumerate(parts)))
-                | "WriteShards" >> beam.ParDo(_WriteShards(folders, weights, has_official_test))
+                | "WriteShards" >> beam.ParDo(write_shards)
                 | "AllShards" >> beam.combiners.ToList()
                 | "NoteRows" >> beam.Map(_write_json, note)
             )
         with tf.io.gfile.GFile(note) as file:
-            written = json.load(file)
+            written = [Written(**each) for each in json.load(file)]
         tf.io.gfile.remove(note)
-        rows = dict.fromkeys(folders, 0)
-        for name, count, problem in written:
-            if problem:
-                raise DataError(problem)
-            rows[name] += count
-        return rows
+        problem = next((each.problem for each in written if each.problem), None)
+        if problem:
+            raise DataError(problem)
+        return written
 
 
 def _check_fingerprint(read: str, promised: str, config: DataConfig) -> None:
@@ -102,38 +109,69 @@ def _check_fingerprint(read: str, promised: str, config: DataConfig) -> None:
 
 
 class _WriteShards(beam.DoFn):
-    """(number, part) -> for each batch of rows, a file for each split it has rows of; gives (split, rows written, "").
+    """(number, part) -> for each batch of rows, a file for each split it has rows of; gives what was Written, and what was left out.
 
-    Of data that cannot be read it gives ("", 0, why), because Beam makes another exception of whatever is raised here.
+    Of data that cannot be read it gives why, because Beam makes another exception of whatever is raised here.
     """
 
-    def __init__(self, folders: dict[str, str], weights: SplitsConfig, has_official_test: bool) -> None:
-        self._folders, self._weights, self._has_official_test = folders, weights, has_official_test
+    def __init__(self, folders: dict[str, str], config: SplitsConfig, columns: Columns, parts: list[Part]) -> None:
+        self._folders, self._config, self._columns = folders, config, columns
+        self._divided = [name for name in split.SPLITS if name not in {part.split for part in parts}]
 
-    def process(self, numbered: tuple[int, Part]) -> Iterator[tuple[str, int, str]]:
+    def process(self, numbered: tuple[int, Part]) -> Iterator[Written]:
         index, part = numbered
-        rejects: list[Reject] = []
+        rejects = left_out.Rejects()
         try:
             names = (f"data_tfrecord-{index:02d}-{number:05d}.gz" for number in itertools.count())
-            for rows in part.read(rejects.append):  # not in `enumerate`, which keeps what it gave last
+            for rows in part.read(rejects.add):  # not in `enumerate`, which keeps what it gave last
                 yield from self._write(next(names), part.split, rows)
                 del rows  # before the next ones are read
         except DataError as error:
-            yield "", 0, str(error)
+            yield Written(problem=str(error))
+        yield Written(rejected=rejects.count, examples=rejects.examples)
 
-    def _write(self, name: str, official: str | None, rows: Rows) -> Iterator[tuple[str, int, str]]:
-        hashes = split.hashes_of_rows(rows.batch) if rows.hashes is None else rows.hashes
-        names = np.full(len(hashes), official) if official else split.assign(hashes, self._weights, self._has_official_test)
+    def _write(self, name: str, official: str | None, rows: Rows) -> Iterator[Written]:
+        names = self._splits_of(official, rows)
+        batch = _only(rows.batch, self._columns.kept) if self._columns.kept else rows.batch
+        if self._columns.label:
+            labelled = np.asarray(batch.column(self._columns.label).is_valid())
+            names = np.where(labelled, names, "")
+            yield Written(unlabelled=int((~labelled).sum()))
         for split_name, folder in self._folders.items():
             numbers = np.flatnonzero(names == split_name)
             if not len(numbers):
                 continue
             with tf.io.TFRecordWriter(os.path.join(folder, name), _OPTIONS) as file:
-                for example in tf_examples.encode(rows.batch.take(pa.array(numbers))):
+                for example in tf_examples.encode(batch.take(pa.array(numbers))):
                     file.write(example)
-            yield split_name, len(numbers), ""
+            yield Written(split=split_name, rows=len(numbers))
+
+    def _splits_of(self, official: str | None, rows: Rows) -> np.ndarray:
+        """Str (rows,)."""
+        if official:
+            return np.full(len(rows.lines), official)
+        if self._config.column:
+            named = split.named(rows.batch.column(self._config.column), self._config.column)
+            unknown = np.flatnonzero(named == "")
+            if len(unknown):
+                value = rows.batch.column(self._config.column)[int(unknown[0])].as_py()
+                raise DataError(
+                    f"Expected train, eval or test in the column '{self._config.column}' (`data.splits.column`). "
+                    f"Received: {value!r} in line {rows.lines[unknown[0]]} of '{rows.file}'."
+                )
+            return named
+        if self._config.group:
+            return split.assign(split.hashes_of_rows(_only(rows.batch, [self._config.group])), self._config, self._divided)
+        hashes = split.hashes_of_rows(rows.batch) if rows.hashes is None else rows.hashes
+        return split.assign(hashes, self._config, self._divided)
 
 
-def _write_json(value: list[tuple[str, int, str]], path: str) -> None:
+def _only(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    """The columns of these names; pyarrow 10 has no `select` of its own."""
+    wanted = list(names)
+    return pa.RecordBatch.from_arrays([batch.column(name) for name in wanted], names=wanted)
+
+
+def _write_json(value: list[Written], path: str) -> None:
     with tf.io.gfile.GFile(path, "w") as file:
-        file.write(json.dumps(value))
+        file.write(json.dumps([dataclasses.asdict(each) for each in value]))

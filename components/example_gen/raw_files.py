@@ -1,15 +1,18 @@
 """Which raw files a config names, and a digest of them; found without reading a row, so that a wrong path is told at once."""
 
+import glob
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from components.example_gen import remote_files
 from components.example_gen.config import DataConfig
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, did_you_mean
 
 _TRAIN_PREFIXES = ("train",)
 _TEST_PREFIXES = ("t10k", "test")
+_SPLITS = ("train", "eval", "test")
 
 
 def fingerprint(config: DataConfig) -> str:
@@ -36,7 +39,38 @@ def files(config: DataConfig) -> list[Path]:
     """The raw files that will be read, none for bundled data."""
     if config.format == "digits":
         return []
+    if config.format == "csv":
+        return [path for paths in csv_files(config).values() for path in paths]
     return [path for _, images, labels in find_idx(config.path or "") for path in (images, labels)]
+
+
+def csv_files(config: DataConfig) -> dict[str | None, list[Path]]:
+    """The files by the split that they are, None for those whose rows are divided.
+
+    Raises:
+      ConfigError: a path or a pattern has no file.
+    """
+    given = config.splits.files
+    if given is None:
+        return {None: _matching(config.path or "")}
+    found: dict[str | None, list[Path]] = {name: _matching(os.path.join(config.path or "", pattern)) for name, pattern in given.items()}
+    if "train" not in found:
+        raise ConfigError("Expected `data.splits.files` to name the train split's file. Received: none.")
+    if len(found) < len(_SPLITS):
+        found[None] = found.pop("train")  # divided between train and what has no file
+    return found
+
+
+def _matching(pattern: str) -> list[Path]:
+    if Path(pattern).is_file():
+        return [Path(pattern)]
+    files = [Path(path) for path in sorted(glob.glob(pattern, recursive=True)) if Path(path).is_file()]  # noqa: PTH207 - patterns are absolute
+    if not files:
+        what = "which is a folder" if Path(pattern).is_dir() else "which is not there"
+        near = did_you_mean(Path(pattern).name, [path.name for path in Path(pattern).parent.glob("*")]) if what.endswith("there") else ""
+        hint = f" Name the files: {pattern.rstrip('/')}/*.csv." if not near and what.endswith("folder") else ""
+        raise ConfigError(f"Expected a CSV file, or a pattern of some. Received: '{pattern}', {what}.{near}{hint}")
+    return files
 
 
 def find_idx(folder: str) -> list[tuple[str | None, Path, Path]]:

@@ -1,17 +1,20 @@
 """The one place that knows which reader reads which `data.format`."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 
 from components.example_gen import download, raw_files, remote_files
+from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
-from components.example_gen.readers import digits, idx
+from components.example_gen.readers import csv_file, digits, idx
 from components.example_gen.readers.labelled_images import part
 from components.example_gen.readers.rows import Part
+from components.example_gen.readers.sniffer import sniff
 
 
 @contextlib.contextmanager
-def open_data(config: DataConfig) -> Iterator[tuple[list[Part], str]]:
+def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part], str]]:
     """The parts of the data that `config` names, checked, and the fingerprint of what the parts read, as `raw_files.fingerprint` takes it.
 
     They can be read inside the `with`. `config.path` is absolute by now. Where no path is given but a download is, as in a step of
@@ -30,12 +33,23 @@ def open_data(config: DataConfig) -> Iterator[tuple[list[Part], str]]:
         parts = _idx(str(download.fetch(config.download)), config)
         yield parts, download.combined(_files(parts))
     else:
-        parts = _idx(config.path or "", config)
+        parts = _csv(config, columns) if config.format == "csv" else _idx(config.path or "", config)
         yield parts, raw_files.combined(config.format, _files(parts))
 
 
 def _idx(folder: str, config: DataConfig) -> list[Part]:
     return [part(images) for images in idx.open_images(folder, config.max_image_pixels)]
+
+
+def _csv(config: DataConfig, columns: Columns) -> list[Part]:
+    by_split = raw_files.csv_files(config)
+    dialect = config.csv or sniff(next(path for paths in by_split.values() for path in paths)).dialect
+    types = columns.arrow_types(config.splits.column, config.splits.group)
+    return [
+        dataclasses.replace(part, split=name)
+        for name, paths in by_split.items()
+        for part in csv_file.open_csv(paths, dialect, types, columns.orders)
+    ]
 
 
 def _files(parts: list[Part]) -> dict[str, str]:

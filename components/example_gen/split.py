@@ -1,17 +1,24 @@
 """Which split a row belongs to, decided by its own content alone."""
 
 import hashlib
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.example_gen.config import SplitsConfig
 
 TRAIN, EVAL, TEST = "train", "eval", "test"
 SPLITS = (TRAIN, EVAL, TEST)
+_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev"), EVAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
 
 
-def assign(hashes: np.ndarray, weights: SplitsConfig, has_official_test: bool) -> np.ndarray:
+def assign(hashes: np.ndarray, weights: SplitsConfig, splits: Collection[str] = SPLITS) -> np.ndarray:
     """The split of each row, str (rows,), from a hash of its content.
 
     The same row always lands in the same split, whatever its neighbours; adding rows moves none, and duplicates cannot straddle splits.
@@ -19,11 +26,17 @@ def assign(hashes: np.ndarray, weights: SplitsConfig, has_official_test: bool) -
     Args:
       hashes: uint64 (rows,).
       weights: shares of the splits.
-      has_official_test: rows are then divided between train and eval only.
+      splits: those that rows are divided between; the others have official rows of their own.
     """
-    shares = [weights.train, weights.eval] + ([] if has_official_test else [weights.test])
-    bounds = np.cumsum(shares)
-    return np.asarray(SPLITS)[np.searchsorted(bounds, (hashes % np.uint64(bounds[-1])).astype(np.int64), side="right")]
+    names = [name for name in SPLITS if name in splits]
+    bounds = np.cumsum([getattr(weights, name) for name in names])
+    return np.asarray(names)[np.searchsorted(bounds, (hashes % np.uint64(bounds[-1])).astype(np.int64), side="right")]
+
+
+def named(values: pa.Array, column: str) -> np.ndarray:
+    """The split that each value of the column called `column` names, str (rows,), "" where it names none that there is."""
+    known = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(values.cast(pa.string()), "")))
+    return np.asarray([_NAMES.get(value, "") for value in known.to_pylist()])
 
 
 def hashes_of_images(images: np.ndarray) -> np.ndarray:
@@ -38,7 +51,7 @@ def _hash(image: np.ndarray) -> int:
 
 
 def hashes_of_rows(batch: pa.RecordBatch) -> np.ndarray:
-    """uint64 (rows,) of all columns of a batch, by their values and their order."""
+    """uint64 (rows,) of all columns of a batch, by their values and their order: equal rows have equal ones."""
     from pandas import DataFrame
     from pandas.util import hash_pandas_object
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from trainer.features.category import CategoryFeature
+from trainer.features import names
+from trainer.features.category import CategoryFeature, table_size
 from trainer.features.image import ImageFeature
 from trainer.features.number import NumberFeature
 from trainer.features.time import TimeFeature
@@ -15,10 +16,17 @@ from trainer.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trainer.lazy import tf
+    from trainer.lazy import tf, tft
 
 KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature)
-Feature = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature, Field(discriminator="kind")]
+
+
+def _in_full(given: Any) -> Any:
+    """`number` is short for `{kind: number}`."""
+    return {"kind": given} if isinstance(given, str) else given
+
+
+Feature = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature, Field(discriminator="kind"), BeforeValidator(_in_full)]
 
 
 class Features(Settings):
@@ -44,3 +52,9 @@ class Features(Settings):
             if own:
                 result |= kind.transform(own, {name: raw[name] for name in own})
         return result
+
+
+def table_sizes(kinds: Mapping[str, str], graph: tft.TFTransformOutput) -> dict[str, int]:
+    """How many rows the table has that a transformed feature's values are places in, by its name, of features of these `kinds`."""
+    categories = sum(kind == "category" for kind in kinds.values())
+    return {names.CATEGORIES: table_size(categories, graph)} if categories else {}

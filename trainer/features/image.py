@@ -15,7 +15,7 @@ from trainer.features.kind import Kind, RawType, numbered, one_a_row
 from trainer.lazy import tf, tft
 
 Side = Annotated[int, Field(ge=1, le=4096)]
-Size = tuple[Side, Side]
+Size = Annotated[tuple[Side, Side], Field(strict=False)]  # JSON has lists
 
 
 class ImageFeature(Kind):

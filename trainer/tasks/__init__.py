@@ -1,12 +1,19 @@
 """The tasks, one a file: what is predicted, by which head and loss, what a caller is answered, and how a label is told."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trainer.tasks.binary import Binary
 from trainer.tasks.multiclass import Multiclass
 from trainer.tasks.regression import Regression
 
 TASKS = {"binary": Binary, "multiclass": Multiclass, "regression": Regression}
-Task = Annotated[Binary | Multiclass | Regression, Field(discriminator="kind")]
+
+
+def _in_full(given: Any) -> Any:
+    """`binary` is short for `{kind: binary}`."""
+    return {"kind": given} if isinstance(given, str) else given
+
+
+Task = Annotated[Binary | Multiclass | Regression, Field(discriminator="kind"), BeforeValidator(_in_full)]

@@ -38,7 +38,7 @@ class Multiclass(Settings):
     classes: int | None = Field(
         None, ge=2, le=MOST_CLASSES, description="Number of classes, where labels are numbers from 0 to one less; any other is an anomaly."
     )
-    names: tuple[str, ...] | None = Field(None, description="The classes' names by their numbers, once they are known.")
+    names: tuple[str, ...] | None = Field(None, strict=False, description="The classes' names by their numbers, once they are known.")
 
     @property
     def raw_type(self) -> RawType:

@@ -1,0 +1,29 @@
+"""Which columns of the raw rows are read, and as what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from trainer.features.kind import RawType
+from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Columns(Settings):
+    """Crosses the ingestion's boundary as JSON; empty for data whose rows have no columns of the user's."""
+
+    kept: dict[str, RawType] = Field({}, description="The columns that a tf.Example gets, and how it holds them.")
+    label: str | None = Field(None, description="The one of them without which a row is left out.")
+    orders: dict[str, Literal["year_first", "day_first", "month_first"]] = Field({}, description="How dates are written, by column.")
+
+    def arrow_types(self, *others: str | None) -> dict[str, pa.DataType]:
+        """The columns to read, `others` as text where they are not kept, by the types that a reader gives."""
+        import pyarrow as pa  # not above: a config is read without it
+
+        types = {"bytes": pa.binary(), "string": pa.string(), "float": pa.float64(), "int": pa.int64()}
+        wanted = {name: types[kind] for name, kind in self.kept.items()}
+        return wanted | {name: pa.string() for name in others if name and name not in wanted}

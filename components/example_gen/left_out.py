@@ -1,0 +1,76 @@
+"""Rows that were left out: counted, some of them named, and too many of them refused."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from components.example_gen.readers.rows import Reject
+from trainer.errors import DataError
+
+_MOST_NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What became of a batch of rows, as one worker tells it.
+
+    Attributes:
+      split: where `rows` were written to.
+      rejected: rows that could not be read, of which `examples` are a few, in words.
+      unlabelled: rows without a label.
+      problem: why the data cannot be read at all.
+    """
+
+    split: str = ""
+    rows: int = 0
+    rejected: int = 0
+    examples: list[str] = dataclasses.field(default_factory=list)
+    unlabelled: int = 0
+    problem: str = ""
+
+
+class Rejects:
+    """Counts what a reader leaves out, and keeps the first few."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.examples: list[str] = []
+
+    def add(self, reject: Reject) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.examples) < _MOST_NAMED:
+            place = f"line {reject.line} of {reject.file}" if reject.line else reject.file
+            self.examples.append(f"{place}: {reject.reason}")
+
+
+def notes(written: Iterable[Written], rows: int, allowed: float, label: str | None) -> list[str]:
+    """Lines for a person about the rows that are not among the `rows` that were written.
+
+    Raises:
+      DataError: more than the share `allowed` could not be read.
+    """
+    parts = list(written)
+    rejected, unlabelled = sum(part.rejected for part in parts), sum(part.unlabelled for part in parts)
+    examples = "; ".join([example for part in parts for example in part.examples][:_MOST_NAMED])
+    read = rows + unlabelled
+    if rejected > allowed * (read + rejected):
+        raise DataError(
+            f"Expected {f'at most {allowed:.2%} unreadable rows' if allowed else 'rows that can be read'} (`data.max_unreadable`). "
+            f"Received: {rejected:,} of {read + rejected:,} that cannot: {examples}. "
+            f"Mend them, or leave them out with `data.max_unreadable: {_share_above(rejected / (read + rejected))}`."
+        )
+    lines = []
+    if rejected:
+        lines.append(f"{rejected:,} of {read + rejected:,} rows cannot be read and were left out: {examples}.")
+    if unlabelled:
+        lines.append(f"{unlabelled:,} of {read:,} rows have no '{label}' and were left out.")
+    return lines
+
+
+def _share_above(share: float) -> float:
+    """The next two-digit share above."""
+    for digits in (2, 3, 4, 6, 8):
+        rounded = round(share + 0.5 * 10**-digits, digits)
+        if share <= rounded <= max(2 * share, 0.01):
+            return min(rounded, 1.0)
+    return min(share * 1.01, 1.0)
