@@ -1,7 +1,8 @@
 """What can be set of validation, evaluation and pushing: the `schema`, `evaluator` and `pusher` sections of a config file."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
+import pydantic
 from pydantic import Field
 
 from components.place import Place
@@ -21,10 +22,31 @@ class SchemaConfig(Settings):
     )
 
 
+class BoundConfig(Settings):
+    """One bound of the gate."""
+
+    metric: str = Field(description="A metric of the task: `accuracy`, `auc`, `f1`, `rmse` and so on.")
+    min: float | None = Field(None, description="The least value that passes.")
+    max: float | None = Field(None, description="The largest value that passes.")
+    slice: dict[str, str] | None = Field(None, description="Rows with these values in these columns alone, `{sex: female}`.")
+
+    @pydantic.model_validator(mode="after")
+    def _one_side(self) -> Self:
+        if (self.min is None) == (self.max is None):
+            raise ValueError(
+                f"evaluator.bounds: Expected one of min and max for the metric '{self.metric}'. "
+                f"Received: {'neither' if self.min is None else 'both'}."
+            )
+        return self
+
+
 class EvaluatorConfig(Settings):
     """The gate: what a model must reach on the test split to be pushed."""
 
-    min_accuracy: Share = Field(0.9, description="The least accuracy on the whole test split.")
+    min_accuracy: Share | None = Field(
+        None, description="The least accuracy on the whole test split; 0.9 for `digits` and `idx` where it is not given."
+    )
+    bounds: tuple[BoundConfig, ...] = Field((), description="Bounds of any metric of the task, on the whole test split or on a slice.")
     min_class_accuracy: Share | None = Field(None, description="The least accuracy on the rows of each class; `null` sets no such bound.")
     class_min_accuracy: dict[ClassLabel, Share] = Field(
         {}, description="The least accuracy on the rows of single classes, by label; wins over `min_class_accuracy`."

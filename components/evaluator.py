@@ -1,7 +1,7 @@
 """TFX's Evaluator, except that it takes a baseline only where a bound needs one and the baseline can be compared with.
 
-a bound on the change? -> the baseline answers as the candidate does? -> TFX's Evaluator with it, else without it -> notes: which baseline,
-and classes that the model cannot have learned -> the gate's verdict, beside the blessing
+the model's classes, and what anybody reaches -> bounds -> one on the change? the baseline answers as the candidate does?
+-> TFX's Evaluator with it, else without it -> notes, and the verdict beside the blessing
 """
 
 from typing import Any
@@ -14,11 +14,12 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils, proto_utils
 
-from components import absent_classes, baseline_check, verdict
-from components.evaluation import gate_of, problem_of
+from components import absent_classes, baseline_check, naive, verdict
+from components.evaluation import code_of, eval_config, gate_of, problem_of
 from components.evaluation_notes import write_notes
 from components.example_gen import split
 from components.gate_verdict import write_verdict
+from trainer.export import exported_problem
 
 
 class Executor(tfx_executor.Executor):
@@ -31,27 +32,31 @@ class Executor(tfx_executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """See TFX's Evaluator, whose interface this is."""
+        config = _config(exec_properties["eval_config"])
+        candidate = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
+        [examples] = input_dict["examples"]
+        test = artifact_utils.get_split_uri([examples], json_utils.loads(exec_properties["example_splits"])[0])
+        has_train = split.TRAIN in artifact_utils.decode_split_names(examples.split_names)
+        train = artifact_utils.get_split_uri([examples], split.TRAIN) if has_train else None
+        problem, gate = exported_problem(candidate) or problem_of(config), gate_of(config)
+        floor = naive.bound(problem, candidate, train, test) if train else None
+        if floor is not None:
+            gate = gate.model_copy(update={"bounds": (*gate.bounds, floor)})
+        config = eval_config(gate, problem, code_of(config))
+
         inputs = {name: artifacts for name, artifacts in input_dict.items() if name != "baseline_model"}
         notes = []
         baseline = next(iter(input_dict.get("baseline_model") or []), None)
-        if baseline is not None and _compares(exec_properties["eval_config"]):
-            why_not = baseline_check.fault(
-                path_utils.serving_model_path(baseline.uri),
-                path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])),
-                artifact_utils.get_split_uri(input_dict["examples"], json_utils.loads(exec_properties["example_splits"])[0]),
-            )
+        if baseline is not None and _compares(config):
+            why_not = baseline_check.fault(path_utils.serving_model_path(baseline.uri), candidate, test, problem)
             notes.append(baseline_check.line(baseline, why_not))
             inputs = inputs if why_not else input_dict
-        super().Do(inputs, output_dict, exec_properties)
-        config = _config(exec_properties["eval_config"])
-        [examples] = input_dict["examples"]
-        if split.TRAIN in artifact_utils.decode_split_names(examples.split_names):
-            folder = artifact_utils.get_split_uri([examples], split.TRAIN)
-            notes.append(absent_classes.line(folder, problem_of(config)))
+        super().Do(inputs, output_dict, {**exec_properties, "eval_config": proto_utils.proto_to_json(config)})
+        if train:
+            notes.append(absent_classes.line(train, problem))
         evaluation = artifact_utils.get_single_uri(output_dict["evaluation"])
         write_notes(evaluation, [note for note in notes if note])
-        found = verdict.read(evaluation, gate_of(config), problem_of(config))
-        write_verdict(artifact_utils.get_single_uri(output_dict["blessing"]), found)
+        write_verdict(artifact_utils.get_single_uri(output_dict["blessing"]), verdict.read(evaluation, gate, problem, floor))
 
 
 class Evaluator(tfx_component.Evaluator):
@@ -60,10 +65,9 @@ class Evaluator(tfx_component.Evaluator):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
 
-def _compares(eval_config: str) -> bool:
+def _compares(config: config_pb2.EvalConfig) -> bool:
     """Whether one of the bounds is on the change from the baseline."""
-    metrics = [metric for spec in _config(eval_config).metrics_specs for metric in spec.metrics]
-    return any(metric.threshold.HasField("change_threshold") for metric in metrics)
+    return any(metric.threshold.HasField("change_threshold") for spec in config.metrics_specs for metric in spec.metrics)
 
 
 def _config(eval_config: str) -> config_pb2.EvalConfig:

@@ -1,4 +1,4 @@
-"""Precision, recall, F1 and AUC, averaged over the classes, the mean loss, and the classes below their bounds, as one TFMA metric.
+"""Precision, recall, F1 and areas averaged over the classes, MCC, the mean loss, and classes below their bounds, as one TFMA metric.
 
 TFMA's own way, `binarize` with an aggregation, calls Python for every row, class, slice and metric: measured on 10,000 rows of
 10 classes it takes most of the Evaluator's time (docs/adr/0008). Here a row is one NumPy update for all of them.
@@ -6,6 +6,7 @@ TFMA's own way, `binarize` with an aggregation, calls Python for every row, clas
 count the (actual, predicted) pairs and the buckets of probabilities that occur -> the four averages, and which classes went too badly
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -18,7 +19,7 @@ from components.config import EvaluatorConfig
 from components.evaluation import MISSED_CLASSES, class_bounds
 from trainer.problem import Problem
 
-NAMES = ("precision", "recall", "f1", "auc", "loss")
+NAMES = ("precision", "recall", "f1", "auc", "loss", "pr_auc", "mcc", "log_loss")
 _CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
 _MOST_BUCKETS = 1000
 _LEAST_PROBABILITY = 1e-7  # Keras's, against the logarithm of 0
@@ -53,13 +54,13 @@ def _computations(
     example_weighted: bool = False,
 ) -> list[metric_types.MetricComputation]:
     del output_names, example_weighted
-    classes = Problem.from_json(problem).task.classes
-    bounds = class_bounds(EvaluatorConfig.from_json(gate), classes)
+    learnt = Problem.from_json(problem)
+    bounds = class_bounds(EvaluatorConfig.from_json(gate), learnt)
     names = (*NAMES, name) if bounds else NAMES
     computations = []
     for model_name in model_names or [""]:
         keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in names]
-        combiner = _Combiner(keys, classes, bounds, eval_config)
+        combiner = _Combiner(keys, learnt.task.outputs, bounds, eval_config)
         computations.append(metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=combiner))
     return computations
 
@@ -103,7 +104,8 @@ class _Combiner(beam.CombineFn):
             for index, place in zip(above.tolist(), bucket[above].tolist(), strict=True):
                 counts.histogram[index, place, index == label] += 1
             counts.pairs[label, int(np.argmax(probabilities))] += 1
-            counts.loss -= float(np.log(max(probabilities[label] / probabilities.sum(), _LEAST_PROBABILITY)))
+            own = probabilities[label] / probabilities.sum() if label >= 0 else 0.0  # -1 is a class that the train split does not have
+            counts.loss -= float(np.log(max(own, _LEAST_PROBABILITY)))
         return counts
 
     def _rows(self, element: metric_types.StandardMetricInputs) -> Iterator[tuple[int, np.ndarray]]:
@@ -122,7 +124,8 @@ class _Combiner(beam.CombineFn):
     def extract_output(self, counts: _Counts) -> dict[metric_types.MetricKey, float]:
         rows = counts.pairs.total()
         loss = counts.loss / rows if rows else float("nan")
-        values = [*averages(counts.pairs), _macro_auc(counts, self._buckets), loss]
+        roc, precision_recall = _macro_areas(counts, self._buckets)
+        values = [*averages(counts.pairs), roc, loss, precision_recall, mcc(counts.pairs), loss]
         if self._bounds:
             values.append(float(len(missed(accuracy_by_class(counts.pairs), self._bounds))))
         return dict(zip(self._keys, values, strict=True))
@@ -154,25 +157,45 @@ def missed(accuracy: Mapping[int, float], bounds: Mapping[int, float]) -> set[in
 
 
 def _rows_by_class(pairs: Mapping[tuple[int, int], int]) -> dict[int, int]:
-    """Rows of each actual class that has some, in the classes' order."""
+    """Rows of each actual class that has some, in the classes' order; what is no class of the train split is none."""
     actual: Counter[int] = Counter()
     for (label, _), rows in pairs.items():
-        actual[label] += rows
+        if label >= 0:
+            actual[label] += rows
     return dict(sorted(actual.items()))
 
 
-def _macro_auc(counts: _Counts, buckets: int) -> float:
-    """The chance that a row of the class gets a higher probability than another row (ties count half), averaged.
+def mcc(pairs: Mapping[tuple[int, int], int]) -> float:
+    """Matthews's correlation of actual and predicted classes, 1 at best, 0 for one answer to all; `pairs` as for `averages`."""
+    actual: Counter[int] = Counter()
+    predicted: Counter[int] = Counter()
+    for (label, answer), rows in pairs.items():
+        actual[label] += rows
+        predicted[answer] += rows
+    total, hits = sum(actual.values()), sum(rows for (label, answer), rows in pairs.items() if label == answer)
+    both = sum(rows * predicted[label] for label, rows in actual.items())
+    spread = [total**2 - sum(rows**2 for rows in each.values()) for each in (actual, predicted)]
+    return (hits * total - both) / math.sqrt(spread[0] * spread[1]) if all(spread) else 0.0
 
-    NaN where only one class has rows.
+
+def _macro_areas(counts: _Counts, buckets: int) -> tuple[float, float]:
+    """Averages over the classes, NaN where only one class has rows.
+
+    The area under the ROC curve is the chance that a row of the class gets a higher probability than another row (ties count half); that
+    under the precision-recall curve is the average precision, of the positive class alone where there are two.
     """
     actual = _rows_by_class(counts.pairs)
     if len(actual) < 2:
-        return float("nan")
+        return float("nan"), float("nan")
     own, others = _histograms(counts, actual, buckets)
     below = np.cumsum(others, axis=1) - others / 2
     pairs = own.sum(axis=1) * others.sum(axis=1)
-    return float(((own * below).sum(axis=1) / pairs).mean())
+    found = np.cumsum(own[:, ::-1], axis=1)  # from the highest probability down
+    answered = found + np.cumsum(others[:, ::-1], axis=1)
+    precision = np.divide(found, answered, out=np.ones_like(found), where=answered > 0)
+    average = (precision * own[:, ::-1]).sum(axis=1) / own.sum(axis=1)
+    is_binary = list(actual) == [0, 1]
+    return float(((own * below).sum(axis=1) / pairs).mean()), float(average[1] if is_binary else average.mean())
 
 
 def _histograms(counts: _Counts, actual: dict[int, int], buckets: int) -> tuple[np.ndarray, np.ndarray]:

@@ -62,11 +62,16 @@ def create_pipeline(
     `find_baseline` makes the node whose output `model` the new model is held against; by default it finds the last blessed one in the
     metadata, and there is no such node where no bound needs a baseline.
     """
-    example_gen = ImageExampleGen(data=config.data.to_json(), fingerprint=inputs.data_fingerprint, code=inputs.code[steps.INGESTION.code])
+    example_gen = ImageExampleGen(
+        data=config.data.to_json(),
+        fingerprint=inputs.data_fingerprint,
+        code=inputs.code[steps.INGESTION.code],
+        columns=config.columns.to_json(),
+    )
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
-    schema_gen = _schema_gen(inputs.schema_file, statistics)
+    schema_gen = _schema_gen(inputs.schema_file, statistics, config)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
     gate = DataGate(
@@ -107,7 +112,7 @@ def create_pipeline(
         example_splits=[split.TEST],
         model=model,
         baseline_model=baseline.outputs["model"] if baseline else None,
-        eval_config=eval_config(config.evaluator, config.problem, inputs.code[steps.EVALUATOR.code]),
+        eval_config=eval_config(config.gate, config.problem, inputs.code[steps.EVALUATOR.code]),
     )
     push = Pusher(
         model=model,
@@ -148,7 +153,7 @@ def _analyzed(config: PipelineConfig) -> str:
     return split.TRAIN if config.inputs.learns_from_data else split.EVAL
 
 
-def _schema_gen(schema_file: str | None, statistics: types.BaseChannel) -> base_node.BaseNode:
+def _schema_gen(schema_file: str | None, statistics: types.BaseChannel, config: PipelineConfig) -> base_node.BaseNode:
     if schema_file:
         return ImportSchemaGen(schema_file=schema_file)
-    return SchemaGen(statistics=statistics, infer_feature_shape=True, exclude_splits=[split.EVAL, split.TEST])
+    return SchemaGen(statistics=statistics, infer_feature_shape=not config.has_columns, exclude_splits=[split.EVAL, split.TEST])

@@ -32,21 +32,33 @@ class TrainerConfig(Settings):
     """What is trained, by which loop, for how long."""
 
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
-    model: Literal["mlp", "cnn"] = Field("mlp", description="A file of `trainer/models/`.")
+    model: Literal["auto", "mlp", "cnn", "tabular"] = Field(
+        "auto", description="A file of `trainer/models/`; `auto` is `mlp` for one picture and `tabular` for columns."
+    )
     classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer.")
-    loss: Literal["sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy"] = Field(
-        "sparse_categorical_crossentropy", description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it."
+    loss: Literal[
+        "auto",
+        "sparse_categorical_crossentropy",
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "mean_squared_error",
+        "mean_absolute_error",
+        "huber",
+    ] = Field(
+        "auto",
+        description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it. `auto` is "
+        "`sparse_categorical_crossentropy` for classes and `mean_squared_error` for numbers, which are standardised.",
     )
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses."
     )
-    metrics: list[Literal["accuracy", "top_3_accuracy", "top_5_accuracy"]] = Field(
-        ["accuracy"], description="Metrics shown for every epoch; the gate's own are the evaluator's."
+    metrics: list[Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "mae"]] | None = Field(
+        None, description="Metrics shown for every epoch, the task's own where not given; the gate's own are the evaluator's."
     )
     dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")

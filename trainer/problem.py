@@ -2,8 +2,11 @@
 
 from pydantic import Field
 
+from trainer.features import names
 from trainer.settings import Settings
 from trainer.tasks import Task
+
+LABEL_SIGNATURE = "transform_label"
 
 
 class Problem(Settings):
@@ -12,3 +15,13 @@ class Problem(Settings):
     features: dict[str, str] = Field(min_length=1, description="The kind of each feature that the model is given, by its name.")
     label: str = Field(description="The name of the raw feature that is predicted.")
     task: Task = Field(description="What is predicted.")
+
+    @property
+    def label_signatures(self) -> list[str]:
+        """The signatures of the saved model that turn tf.Examples into what a label is evaluated as, beside those that are served."""
+        return [LABEL_SIGNATURE] if self.task.raw_type == "string" else []
+
+    @property
+    def evaluated_label(self) -> str:
+        """The name under which the Evaluator finds the label: the raw feature's, or what `label_signatures` gives."""
+        return names.LABEL if self.label_signatures else self.label

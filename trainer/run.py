@@ -14,7 +14,7 @@ from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.export import export
-from trainer.features import names
+from trainer.features import names, table_sizes
 from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
 from trainer.models import build_model
 from trainer.problem import Problem
@@ -58,7 +58,9 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     strategy = make_strategy(config.strategy)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
-        model = build_model(config, task, {name: feature for name, feature in spec.items() if name != names.LABEL})
+        model = build_model(
+            config, task, {name: feature for name, feature in spec.items() if name != names.LABEL}, table_sizes(problem.features, graph)
+        )
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)

@@ -71,7 +71,11 @@ PARAMETERS = (
     ),
     Parameter("epochs", INTEGER, (steps.TRAINER,), lambda config, _: config.trainer.epochs, "The most passes over the training split."),
     Parameter(
-        "min_accuracy", DOUBLE, (steps.EVALUATOR,), lambda config, _: config.evaluator.min_accuracy, "The least accuracy on the test split."
+        "min_accuracy",
+        DOUBLE,
+        (steps.EVALUATOR,),
+        lambda config, _: config.gate.min_accuracy or 0.0,
+        "The least accuracy on the test split.",
     ),
     Parameter(
         "min_class_accuracy",
@@ -97,7 +101,7 @@ def data_path(config: PipelineConfig) -> str:
 
 def gate(config: PipelineConfig, code: str) -> str:
     """The value of the Evaluator's property GATE."""
-    return json.dumps({"evaluator": config.evaluator.to_json(), "problem": config.problem.to_json(), "code": code}, sort_keys=True)
+    return json.dumps({"evaluator": config.gate.to_json(), "problem": config.problem.to_json(), "code": code}, sort_keys=True)
 
 
 def bind(properties: Mapping[str, Any]) -> dict[str, Any]:

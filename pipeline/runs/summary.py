@@ -74,7 +74,7 @@ class Summary:
 def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None) -> None:
     """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
     if summary.bounds:
-        console.print(_gate_table(summary.bounds, "≥" if console.encoding.startswith("utf") else ">="))
+        console.print(_gate_table(summary.bounds, ("≥", "≤") if console.encoding.startswith("utf") else (">=", "<=")))
     for note in summary.notes:
         print_line(console, f"   {note}", "Note:", "yellow")
     if summary.outcome == "pushed":
@@ -99,9 +99,14 @@ def _how_to_serve(summary: Summary, name: str) -> list[str]:
     ]
 
 
-def _gate_table(bounds: list[Bound], at_least: str) -> Table:
+def _gate_table(bounds: list[Bound], signs: tuple[str, str]) -> Table:
     table = Table("metric", "bound", "value", "verdict", title="Gate, on the test split", title_justify="left")
     for row in bounds:
         value = "no rows" if row.value is None else f"{row.value:.4f}"
-        table.add_row(row.metric, f"{at_least} {row.bound:.4f}{row.origin}", value, "[green]passed[/]" if row.passed else "[red]refused[/]")
+        table.add_row(
+            row.metric,
+            f"{signs[0] if row.at_least else signs[1]} {row.bound:.4f}{row.origin}",
+            value,
+            "[green]passed[/]" if row.passed else "[red]refused[/]",
+        )
     return table

@@ -19,7 +19,7 @@ def test_the_plain_bound_is_the_least_accuracy():
 
 def test_a_bound_of_a_single_class_wins_over_that_of_each_class():
     config = EvaluatorConfig(min_class_accuracy=0.5, class_min_accuracy={"2": 0.9})
-    assert class_bounds(config, 3) == {0: 0.5, 1: 0.5, 2: 0.9}
+    assert class_bounds(config, of_pictures(3)) == {0: 0.5, 1: 0.5, 2: 0.9}
 
 
 def test_where_classes_have_bounds_none_may_be_below_its_own():

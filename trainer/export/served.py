@@ -27,12 +27,19 @@ class Served(tf.Module):
         self._task = problem.task
         raw = graph.raw_feature_spec()
         self._raw_specs = {name: raw[name] for name in problem.features}
+        self._label, self._label_spec, self._label_signatures = problem.label, raw[problem.label], problem.label_signatures
         self._inputs = [name for name in graph.transformed_feature_spec() if name != names.LABEL]
 
     @tf.function(autograph=False)
     def predict_examples(self, examples: tf.Tensor) -> Prediction:
         """`examples`: serialized tf.Examples, string (n,), with the problem's features; others are ignored."""
         return self.answer(tf.io.parse_example(examples, self._raw_specs))
+
+    @tf.function(autograph=False)
+    def transform_label(self, examples: tf.Tensor) -> Prediction:
+        """`examples`: as above, with the label; gives it as the task's number, for whoever evaluates the model."""
+        raw = tf.io.parse_example(examples, {self._label: self._label_spec})
+        return {names.LABEL: self._transform.call(raw)[names.LABEL]}
 
     def answer(self, raw: Raw) -> Prediction:
         """What the task serves for raw features in the shapes of the data's schema."""
@@ -51,4 +58,6 @@ class Served(tf.Module):
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The methods under the names by which callers ask for them."""
-        return {"serving_default": self.predict_examples.get_concrete_function(tf.TensorSpec((None,), tf.string, "examples"))}
+        examples = tf.TensorSpec((None,), tf.string, "examples")
+        served = {"serving_default": self.predict_examples.get_concrete_function(examples)}
+        return served | {name: self.transform_label.get_concrete_function(examples) for name in self._label_signatures}

@@ -7,24 +7,31 @@ import keras
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
+from trainer.features import names
 from trainer.models.optimizers import make_optimizer
 from trainer.tasks import Task
 
+NO_SIZES: Mapping[str, int] = {}
 
-def build_model(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> keras.Model:
+
+def build_model(
+    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES
+) -> keras.Model:
     """The compiled model of `trainer/models/<config.model>.py`; call it under the strategy's scope.
 
     Args:
       config: model, dropout, seed, optimizer.
       task: what the model gives, its loss and metrics.
       inputs: shape and dtype of a row of what it takes, by name.
+      sizes: of those that are places in a table, how many rows the table has.
 
     Returns:
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
       initial weights and an equal sequence of dropout masks.
     """
     keras.utils.set_random_seed(config.seed)
-    model = importlib.import_module(f"trainer.models.{config.model}").build(inputs, task.outputs, config.dropout)
+    name = config.model if config.model != "auto" else "mlp" if list(inputs) == [names.PIXELS] else "tabular"
+    model = importlib.import_module(f"trainer.models.{name}").build(inputs, task.outputs, config.dropout, sizes)
     model.compile(optimizer=make_optimizer(config), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model

@@ -9,7 +9,7 @@ from keras import layers
 from trainer.models.picture import only_picture
 
 
-def build(inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float) -> keras.Model:
+def build(inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float, _: Mapping[str, int]) -> keras.Model:
     """One hidden layer of 128 units: float32 pixels (batch, height, width, channels) -> logits (batch, outputs)."""
     return keras.Sequential(
         [

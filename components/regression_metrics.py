@@ -1,0 +1,90 @@
+"""How far a model's numbers are off: RMSE, MAE and R2, as one TFMA metric."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import apache_beam as beam
+import numpy as np
+from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.proto import config_pb2
+
+NAMES = ("rmse", "mae", "r2")
+
+
+class RegressionMetrics(metric_types.Metric):
+    """`rmse` and `mae` in the label's own units; `r2`, the share of the labels' variance that is explained, NaN where there is none."""
+
+    def __init__(self, problem: str, gate: str = "{}", name: str = "regression", code: str = "") -> None:
+        """`problem` and `gate` are for whoever reads the config back, `code` for TFX's cache."""
+        del problem, gate, code
+        super().__init__(_computations, name=name)
+
+
+def _computations(
+    name: str,
+    eval_config: config_pb2.EvalConfig | None = None,
+    model_names: list[str] | None = None,
+    output_names: list[str] | None = None,
+    example_weighted: bool = False,
+) -> list[metric_types.MetricComputation]:
+    del name, output_names, example_weighted
+    computations = []
+    for model_name in model_names or [""]:
+        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in NAMES]
+        computations.append(metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=_Combiner(keys, eval_config)))
+    return computations
+
+
+@dataclasses.dataclass
+class _Sums:
+    """What rows add up to; the labels' deviations are about their mean, so that large labels lose no digits."""
+
+    rows: int = 0
+    squared: float = 0.0
+    absolute: float = 0.0
+    mean: float = 0.0
+    deviations: float = 0.0
+
+    def __iadd__(self, other: _Sums) -> _Sums:
+        rows = self.rows + other.rows
+        if rows:
+            difference = other.mean - self.mean
+            self.deviations += other.deviations + difference**2 * self.rows * other.rows / rows
+            self.mean += difference * other.rows / rows
+        self.rows = rows
+        self.squared += other.squared
+        self.absolute += other.absolute
+        return self
+
+
+class _Combiner(beam.CombineFn):
+    def __init__(self, keys: list[metric_types.MetricKey], eval_config: config_pb2.EvalConfig | None) -> None:
+        self._keys, self._eval_config = keys, eval_config
+
+    def create_accumulator(self) -> _Sums:
+        return _Sums()
+
+    def add_input(self, sums: _Sums, element: metric_types.StandardMetricInputs) -> _Sums:
+        pairs = metric_util.to_label_prediction_example_weight(
+            element, eval_config=self._eval_config, model_name=self._keys[0].model_name, flatten=True, allow_none=True
+        )
+        for label, prediction, _ in pairs:
+            value, error = float(label.item()), float(np.float64(prediction.item()) - label.item())
+            if not math.isnan(value):
+                sums += _Sums(1, error**2, abs(error), value, 0.0)
+        return sums
+
+    def merge_accumulators(self, accumulators: Iterable[_Sums]) -> _Sums:
+        merged = self.create_accumulator()
+        for sums in accumulators:
+            merged += sums
+        return merged
+
+    def extract_output(self, sums: _Sums) -> dict[metric_types.MetricKey, float]:
+        if not sums.rows:
+            return dict.fromkeys(self._keys, float("nan"))
+        r2 = 1 - sums.squared / sums.deviations if sums.deviations > 0 else float("nan")
+        return dict(zip(self._keys, (math.sqrt(sums.squared / sums.rows), sums.absolute / sums.rows, r2), strict=True))
