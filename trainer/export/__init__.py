@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from trainer.export.columns import ServedColumns, use_own_names
 from trainer.export.picture import ServedPicture, is_picture
-from trainer.export.served import Served
 from trainer.problem import Problem
 
 # Read by `serving.server.saved_model`, which batches the requests of a model only where it has this file. It is part of the model:
@@ -28,8 +28,10 @@ def export(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, s
       problem: what was learnt.
       serving_model_dir: the folder that will hold `saved_model.pb`.
     """
-    served = (ServedPicture if is_picture(problem) else Served)(model, graph, problem)
+    served = (ServedPicture if is_picture(problem) else ServedColumns)(model, graph, problem)
     tf.saved_model.save(served, serving_model_dir, signatures=served.signatures())
+    if isinstance(served, ServedColumns):
+        use_own_names(served, serving_model_dir)
     tf.io.gfile.makedirs(os.path.join(serving_model_dir, "assets.extra"))
     with tf.io.gfile.GFile(os.path.join(serving_model_dir, ROWS_INDEPENDENT), "w") as file:
         file.write("Each row of an output depends on the same row of the inputs alone.\n")

@@ -26,9 +26,15 @@ class Served(tf.Module):
         self._transform = graph.transform_features_layer()
         self._task = problem.task
         raw = graph.raw_feature_spec()
+        self._kinds = dict(problem.features)
         self._raw_specs = {name: raw[name] for name in problem.features}
         self._label, self._label_spec, self._label_signatures = problem.label, raw[problem.label], problem.label_signatures
         self._inputs = [name for name in graph.transformed_feature_spec() if name != names.LABEL]
+
+    @property
+    def raw_names(self) -> list[str]:
+        """The problem's features."""
+        return list(self._raw_specs)
 
     @tf.function(autograph=False)
     def predict_examples(self, examples: tf.Tensor) -> Prediction:

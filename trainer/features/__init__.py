@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trainer.lazy import tf, tft
 
 KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature)
+_DTYPES = {"bytes": "string", "string": "string", "float": "float32", "int": "int64"}
+RAW_DTYPES = {kind.model_fields["kind"].default: _DTYPES[kind.raw_type] for kind in KINDS}  # TensorFlow's name, by kind
 
 
 def _in_full(given: Any) -> Any:

@@ -1,0 +1,84 @@
+"""The signatures of a model of columns, beside that of tf.Examples.
+
+predict_columns:     a tensor a column, by the user's own names -> transform graph -> model
+classify, regress:   tf.Examples -> what TensorFlow Serving's Classify and Regress answer
+"""
+
+import os
+import re
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from trainer.export.served import Prediction, Raw, Served
+from trainer.features import RAW_DTYPES
+
+SIGNATURE = "predict_columns"
+_ARGUMENT = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what TensorFlow takes as the name of an argument
+
+
+class ServedColumns(Served):
+    """See `Served`."""
+
+    @tf.function(autograph=False)
+    def predict_columns(self, **columns: tf.Tensor) -> Prediction:
+        """A tensor (n,) a column: float32 numbers, string categories, int64 times; NaN, empty and `time.MISSING` are missing values."""
+        names = {_argument(index, name): name for index, name in enumerate(self._raw_specs)}
+        return self.answer({names[argument]: self._as_raw(names[argument], values) for argument, values in columns.items()})
+
+    @tf.function(autograph=False)
+    def classify(self, inputs: tf.Tensor) -> Prediction:
+        """`inputs`: serialized tf.Examples, string (n,); gives `classes` string (n, classes) and their `scores` float32 (n, classes)."""
+        answer = self.predict_examples(inputs)
+        return {"classes": answer["class_names"], "scores": answer["probabilities"]}
+
+    @tf.function(autograph=False)
+    def regress(self, inputs: tf.Tensor) -> Prediction:
+        """`inputs`: serialized tf.Examples, string (n,); gives `outputs` float32 (n,)."""
+        return {"outputs": self.predict_examples(inputs)["values"]}
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """See `Served`."""
+        columns = {
+            _argument(index, name): tf.TensorSpec((None,), RAW_DTYPES[self._kinds[name]], _argument(index, name))
+            for index, name in enumerate(self._raw_specs)
+        }
+        examples = tf.TensorSpec((None,), tf.string, "inputs")
+        more = {"regress": self.regress} if self._task.PREDICTIONS == "values" else {"classify": self.classify}
+        return (
+            super().signatures()
+            | {SIGNATURE: self.predict_columns.get_concrete_function(**columns)}
+            | {name: method.get_concrete_function(examples) for name, method in more.items()}
+        )
+
+    def _as_raw(self, name: str, values: tf.Tensor) -> Raw:
+        """(n,) in the shape of the raw feature, which the data's schema decides."""
+        spec = self._raw_specs[name]
+        if isinstance(spec, tf.io.FixedLenFeature):
+            return tf.reshape(values, [-1, *spec.shape])
+        rows = tf.range(tf.size(values, tf.int64))
+        return tf.SparseTensor(tf.stack([rows, tf.zeros_like(rows)], axis=1), values, tf.stack([tf.size(values, tf.int64), 1]))
+
+
+def _argument(index: int, name: str) -> str:
+    """The column's name where TensorFlow takes it, else one made of its place."""
+    return name if _ARGUMENT.fullmatch(name) else f"column.{index + 1}".replace(".", "_")
+
+
+def use_own_names(served: ServedColumns, serving_model_dir: str) -> None:
+    """Gives the inputs of `predict_columns` the user's own names in what TensorFlow Serving reads, the signature definitions."""
+    path = os.path.join(serving_model_dir, "saved_model.pb")
+    own = {_argument(index, name): name for index, name in enumerate(served.raw_names)}
+    if all(argument == name for argument, name in own.items()):
+        return
+    saved = saved_model_pb2.SavedModel()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        saved.ParseFromString(file.read())
+    for graph in saved.meta_graphs:
+        inputs = graph.signature_def[SIGNATURE].inputs
+        for argument, name in own.items():
+            if argument != name:
+                inputs[name].CopyFrom(inputs[argument])
+                del inputs[argument]
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(saved.SerializeToString(deterministic=True))
