@@ -1,0 +1,310 @@
+"""Reads labelled pictures: class folders on the disk or in a zip or tar archive, or the files that a table names.
+
+list the files -> labels and splits by their names -> sha256 of what is there -> a part for each official split
+-> read, check and normalise, several pictures at once -> rows in order -> is it still what was listed?
+"""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from components.example_gen import split
+from components.example_gen.readers import archive
+from components.example_gen.readers.image_layout import SPLIT_NAMES, Layout, Picture, lay_out
+from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
+from components.example_gen.readers.raw_file import sha256
+from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
+from trainer.errors import ConfigError, DataError, did_you_mean
+
+IMAGE, LABEL = "image", "label"
+_SCHEMA = pa.schema([(IMAGE, pa.binary()), (LABEL, pa.string())])
+_WORKERS = min(4, os.cpu_count() or 1)  # threads; Pillow and hashlib let them run at once
+_TASK_PICTURES, _TASK_BYTES = 16, 1 << 22  # of one task: enough to be worth a thread's while, few enough for memory
+_HASH_BYTES = 8
+_CHANGED = "Expected '{}' to stay as it is while it is read. Received: another content than a moment ago. Run again."
+
+
+class Found(NamedTuple):
+    """What is in a folder or archive.
+
+    Attributes:
+      layout: its pictures, and how many files are left out.
+      refused: files of an archive that are not read, and why.
+    """
+
+    layout: Layout
+    refused: tuple[Reject, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """Where pictures lie: a folder, or an archive.
+
+    Attributes:
+      digests: sha256 (hexadecimal) by name as people know it: of each picture in a folder, or of the archive.
+    """
+
+    path: Path
+    is_archive: bool
+    digests: Mapping[str, str]
+    settings: PictureSettings
+
+
+def open_images(path: Path, settings: PictureSettings | None = None, split_prefixes: bool = False) -> list[Part]:
+    """One part for each official split, or one alone, whose rows are the `image`, a JPEG or PNG file, and its `label`, a text.
+
+    Where eval or test is missing, the train part has no split, so that its rows are divided. Rows of a folder or zip archive are in the
+    order of a hash of their names, so that neighbours are of all classes, those of a tar archive in its own order. `Rows.hashes` is of
+    the file's bytes: exact copies land in one split, the same pixels in another format may not.
+
+    Args:
+      path: a folder, or a zip or tar archive (plain, gzipped, bzip2 or xz) of one; image_layout.py says which names are what.
+      settings: what is read of a picture; the default if None.
+      split_prefixes: whether the names of the files begin with the split, `train_7.jpg`; see `image_layout.has_split_prefixes`.
+
+    Raises:
+      ConfigError: there is nothing at `path`.
+      DataError: there are no pictures in class folders, or an archive is broken.
+    """
+    path, settings = Path(path).absolute(), settings or PictureSettings()
+    found = find(path, settings.max_bytes, split_prefixes)
+    if not path.is_dir():
+        source = _Source(path, True, {path.name: sha256(path)}, settings)
+        return _parts(source, found.layout.pictures, found.refused)
+    return _in_folder(path, found.layout.pictures, found.refused, settings)
+
+
+def open_listed(folder: Path, rows: Iterable[tuple[str, str | None, str | None]], settings: PictureSettings | None = None) -> list[Part]:
+    """As `open_images` of the pictures that a table names: (path below `folder`, label, split or None) of each.
+
+    A file that is not there or not below `folder`, and one without a label, is left out and told of.
+
+    Raises:
+      ConfigError: there is no such folder.
+      DataError: a split that is none, or no picture at all is there.
+    """
+    folder = Path(folder).absolute()
+    if not folder.is_dir():
+        raise ConfigError(f"Expected a folder of pictures. Received: '{folder}', which is {'a file' if folder.exists() else 'not there'}.")
+    pictures, refused = [], []
+    for name, label, official in rows:
+        if official and official.casefold() not in SPLIT_NAMES:
+            hint = did_you_mean(official, SPLIT_NAMES)
+            raise DataError(f"Expected the split of '{name}' to be one of {', '.join(SPLIT_NAMES)}. Received: '{official}'.{hint}")
+        if reason := _why_not(folder, name) or ("" if label else "no label"):
+            refused.append(Reject(f"{folder.name}/{name}", 0, reason))
+        else:
+            pictures.append(
+                Picture(name, unicodedata.normalize("NFC", label or ""), SPLIT_NAMES[official.casefold()] if official else None)
+            )
+    if not pictures:
+        raise DataError(f"Expected the pictures that are listed in '{folder}'. Received: {_why(refused)}.")
+    return _in_folder(folder, pictures, refused, settings or PictureSettings())
+
+
+def _why_not(folder: Path, name: str) -> str:
+    below = Path(os.path.normpath(name))  # by its text: links are the user's own
+    if below.is_absolute() or below.parts[:1] == ("..",):
+        return "not below the folder"
+    try:
+        return "" if (folder / name).exists() else "not there"
+    except OSError:
+        return "a name that no file can have"
+
+
+def _why(refused: list[Reject]) -> str:
+    return f"'{refused[0].file}', {refused[0].reason}, and no other that is there" if refused else "an empty list"
+
+
+def find(path: Path, max_bytes: int = PictureSettings.max_bytes, split_prefixes: bool = False) -> Found:
+    """What is in a folder or archive; nothing is decoded. Raises as `open_images`."""
+    if path.is_dir():
+        names, refused = sorted(_walk(path)), []
+    elif not path.exists():
+        raise ConfigError(f"Expected a folder of pictures, or a zip or tar archive of one. Received: '{path}', which is not there.")
+    else:
+        names, refused = [], []
+        with archive.entries(path, max_bytes) as entries:
+            for entry in entries:
+                if entry.problem:
+                    refused.append(Reject(f"{path.name}/{entry.name}", 0, entry.problem))
+                else:
+                    names.append(entry.name)
+    try:
+        return Found(lay_out(names, split_prefixes), tuple(refused))
+    except DataError as error:
+        hint = f" Refused: '{refused[0].file}', {refused[0].reason}, and {len(refused) - 1:,} more." if refused else ""
+        raise DataError(f"{error} Look into '{path}'.{hint}") from error
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The files below, by name; links are followed, but not in circles."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if os.path.realpath(os.path.join(place, name)) not in seen]
+        yield from ((Path(place) / name).relative_to(folder).as_posix() for name in files)
+
+
+def _in_folder(folder: Path, pictures: Iterable[Picture], refused: Iterable[Reject], settings: PictureSettings) -> list[Part]:
+    digests, good, refused = {}, [], list(refused)
+    pictures = sorted(pictures, key=lambda picture: hashlib.blake2b(picture.name.encode(errors="surrogateescape")).digest())
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for picture, (digest, problem) in zip(pictures, pool.map(functools.partial(_digest, folder, settings), pictures), strict=True):
+            name = f"{folder.name}/{picture.name}"
+            if problem:
+                refused.append(Reject(name, 0, problem))
+            else:
+                digests[name] = digest
+                good.append(picture)
+    if not good:
+        raise DataError(f"Expected pictures that can be read in '{folder}'. Received: {_why(refused)}.")
+    return _parts(_Source(folder, False, digests, settings), good, refused)
+
+
+def _digest(folder: Path, settings: PictureSettings, picture: Picture) -> tuple[str, str]:
+    """(sha256, why it cannot be read)."""
+    try:
+        path = folder / picture.name
+        if not picture.name.isprintable():
+            return "", "a name that is no printable UTF-8"
+        if not path.is_file():
+            return "", "a link to nothing" if path.is_symlink() else "no regular file"
+        if (size := path.stat().st_size) > settings.max_bytes:
+            return "", f"{size:,} bytes, more than {settings.max_bytes:,}"
+        return sha256(path), ""
+    except OSError as error:
+        return "", error.strerror or str(error)
+
+
+def _parts(source: _Source, pictures: Iterable[Picture], refused: Iterable[Reject]) -> list[Part]:
+    """One for each split; what was refused is told by the first."""
+    by_split: dict[str | None, list[Picture]] = collections.defaultdict(list)
+    for picture in pictures:
+        by_split[picture.split].append(picture)
+    if None not in by_split and not {split.EVAL, split.TEST} <= by_split.keys() and split.TRAIN in by_split:
+        by_split[None] = by_split.pop(split.TRAIN)  # it has to make up for the others
+    parts = []
+    for official in (None, *split.SPLITS):
+        if mine := by_split.get(official):
+            names = {f"{source.path.name}/{picture.name}" for picture in mine}
+            files = source.digests if source.is_archive else {name: value for name, value in source.digests.items() if name in names}
+            read = functools.partial(_read, dataclasses.replace(source, digests=files), tuple(mine), tuple(refused))
+            parts.append(Part(official, source.path.name + (f" ({official})" if official else ""), files, read))
+            refused = ()
+    return parts
+
+
+class _Result(NamedTuple):
+    """A picture, or why it is none."""
+
+    picture: Picture
+    data: bytes
+    hash: int
+    reason: str
+
+
+def _read(source: _Source, pictures: tuple[Picture, ...], refused: tuple[Reject, ...], reject: Callable[[Reject], None]) -> Iterator[Rows]:
+    """As `Part.read`."""
+    for rejected in refused:
+        reject(rejected)
+    kept: list[_Result] = []
+    size = 0
+    for result in _results(source, pictures):
+        if result.reason:
+            reject(Reject(f"{source.path.name}/{result.picture.name}", 0, result.reason))
+            continue
+        if kept and (len(kept) == MOST_ROWS or size + len(result.data) > MOST_BYTES):
+            yield _rows(source, kept)
+            kept, size = [], 0
+        kept.append(result)
+        size += len(result.data)
+    if kept:
+        yield _rows(source, kept)
+    if source.is_archive and sha256(source.path) != source.digests[source.path.name]:
+        raise DataError(_CHANGED.format(source.path))
+
+
+def _rows(source: _Source, results: list[_Result]) -> Rows:
+    columns = [pa.array([result.data for result in results], pa.binary()), pa.array([result.picture.label for result in results])]
+    return Rows(
+        pa.RecordBatch.from_arrays(columns, schema=_SCHEMA),
+        np.ones(len(results), np.int64),
+        [f"{source.path.name}/{result.picture.name}" for result in results],
+        np.array([result.hash for result in results], np.uint64),
+    )
+
+
+_Load = Callable[[], bytes]
+
+
+def _results(source: _Source, pictures: tuple[Picture, ...]) -> Iterator[_Result]:
+    """One for each picture, in order; a few tasks at a time, so that memory stays flat."""
+    with ThreadPoolExecutor(_WORKERS) as pool, _loads(source, pictures) as loads:
+        waiting: collections.deque[Future[list[_Result]]] = collections.deque()
+        task: list[tuple[Picture, _Load]] = []
+        size = 0
+        for picture, load, length in loads:
+            task.append((picture, load))
+            size += length
+            if len(task) == _TASK_PICTURES or size >= _TASK_BYTES:
+                waiting.append(pool.submit(_normalised, source, task))
+                task, size = [], 0
+            if len(waiting) > _WORKERS:
+                yield from waiting.popleft().result()
+        waiting.append(pool.submit(_normalised, source, task))
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _normalised(source: _Source, task: list[tuple[Picture, _Load]]) -> list[_Result]:
+    results = []
+    for picture, load in task:
+        data, number, reason = b"", 0, ""
+        try:
+            data = load()
+            digest = hashlib.sha256(data)
+            number = int.from_bytes(digest.digest()[:_HASH_BYTES], "big")
+            if not source.is_archive and digest.hexdigest() != source.digests[f"{source.path.name}/{picture.name}"]:
+                raise DataError(_CHANGED.format(source.path / picture.name))
+            data = normalised(data, source.settings)
+        except (PictureError, archive.EntryError) as error:
+            data, reason = b"", str(error)
+        except OSError as error:
+            raise DataError(_CHANGED.format(source.path / picture.name)) from error
+        results.append(_Result(picture, data, number, reason))
+    return results
+
+
+@contextlib.contextmanager
+def _loads(source: _Source, pictures: tuple[Picture, ...]) -> Iterator[Iterator[tuple[Picture, _Load, int]]]:
+    """(picture, what gives its bytes, in any thread, and how many they are about) of each."""
+    if not source.is_archive:
+        yield ((picture, (source.path / picture.name).read_bytes, _size(source.path / picture.name)) for picture in pictures)
+        return
+    wanted = {picture.name: picture for picture in pictures}
+    with archive.entries(source.path, source.settings.max_bytes) as entries:
+        mine = (entry for entry in entries if not entry.problem and entry.name in wanted)
+        if archive.kind(source.path) == "zip":
+            mine = iter(sorted(mine, key=lambda entry: hashlib.blake2b(entry.name.encode()).digest()))
+            yield ((wanted[entry.name], entry.read, entry.size) for entry in mine)
+        else:  # a stream, which only this thread reads
+            yield ((wanted[entry.name], functools.partial(bytes, entry.read()), entry.size) for entry in mine)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it tells
