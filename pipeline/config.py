@@ -16,6 +16,7 @@ from pydantic import Field
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
+from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.place import is_bucket
 from pipeline.accelerator import AcceleratorConfig
 from pipeline.kubeflow.config import KubeflowConfig
@@ -66,17 +67,17 @@ class PipelineConfig(Settings):
     @property
     def inputs(self) -> Features:
         """The features that the model is given."""
-        if self.has_columns:
+        if self.features:
             return Features(by_name=self.features)
         picture = self.preprocessing
         image = ImageFeature(size=picture.image_size, channels=picture.channels, normalize=picture.normalize)
-        return Features(by_name={names.IMAGE: image})
+        return Features(by_name={PICTURE if self.data.format == "images" else names.IMAGE: image})
 
     @property
     def problem(self) -> Problem:
         """What is to be learnt."""
         if self.has_columns:
-            return Problem(features=self.inputs.kinds, label=self.label or "", task=self.task or Multiclass())
+            return Problem(features=self.inputs.kinds, label=self.label or PICTURE_LABEL, task=self.task or Multiclass())
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property
@@ -84,9 +85,9 @@ class PipelineConfig(Settings):
         """The columns that are read."""
         if not self.has_columns:
             return Columns()
-        kept = {name: feature.raw_type for name, feature in self.features.items()} | {self.problem.label: self.problem.task.raw_type}
-        orders = {name: feature.order for name, feature in self.features.items() if isinstance(feature, TimeFeature)}
-        return Columns(kept=kept, label=self.label, orders=orders)
+        kept = {name: feature.raw_type for name, feature in self.inputs.by_name.items()} | {self.problem.label: self.problem.task.raw_type}
+        orders = {name: feature.order for name, feature in self.inputs.by_name.items() if isinstance(feature, TimeFeature)}
+        return Columns(kept=kept, label=self.problem.label, orders=orders)
 
     @property
     def gate(self) -> EvaluatorConfig:
@@ -131,8 +132,9 @@ def _picture_fault(config: PipelineConfig) -> str | None:
 
 def _column_fault(config: PipelineConfig) -> str | None:
     """What does not fit together in a config of rows with columns."""
+    has_names = config.data.format == "images"  # its columns have names that nobody has to give
     for key, given in (("data.path", config.data.path), ("label", config.label), ("task", config.task), ("features", config.features)):
-        if not given:
+        if not given and not (has_names and key != "data.path"):
             return (
                 f"{key}: Expected a value with `data.format: {config.data.format}`. Received: none. "
                 "`tapeline init PATH` writes a config from the data."

@@ -1,7 +1,7 @@
 """The folder a run works in: who may use it, where its logs, temporary files, artifacts and versions are.
 
 ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/tmp/ (gone after the run),
-ROOT/last_run.json (what came of it)
+ROOT/last_run.json (what came of it), ROOT/fingerprints.json (digests of the raw files)
 """
 
 import contextlib
@@ -32,6 +32,7 @@ class Workspace:
         self.schemas = self.root / "schemas"
         self.logs = self.root / "logs"
         self.last_run = self.root / "last_run.json"
+        self.fingerprints = self.root / "fingerprints.json"
         self.temporary = self.root / "tmp"
 
     @contextlib.contextmanager

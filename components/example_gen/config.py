@@ -27,6 +27,7 @@ class SplitsConfig(Settings):
         None,
         description="The file, or a pattern of files, of each split, relative to `data.path`; shares divide `train` for one not given.",
     )
+    prefixes: bool = Field(False, description="Whether pictures' file names begin with their split, as in `train_7.jpg`.")
     group: str | None = Field(None, description="A column whose equal values stay in one split, as of one person or one day.")
     time: str | None = Field(None, description="A column by whose order rows are divided: the earliest become `train`, the latest `test`.")
 
@@ -41,15 +42,17 @@ class SplitsConfig(Settings):
 class DataConfig(Settings):
     """Where the raw rows come from."""
 
-    format: Literal["digits", "idx", "csv"] = Field(
-        description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `csv`: a table as text, "
-        "with any delimiter, gzipped or not."
+    format: Literal["digits", "idx", "images", "csv", "parquet", "jsonl", "tfrecord"] = Field(
+        description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `images`: a folder of "
+        "class folders of pictures, or a zip or tar archive of one. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
+        "`jsonl`: an object a line. `tfrecord`: tf.Examples."
     )
     path: Place | None = Field(
         None,
         description="Where the data is, absolute or relative to the config file. `idx`: the folder of `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
-        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files.",
+        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files. "
+        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder or an archive.",
     )
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."

@@ -8,40 +8,68 @@ from pathlib import Path
 
 from components.example_gen import remote_files
 from components.example_gen.config import DataConfig
+from components.example_gen.digests import Digests
+from components.example_gen.readers import image_files, json_lines, parquet_file, tfrecord_file
+from components.example_gen.readers.data_files import files_at
 from trainer.errors import ConfigError, did_you_mean
 
 _TRAIN_PREFIXES = ("train",)
 _TEST_PREFIXES = ("t10k", "test")
 _SPLITS = ("train", "eval", "test")
+_FILES = {
+    "parquet": (parquet_file.SUFFIXES, "Parquet files"),
+    "jsonl": (json_lines.SUFFIXES, "JSON lines"),
+    "tfrecord": (tfrecord_file.SUFFIXES, "TFRecord files"),
+}
 
 
-def fingerprint(config: DataConfig) -> str:
-    """A digest of the data's content, so that changed data at the same path is never answered from a cache."""
+def fingerprint(config: DataConfig, memory: Path | None = None) -> str:
+    """A digest of the data's content, so that changed data at the same path is never answered from a cache.
+
+    `memory` is a file that digests are kept in, so that files which nobody has touched are not read again.
+    """
     if remote_files.is_remote(config.path):
         return remote_files.fingerprint(config.path or "")
-    return combined(config.format, {path.name: _sha256(path) for path in files(config)})
+    digests = Digests(memory)
+    result = combined(config.format, {name: digests.of(path) for name, path in named_files(config).items()})
+    digests.save()
+    return result
 
 
 def combined(kind: str, digests: Mapping[str, str]) -> str:
     """The fingerprint of local data of the format `kind`, from the sha256 (hexadecimal) of each file by its name, in order."""
     digest = hashlib.sha256(kind.encode())
     for name, sha256 in digests.items():
-        digest.update(name.encode() + bytes.fromhex(sha256))
+        digest.update(name.encode(errors="surrogateescape") + bytes.fromhex(sha256))
     return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files(config: DataConfig) -> list[Path]:
     """The raw files that will be read, none for bundled data."""
+    return list(named_files(config).values())
+
+
+def named_files(config: DataConfig) -> dict[str, Path]:
+    """The raw files by their names, which count as content where they say something, as a picture's folder does.
+
+    Raises:
+      ConfigError: they are not there.
+      DataError: a folder or archive has no pictures in class folders.
+    """
+    place = config.path or ""
     if config.format == "digits":
-        return []
+        return {}
+    if config.format == "idx":
+        return {path.name: path for _, images, labels in find_idx(place) for path in (images, labels)}
     if config.format == "csv":
-        return [path for paths in csv_files(config).values() for path in paths]
-    return [path for _, images, labels in find_idx(config.path or "") for path in (images, labels)]
+        return {str(number): path for number, path in enumerate(path for paths in csv_files(config).values() for path in paths)}
+    if config.format == "images":
+        path = Path(place)
+        if path.is_file():
+            return {path.name: path}
+        found = image_files.find(path, split_prefixes=config.splits.prefixes).layout.pictures
+        return {picture.name: path / picture.name for picture in found if (path / picture.name).is_file()}
+    return files_at(place, *_FILES[config.format])
 
 
 def csv_files(config: DataConfig) -> dict[str | None, list[Path]]:

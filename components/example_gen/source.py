@@ -2,13 +2,17 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
 
 from components.example_gen import download, raw_files, remote_files
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
-from components.example_gen.readers import csv_file, digits, idx
+from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, parquet_file, tfrecord_file
 from components.example_gen.readers.labelled_images import part
+from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.rows import Part
 from components.example_gen.readers.sniffer import sniff
 
@@ -32,9 +36,12 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
     elif config.download and not config.path:
         parts = _idx(str(download.fetch(config.download)), config)
         yield parts, download.combined(_files(parts))
-    else:
-        parts = _csv(config, columns) if config.format == "csv" else _idx(config.path or "", config)
+    elif config.format == "idx":
+        parts = _idx(config.path or "", config)
         yield parts, raw_files.combined(config.format, _files(parts))
+    else:
+        parts = _READERS[config.format](config, columns)
+        yield parts, raw_files.fingerprint(config)  # behind: a file that changes after it was opened is noticed by its reader
 
 
 def _idx(folder: str, config: DataConfig) -> list[Part]:
@@ -50,6 +57,27 @@ def _csv(config: DataConfig, columns: Columns) -> list[Part]:
         for name, paths in by_split.items()
         for part in csv_file.open_csv(paths, dialect, types, columns.orders)
     ]
+
+
+def _images(config: DataConfig, columns: Columns) -> list[Part]:
+    """Rows of `image` and `label`."""
+    del columns
+    settings = PictureSettings(max_pixels=config.max_image_pixels)
+    return image_files.open_images(Path(config.path or ""), settings, config.splits.prefixes)
+
+
+def _typed(open_files: Callable[[str, Mapping[str, pa.DataType]], list[Part]]) -> Callable[[DataConfig, Columns], list[Part]]:
+    """A reader of files that have types of their own."""
+    return lambda config, columns: open_files(config.path or "", columns.arrow_types(config.splits.column, config.splits.group))
+
+
+_READERS: Mapping[str, Callable[[DataConfig, Columns], list[Part]]] = {
+    "csv": _csv,
+    "images": _images,
+    "parquet": _typed(parquet_file.open_parquet),
+    "jsonl": _typed(json_lines.open_json_lines),
+    "tfrecord": _typed(tfrecord_file.open_tfrecords),
+}
 
 
 def _files(parts: list[Part]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     reviewed_schema.check_place(config)
     config = _with_data(config)
     with output_hidden() if remote_files.is_remote(config.data.path) else contextlib.nullcontext():  # TensorFlow reads gs://, and talks
-        fingerprint = raw_files.fingerprint(config.data)
+        fingerprint = raw_files.fingerprint(config.data, workspace.fingerprints)
     with workspace.use() as log, output_to_log(log, verbose) as (out, err):
         terminal = err if as_json else out
         schema = reviewed_schema.for_run(config, workspace)
