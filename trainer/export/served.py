@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.features import names
+from trainer.features.kind import one_a_row
 from trainer.input_pipeline import only_or_all
 from trainer.problem import Problem
 
@@ -29,6 +30,9 @@ class Served(tf.Module):
         self._kinds = dict(problem.features)
         self._raw_specs = {name: raw[name] for name in problem.features}
         self._label, self._label_spec, self._label_signatures = problem.label, raw[problem.label], problem.label_signatures
+        if problem.task.names:  # not the transform graph, which would want the features too, and decode every picture
+            classes = tf.lookup.KeyValueTensorInitializer(problem.task.names, tf.range(len(problem.task.names), dtype=tf.int64))
+            self._numbers = tf.lookup.StaticHashTable(classes, -1)
         self._inputs = [name for name in graph.transformed_feature_spec() if name != names.LABEL]
 
     @property
@@ -45,7 +49,7 @@ class Served(tf.Module):
     def transform_label(self, examples: tf.Tensor) -> Prediction:
         """`examples`: as above, with the label; gives it as the task's number, for whoever evaluates the model."""
         raw = tf.io.parse_example(examples, {self._label: self._label_spec})
-        return {names.LABEL: self._transform.call(raw)[names.LABEL]}
+        return {names.LABEL: self._numbers.lookup(one_a_row(raw[self._label], b""))}
 
     def answer(self, raw: Raw) -> Prediction:
         """What the task serves for raw features in the shapes of the data's schema."""

@@ -30,8 +30,17 @@ def build_model(
       initial weights and an equal sequence of dropout masks.
     """
     keras.utils.set_random_seed(config.seed)
-    name = config.model if config.model != "auto" else "mlp" if list(inputs) == [names.PIXELS] else "tabular"
-    model = importlib.import_module(f"trainer.models.{name}").build(inputs, task.outputs, config.dropout, sizes)
+    build = importlib.import_module(f"trainer.models.{_name(config, task, inputs)}").build
+    model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION)
     model.compile(optimizer=make_optimizer(config), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
+    """The file of the model that `config.model` names, or that suits the inputs."""
+    if config.model != "auto":
+        return config.model
+    if list(inputs) != [names.PIXELS]:
+        return "tabular"
+    return "cnn" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

@@ -1,6 +1,7 @@
 """A small convolutional network, built with the Functional API."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,7 +10,7 @@ from keras import layers
 from trainer.models.picture import only_picture
 
 
-def build(inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float, _: Mapping[str, int]) -> keras.Model:
+def build(inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float, **_: Any) -> keras.Model:
     """Two convolutions, each with pooling, and a hidden layer: pixels (batch, height, width, channels) -> logits (batch, outputs)."""
     pixels = keras.Input(only_picture(inputs, "cnn"))
     x = layers.Conv2D(32, 3, padding="same", activation="relu")(pixels)

@@ -32,7 +32,7 @@ class Multiclass(Settings):
     """Labels are the numbers 0 to `classes` - 1, or, where `classes` is not given, the names that the train split has."""
 
     PREDICTIONS: ClassVar[str] = "probabilities"  # the served output that metrics are taken of
-    MAIN_METRIC: ClassVar[str] = "accuracy"
+    ACTIVATION: ClassVar[str] = "softmax"  # what makes probabilities of logits
 
     kind: Literal["multiclass"] = "multiclass"
     classes: int | None = Field(

@@ -28,7 +28,7 @@ class Regression(Settings):
     """Labels are numbers."""
 
     PREDICTIONS: ClassVar[str] = "values"
-    MAIN_METRIC: ClassVar[str] = "rmse"
+    ACTIVATION: ClassVar[str] = "linear"
 
     kind: Literal["regression"] = "regression"
     mean: float = Field(0.0, description="Of the train split's labels, once it is known.")

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.example_gen import split
+from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.example_gen.readers import archive
 from components.example_gen.readers.image_layout import SPLIT_NAMES, Layout, Picture, lay_out
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
@@ -27,8 +28,7 @@ from components.example_gen.readers.raw_file import sha256
 from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
 from trainer.errors import ConfigError, DataError, did_you_mean
 
-IMAGE, LABEL = "image", "label"
-_SCHEMA = pa.schema([(IMAGE, pa.binary()), (LABEL, pa.string())])
+_SCHEMA = pa.schema([(PICTURE, pa.binary()), (PICTURE_LABEL, pa.string())])
 _WORKERS = min(4, os.cpu_count() or 1)  # threads; Pillow and hashlib let them run at once
 _TASK_PICTURES, _TASK_BYTES = 16, 1 << 22  # of one task: enough to be worth a thread's while, few enough for memory
 _HASH_BYTES = 8
