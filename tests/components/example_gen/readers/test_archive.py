@@ -103,11 +103,23 @@ def test_paths_that_lead_out_are_refused_by_name(write_tar, write_zip):
 
 def test_links_devices_and_sparse_files_in_a_tar_archive_are_refused_by_name(write_tar):
     members = []
-    for name, kind in (("s", tarfile.SYMTYPE), ("h", tarfile.LNKTYPE), ("c", tarfile.CHRTYPE), ("p", tarfile.FIFOTYPE)):
+    for name, kind in (
+        ("s", tarfile.SYMTYPE),
+        ("h", tarfile.LNKTYPE),
+        ("c", tarfile.CHRTYPE),
+        ("p", tarfile.FIFOTYPE),
+        ("g", tarfile.GNUTYPE_SPARSE),
+    ):
         info = tarfile.TarInfo(name)
         info.type, info.linkname = kind, "/etc/passwd"
         members.append(info)
-    assert read(write_tar(*members)) == {"s": "a link", "h": "a link", "c": "no regular file", "p": "no regular file"}
+    assert read(write_tar(*members)) == {
+        "s": "a link",
+        "h": "a link",
+        "c": "no regular file",
+        "p": "no regular file",
+        "g": "no regular file",
+    }
 
 
 def test_links_and_encrypted_files_in_a_zip_archive_are_refused_by_name(write_zip):
@@ -164,11 +176,20 @@ def test_a_header_that_would_fill_the_memory_is_refused(write_tar):
 def test_a_tar_archive_that_is_cut_anywhere_is_told_from_a_short_one(write_tar, mode):
     data = write_tar(*[(f"{number}.jpg", np.random.default_rng(number).bytes(900)) for number in range(9)], mode=mode).read_bytes()
     path = write_tar()
-    for end in (len(data) // 3 // 512 * 512, 20, len(data) // 2 + 77, len(data) * 3 // 4 - 1):
+    for end in (len(data) // 3 // 512 * 512, 20, len(data) // 2 + 77, len(data) * 3 // 4 - 1, len(data) - 3):
         path.write_bytes(data[:end])
         if mode == "w" and (end < 512 or end > 9 * 1536):
             continue  # no header yet; or the blocks of zeros behind the last file
         assert error_of(path).startswith("Expected a sound tar archive. Received 'x.tar', which is truncated or corrupt near offset"), end
+
+
+def test_a_gzipped_tar_archive_is_read_to_the_end_of_the_gzip_file(write_tar):
+    path = write_tar(("a.jpg", b"x"), mode="w")
+    data = gzip.compress(path.read_bytes() + bytes(1 << 20))  # blocks of zeros, as tapes had them
+    path.write_bytes(data)
+    assert read(path) == {"a.jpg": b"x"}
+    path.write_bytes(data[:-3])
+    assert "truncated or corrupt" in error_of(path)
 
 
 def test_a_tar_archive_that_ends_between_two_files_or_in_a_broken_header_is_truncated(write_tar):

@@ -213,5 +213,6 @@ def test_a_picture_on_its_side_is_reduced_as_it_is_seen():
     exif = Image.Exif()
     exif[0x0112] = 6
     data = saved(Image.new("RGB", (300, 900)), "JPEG", exif=exif)  # seen 900 wide
+    assert normalised(data, PictureSettings(fit=Fit(300, 900))).startswith(b"\x89PNG")  # turned, not reduced
     assert decoded(data, fit=Fit(300, 900)).shape == (300, 900, 3)
     assert decoded(data, fit=Fit(30, 90)).shape == (30, 90, 3)
