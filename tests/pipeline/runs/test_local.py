@@ -20,7 +20,7 @@ from trainer.errors import DataError
     ],
 )
 def test_a_failure_is_one_line_with_its_cause(error, line):
-    assert local._reason(error, "Trainer") == line
+    assert local._reason(error, "Trainer", "/root") == line
 
 
 def test_data_is_downloaded_only_where_the_config_says_so_and_gives_no_path(settings, monkeypatch, tmp_path):
