@@ -299,7 +299,7 @@ def _status_after_printing(status: int) -> int:
     if error is None:
         return status
     if _acts(sys.argv[1:]):
-        record = " ROOT/last_run.json has the record of a finished run." if sys.argv[1] == "run" else ""
+        record = " ROOT/records has the run's record." if sys.argv[1] == "run" else ""
         print(
             f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same.{record}", file=sys.stderr
         )

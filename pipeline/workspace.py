@@ -1,7 +1,7 @@
 """The folder a run works in: who may use it, where its logs, temporary files, artifacts and versions are.
 
-ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/tmp/ (gone after the run),
-ROOT/last_run.json (what came of it)
+ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/records/RUN.json (what came of it),
+ROOT/last_run.json (which record answers the same run again), ROOT/tmp/ (gone after the run)
 """
 
 import contextlib
@@ -31,8 +31,10 @@ class Workspace:
         self.artifacts = self.root / "artifacts"
         self.schemas = self.root / "schemas"
         self.logs = self.root / "logs"
+        self.records = self.root / "records"
         self.last_run = self.root / "last_run.json"
         self.temporary = self.root / "tmp"
+        self.epochs = self.temporary / "epochs.jsonl"
 
     @contextlib.contextmanager
     def use(self) -> Iterator[Path]:
@@ -75,6 +77,10 @@ class Workspace:
         finally:
             os.fchdir(before)
             os.close(before)
+
+    def record(self, run: str) -> Path:
+        """The file of that run's record."""
+        return self.records / f"{run}.json"
 
     def stored(self, path: str) -> str:
         """`path` as the metadata keep it: from the root on where it is below it, else as it is."""

@@ -4,6 +4,7 @@ hold the root -> silence the libraries -> launch node by node -> read the gate's
 """
 
 import contextlib
+import datetime
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ from rich.console import Console
 from components.example_gen import download, raw_files, remote_files
 from pipeline import interruption, lock_watch, places, reviewed_schema
 from pipeline.config import PipelineConfig
-from pipeline.runs import last_run
+from pipeline.runs import last_run, record
 from pipeline.runs.progress import EPOCHS_VARIABLE, START, Progress
 from pipeline.runs.quiet import output_hidden, output_to_log
 from pipeline.runs.summary import Summary, print_summary
@@ -31,7 +32,7 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
     Raises:
       ConfigError: before anything is run: the data is not there, or the root or the folder of the versions cannot be written.
     """
-    started = time.monotonic()
+    began, started = datetime.datetime.now().astimezone(), time.monotonic()
     workspace = Workspace(root)
     places.check_root(workspace)
     if config.pusher.base_path:
@@ -44,14 +45,26 @@ def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool
         terminal = err if as_json else out
         schema = reviewed_schema.for_run(config, workspace)
         key = last_run.key(config, workspace, fingerprint, schema)
+
+        def keep(summary: Summary) -> None:
+            summary.seconds = round(time.monotonic() - started, 1)
+            summary.log = str(log)
+            kept = record.of(config, workspace, fingerprint, began, summary, os.environ)
+            is_new = record.write(workspace, kept) and not summary.answered_from
+            if is_new and last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
+                last_run.remember(workspace, key, kept)
+
         summary = _recalled(workspace, key, terminal)
         if summary is None:
-            places.check_metadata(workspace.metadata)
-            places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
-            summary = _run(config, workspace, fingerprint, schema, key, terminal)
+            try:
+                places.check_metadata(workspace.metadata)
+                places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
+            except ConfigError as error:
+                keep(Summary(reasons=[str(error)], usage_error=True))
+                raise
+            summary = _run(config, workspace, fingerprint, schema, terminal)
         interruption.hold()
-        summary.seconds = round(time.monotonic() - started, 1)
-        summary.log = str(log)
+        keep(summary)
         try:
             print_summary(Console(file=terminal, highlight=False), summary, config.name)
         except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
@@ -80,21 +93,18 @@ def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | Non
     return summary
 
 
-def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema: str | None, key: str, terminal: TextIO) -> Summary:
-    epochs = workspace.temporary / "epochs.jsonl"
-    os.environ[EPOCHS_VARIABLE] = str(epochs)
+def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema: str | None, terminal: TextIO) -> Summary:
+    os.environ[EPOCHS_VARIABLE] = str(workspace.epochs)
     summary = Summary()
-    with Progress(terminal, epochs) as progress:
+    with Progress(terminal, workspace.epochs) as progress:
         try:
             progress.start(START)
             from pipeline.runs import pipeline_run  # imports TFX and TensorFlow, which takes seconds
 
             progress.finish("run")
             with lock_watch.watching(workspace.metadata, terminal):
-                outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
+                pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
             summary.components = progress.components()
-            if last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
-                last_run.remember(workspace, key, summary, outputs)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
             traceback.print_exc()  # into the log
             signal_status = interruption.exit_status(error)

@@ -27,8 +27,8 @@ BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setu
 
 def run(
     config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Progress, summary: Summary
-) -> list[str]:
-    """Runs every component of `config`, telling `progress`, fills in `summary`'s outcome, and returns where the outputs are.
+) -> None:
+    """Runs every component of `config`, telling `progress`, and fills in `summary`.
 
     Raises:
       whatever a component raises; `summary` then holds what was found until there.
@@ -50,7 +50,6 @@ def run(
         forget_removed_artifacts(connection)
         forget_superseded_versions(connection)
         ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
-    return observer.outputs
 
 
 class _Observer:
@@ -66,9 +65,7 @@ class _Observer:
         self._workspace, self._connection = workspace, connection
         self._progress, self._summary = progress, summary
         self._candidate = 0  # the id of this run's model
-        self._rows: dict[str, int] = {}
         self._nothing_ran = True
-        self.outputs: list[str] = []
 
     def started(self, node: str) -> None:
         interruption.check()
@@ -76,9 +73,9 @@ class _Observer:
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
-        self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
+        self._summary.artifacts[result.node] = {key: self._workspace.stored(artifact.uri) for key, artifact in result.outputs.items()}
         if result.node == steps.INGESTION.id:
-            self._rows = _rows_of_splits(result.outputs["examples"])
+            self._summary.rows = _rows_of_splits(result.outputs["examples"])
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:
@@ -95,7 +92,7 @@ class _Observer:
 
     def _rows_for(self, node: str) -> int | None:
         splits = steps.BY_ID[node].splits
-        return sum(self._rows[name] for name in splits) if splits else None
+        return sum(self._summary.rows[name] for name in splits) if splits else None
 
     def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
         properties = pushed.custom_properties
