@@ -164,7 +164,7 @@ def _run(options: argparse.Namespace) -> int:
     note = environment.note(options.environment)
     if note:
         print(note, file=sys.stderr)
-    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
+    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json, interruption.hold)
     if options.json:
         print(json.dumps(summary.to_json()))
     return summary.exit_status

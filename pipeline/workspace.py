@@ -9,10 +9,9 @@ import datetime
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from trainer.errors import ConfigError
 
@@ -20,6 +19,18 @@ if TYPE_CHECKING:
     from pipeline.config import PipelineConfig  # not at run time: `tapeline predict` needs this module without pydantic
 
 DEFAULT_PARENT = "runs"
+
+
+class Held(NamedTuple):
+    """A root that is held.
+
+    Attributes:
+      log: the run's log file.
+      lock: the descriptor of the lock, which another process may hold as well.
+    """
+
+    log: Path
+    lock: int
 
 
 class Workspace:
@@ -37,8 +48,8 @@ class Workspace:
         self.epochs = self.temporary / "epochs.jsonl"
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[Path]:
-        """Holds the root for one run and gives that run's log file; temporary files of TFX and Beam stay below the root.
+    def use(self) -> Iterator[Held]:
+        """Holds the root for one run, which has an empty folder for temporary files meanwhile.
 
         Raises:
           ConfigError: the root cannot be written, or another run holds it.
@@ -61,9 +72,8 @@ class Workspace:
         with lock:
             self._acquire(lock)
             self._clear_temporary()
-            os.environ["TMPDIR"] = tempfile.tempdir = str(self.temporary)
             try:
-                yield self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
+                yield Held(self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log", lock.fileno())
             finally:
                 shutil.rmtree(self.temporary, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from pathlib import Path
+from typing import Protocol
 
 import absl.logging
 from ml_metadata.proto import metadata_store_pb2
@@ -13,7 +14,6 @@ from pipeline import dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
 from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
-from pipeline.runs.progress import Progress
 from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
@@ -25,8 +25,18 @@ SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
 
 
+class Shown(Protocol):
+    """Whoever shows how a run goes on."""
+
+    def start(self, name: str) -> None:
+        """A component begins."""
+
+    def finish(self, state: str, rows: int | None = None, *, refused: bool = False) -> None:
+        """It has ended well."""
+
+
 def run(
-    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Progress, summary: Summary
+    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Shown, summary: Summary
 ) -> None:
     """Runs every component of `config`, telling `progress`, and fills in `summary`.
 
@@ -59,7 +69,7 @@ class _Observer:
         self,
         workspace: Workspace,
         connection: metadata.ConnectionConfigType,
-        progress: Progress,
+        progress: Shown,
         summary: Summary,
     ) -> None:
         self._workspace, self._connection = workspace, connection

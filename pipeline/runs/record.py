@@ -10,7 +10,6 @@ import datetime
 import importlib.metadata
 import json
 import platform
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -154,10 +153,9 @@ def write(workspace: Workspace, record: RunRecord) -> bool:
         file.parent.mkdir(exist_ok=True)
         unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
         unfinished.replace(file)
-    except OSError as error:
+    except OSError:
         with contextlib.suppress(OSError):
             unfinished.unlink()
-        sys.stderr.write(f"The record could not be written: {error}\n")  # into the log
         return False
     return True
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -79,9 +79,18 @@ class Summary:
             return self.signal_status
         return ConfigError.exit_status if self.usage_error else EXIT_STATUS[self.outcome]
 
+    def to_values(self) -> dict[str, Any]:
+        """All of it as plain values, which `from_values` takes."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> Self:
+        """What `to_values` gave."""
+        return cls(**{**values, "bounds": [Bound(**bound) for bound in values["bounds"]]})
+
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints, as plain values."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _NOT_PRINTED}
+        return {name: value for name, value in self.to_values().items() if name not in _NOT_PRINTED}
 
 
 def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None) -> None:

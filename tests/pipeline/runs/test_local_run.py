@@ -1,4 +1,7 @@
-"""`tapeline run` in this process, with a tiny pipeline in the place of the real one: what it shows, remembers and says of an end."""
+"""A local run with a tiny pipeline in the place of the real one: what it shows, remembers and says of an end.
+
+The worker's half runs in this process, which takes half a second; test_worker_process.py has the other process.
+"""
 
 import contextlib
 import functools
@@ -18,7 +21,7 @@ from components.bound import Bound
 from components.gate_verdict import Verdict
 from pipeline import cli, interruption
 from pipeline.code_digest import code_digests
-from pipeline.runs import local, pipeline_run, record
+from pipeline.runs import local, pipeline_run, quiet, record, worker, worker_process
 from pipeline.workspace import Workspace
 from tests.pipeline.runs.tiny_pipeline import create_pipeline
 
@@ -28,10 +31,23 @@ def root(tmp_path):
     return tmp_path / "root"
 
 
+def work_here(task, of, hear, log, environ, lock, settled):
+    """What `worker_process.run` does, without another process."""
+    events = []
+    with pytest.MonkeyPatch.context() as patch, quiet._output_to(Path(f"/dev/fd/{log}")):
+        patch.setattr(os, "environ", {**environ})
+        patch.setattr(tempfile, "tempdir", environ["TMPDIR"])
+        getattr(worker, task)(lambda *event: events.append(json.dumps(event)), **of)
+    for event in events:
+        hear(json.loads(event))
+    settled()
+    return worker_process.End(0, None)
+
+
 @pytest.fixture
 def run(root, settings, monkeypatch, capfd):
     """run(rows, fails, destination, ...) -> (summary, lines of stdout and of stderr), with `given`, what the pipeline was made of."""
-    monkeypatch.setenv(local.EPOCHS_VARIABLE, "")
+    monkeypatch.setattr(local.worker_process, "run", work_here)
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.WARNING)
 
@@ -42,11 +58,7 @@ def run(root, settings, monkeypatch, capfd):
             return create_pipeline(artifacts, connection, **options)
 
         monkeypatch.setattr(pipeline_run.dag, "create_pipeline", tiny)
-        temporary = tempfile.tempdir
-        try:
-            summary = local.run(settings(**(sections or {})), root, as_json=as_json)
-        finally:  # capfd needs a temporary folder, and the run's own is gone
-            os.environ["TMPDIR"] = tempfile.tempdir = temporary
+        summary = local.run(settings(**(sections or {})), root, as_json=as_json)
         return summary, *(text.splitlines() for text in capfd.readouterr())
 
     yield start
@@ -233,16 +245,16 @@ def test_a_signal_that_somebody_swallowed_ends_the_run_before_the_next_component
 
 
 def test_a_signal_that_comes_after_the_push_changes_nothing_of_what_is_said(run, monkeypatch):
-    finish = local.Progress.finish
+    finish = worker._Shown.finish
 
-    def interrupted(progress, *arguments, **named):
-        if progress.lines[-1].name == "Pusher" and progress.lines[-1].state == "running" and not came:
+    def interrupted(shown, *arguments, **named):
+        if shown.name == "Pusher" and not came:
             came.append(True)
             raise interruption.Interrupted(15)
-        finish(progress, *arguments, **named)
+        finish(shown, *arguments, **named)
 
     came = []
-    monkeypatch.setattr(local.Progress, "finish", interrupted)
+    monkeypatch.setattr(worker._Shown, "finish", interrupted)
     summary, out, _ = run(**PUSHED)
     assert came
     assert (summary.outcome, summary.version, summary.exit_status) == ("pushed", "17", 0)
@@ -255,7 +267,7 @@ def test_the_command_gives_the_summary_as_its_last_line_and_its_status(root, tmp
     file.write_text("name: digits\ndata: {format: digits}\n")
     asked = []
 
-    def refused(config, place, verbose, as_json):
+    def refused(config, place, verbose, as_json, settled):
         asked.append((config.name, config.trainer.epochs, place, verbose, as_json))
         return local.Summary(outcome="refused", reasons=["too bad"])
 

@@ -98,12 +98,11 @@ def test_a_path_that_is_no_text_does_not_keep_a_record_from_being_json(workspace
 
 
 @pytest.mark.parametrize("in_the_way", ["records", "records/20261127-101500-000001.new"])
-def test_a_record_that_cannot_be_written_fails_nothing_and_is_said(workspace, make, in_the_way, capsys):
+def test_a_record_that_cannot_be_written_fails_nothing(workspace, make, in_the_way):
     path = workspace.root / in_the_way
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir() if path.suffix else path.write_text("a file")
     assert record.write(workspace, make()) is False
-    assert capsys.readouterr().err.startswith("The record could not be written: ")
 
 
 def test_it_is_read_without_tensorflow(workspace, make):
