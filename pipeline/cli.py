@@ -164,7 +164,7 @@ def _run(options: argparse.Namespace) -> int:
     note = environment.note(options.environment)
     if note:
         print(note, file=sys.stderr)
-    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
+    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json, interruption.hold)
     if options.json:
         print(json.dumps(summary.to_json()))
     return summary.exit_status
@@ -299,7 +299,7 @@ def _status_after_printing(status: int) -> int:
     if error is None:
         return status
     if _acts(sys.argv[1:]):
-        record = " ROOT/last_run.json has the record of a finished run." if sys.argv[1] == "run" else ""
+        record = " ROOT/records has the run's record." if sys.argv[1] == "run" else ""
         print(
             f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same.{record}", file=sys.stderr
         )

@@ -120,12 +120,11 @@ def _run(
     out: Any,
     summary: Summary,
 ) -> None:
-    epochs = workspace.temporary / "epochs.jsonl"
-    os.environ[EPOCHS_VARIABLE] = str(epochs)
+    os.environ[EPOCHS_VARIABLE] = str(workspace.epochs)
     pipeline_root = parameters.get("pipeline_root") or str(workspace.artifacts)
     mounts = _mounts(parameters, pipeline_root, workspace) if image else {}
     machine = emulator.Emulator(compiled, workspace.root, kfp, image, mounts, use_cache)
-    with Progress(out, epochs) as progress:
+    with Progress(out, workspace.epochs) as progress:
         observer = _Observer(progress, summary)
         try:
             with _open_to_everybody() if mounts and not os.getuid() else contextlib.nullcontext():
