@@ -4,6 +4,7 @@ package -> parameters that this machine can serve -> the emulator, observed -> s
 """
 
 import contextlib
+import json
 import os
 import shlex
 import sys
@@ -205,6 +206,7 @@ class _Observer:
                 self._summary.take(Verdict.from_json(blessing["metadata"]["verdict"]))
 
     def _read(self, metadata: dict[str, Any]) -> None:
+        self._summary.notes += json.loads(metadata.get("notes", "[]"))
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}
         if "pushed" in metadata:
             self._summary.version = metadata.get("pushed_version")

@@ -83,7 +83,7 @@ def run(
             raise
         keep(summary)
         try:
-            print_summary(Console(file=terminal, highlight=False), summary, config.name)
+            print_summary(Console(file=terminal, highlight=False), summary, config.name, sample=config.sample)
         except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
             _note(held.log, traceback.format_exc())
             with contextlib.suppress(OSError, UnicodeError):

@@ -1,5 +1,6 @@
 """One run of the pipeline with TFX's local runner: what the DAG needs, the launch, and the summary of its outputs."""
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -86,6 +87,8 @@ class _Observer:
         self._summary.artifacts[result.node] = {key: self._workspace.stored(artifact.uri) for key, artifact in result.outputs.items()}
         if result.node == steps.INGESTION.id:
             self._summary.rows = _rows_of_splits(result.outputs["examples"])
+            notes = result.outputs["examples"].custom_properties["notes"].string_value
+            self._summary.notes += json.loads(notes) if notes else []
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:

@@ -93,15 +93,15 @@ class Summary:
         return {name: value for name, value in self.to_values().items() if name not in _NOT_PRINTED}
 
 
-def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None) -> None:
-    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
+def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None, sample: str = "IMAGE.png") -> None:
+    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it here and ask it about `sample`."""
     if summary.bounds:
         console.print(_gate_table(summary.bounds, ("≥", "≤") if console.encoding.startswith("utf") else (">=", "<=")))
     for note in summary.notes:
         print_line(console, f"   {note}", "Note:", "yellow")
     if summary.outcome == "pushed":
         print_line(console, f" {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", "Pushed", "green")
-        for line in _how_to_serve(summary, name) if following is None else following:
+        for line in _how_to_serve(summary, name, sample) if following is None else following:
             print_line(console, line)
     else:
         title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
@@ -113,11 +113,11 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
         print_line(console, f"Log:    {summary.log}")
 
 
-def _how_to_serve(summary: Summary, name: str) -> list[str]:
+def _how_to_serve(summary: Summary, name: str, sample: str) -> list[str]:
     base = (summary.model_dir or "").rpartition("/")[0]
     return [
         f"Next:   {command('serve', '--model_name', name, '--model_base_path', base)}",
-        f"Then:   {command('predict', 'IMAGE.png', '--model_name', name)}",
+        f"Then:   {command('predict', sample, '--model_name', name)}",
     ]
 
 
