@@ -15,7 +15,7 @@ NO_SIZES: Mapping[str, int] = {}
 
 
 def build_model(
-    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES
+    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES, steps: int = 1
 ) -> keras.Model:
     """The compiled model of `trainer/models/<config.model>.py`; call it under the strategy's scope.
 
@@ -24,6 +24,7 @@ def build_model(
       task: what the model gives, its loss and metrics.
       inputs: shape and dtype of a row of what it takes, by name.
       sizes: of those that are places in a table, how many rows the table has.
+      steps: how many the training has, all epochs together.
 
     Returns:
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
@@ -32,7 +33,7 @@ def build_model(
     keras.utils.set_random_seed(config.seed)
     build = importlib.import_module(f"trainer.models.{_name(config, task, inputs)}").build
     model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION)
-    model.compile(optimizer=make_optimizer(config), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
+    model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
