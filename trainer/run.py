@@ -58,9 +58,9 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     strategy = make_strategy(config.strategy)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
-        model = build_model(
-            config, task, {name: feature for name, feature in spec.items() if name != names.LABEL}, table_sizes(problem.features, graph)
-        )
+        inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        sizes, steps = table_sizes(problem.features, graph), config.epochs * train_data.steps
+        model = build_model(config, task, inputs, sizes, steps)
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
