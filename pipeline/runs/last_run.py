@@ -19,6 +19,7 @@ from pipeline.config import PipelineConfig
 from pipeline.pushed_models import is_newest
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
+from serving import whole_file
 from trainer import environment
 
 _PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis")
@@ -74,7 +75,5 @@ def remember(workspace: Workspace, key_of_run: str, summary: Summary, outputs: l
         return
     places = [*outputs, *([summary.model_dir] if summary.model_dir else [])]
     held = {path: of(path) for path in places if "://" not in path}
-    unfinished = workspace.last_run.with_suffix(".new")
     with contextlib.suppress(OSError):  # only a cache: a full disk must not make a pushed run a failed one
-        unfinished.write_bytes(_RECORD.dump_json(_Record(key_of_run, summary, held)))
-        unfinished.replace(workspace.last_run)  # never half-written
+        whole_file.write(workspace.last_run, _RECORD.dump_json(_Record(key_of_run, summary, held)).decode())
