@@ -302,6 +302,7 @@ def test_a_wrong_command_line_ends_with_2_and_the_next_step(release, config_file
     [
         (None, "No such file or directory. Did you mean 'models.config'?\n"),
         ("model_config_list {", "models.config2: Expected a ModelServerConfig, such as model_config_list"),
+        ("custom_model_config " + "{ [type.googleapis.com/google.protobuf.Any] " * 3000, "Received: nested too deeply.\n"),
         ("", "Received: no model.\n"),
         ("# Zürich", "models.config2: Expected a ModelServerConfig as UTF-8 text. Received: invalid start byte.\n"),
         (
