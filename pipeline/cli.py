@@ -61,7 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = argparse.Namespace(environment=given)
     if not forwarded:
         options = _parser().parse_args(arguments, options)
-    status = 0
     try:
         with extra_of(arguments[0]):
             status = forwarded(arguments[1:]) if forwarded else options.command(options)
@@ -73,10 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return interruption.exit_status(interrupt) or 130
     except KeyboardInterrupt as interrupt:
         return _fail("Interrupted. Run the same command again.", interruption.exit_status(interrupt) or 130, options)
-    except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status
-    except Exception as error:
+    except Exception as error:  # a broken pipe too: it is the network's, for stdout's is no error (serving.terminal)
         if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
             return _fail(_NO_WORKING_FOLDER, 2, options)
         # what nobody foresaw is one line too, unless a traceback is asked for

@@ -21,6 +21,7 @@ from pipeline.runs import record
 from pipeline.runs.record import COMPUTING_PACKAGES, RunRecord
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
+from serving import whole_file
 from trainer import environment
 
 
@@ -77,7 +78,5 @@ def remember(workspace: Workspace, key_of_run: str, kept: RunRecord) -> None:
     outputs = [path for paths in kept.artifacts.values() for path in paths.values()]
     places = [workspace.place(path) for path in (*outputs, *([kept.pushed.model_dir] if kept.pushed else []))]
     pointer = _Pointer(key_of_run, kept.run, {place: of(place) for place in places if "://" not in place})
-    unfinished = workspace.last_run.with_suffix(".new")
     with contextlib.suppress(OSError):  # only a cache: a full disk must not make a pushed run a failed one
-        unfinished.write_bytes(_POINTER.dump_json(pointer))
-        unfinished.replace(workspace.last_run)  # never half-written
+        whole_file.write(workspace.last_run, _POINTER.dump_json(pointer).decode())

@@ -50,6 +50,11 @@ def test_a_baseline_that_answers_the_first_row_alike_is_fine(model, examples, sh
     assert baseline_check.fault(baseline, candidate, examples(*shards)) is None
 
 
+def test_a_baseline_whose_folder_has_been_removed_is_said_to_be_gone(model, examples, tmp_path):
+    fault = baseline_check.fault(str(tmp_path / "gone"), model("candidate", tf.float32, 3), examples([b"first"]))
+    assert fault == "its folder is not there"
+
+
 def test_without_a_row_the_shapes_are_compared(model, examples):
     folder = examples([])
     assert baseline_check.fault(model("baseline", tf.float32, 3), model("candidate", tf.float32, 3), folder) is None

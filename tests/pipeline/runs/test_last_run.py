@@ -119,7 +119,7 @@ def test_a_run_that_did_not_finish_leaves_the_record_of_the_last_that_did(worksp
 
 
 def test_a_record_that_cannot_be_written_does_not_fail_the_run(workspace, finished, keep):
-    workspace.last_run.with_suffix(".new").mkdir()
+    workspace.last_run.mkdir()
     keep(finished)
     assert last_run.recall(workspace, "key") is None
 
