@@ -25,7 +25,7 @@ class NumberFeature(Kind):
 
     raw_type: ClassVar[RawType] = "float"
 
-    kind: Literal["number"] = "number"
+    kind: Literal["number"] = Field("number", description="A number.")
     missing: Literal["median"] | float = Field("median", description="What a missing value counts as: the `median`, or a number.")
     log: bool = Field(False, description="Whether the logarithm is taken first, for numbers of very different sizes: sign(x) log(1 + |x|).")
 
