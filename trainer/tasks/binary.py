@@ -26,7 +26,7 @@ class Binary(Multiclass):
         if self.positive is None:
             return number  # by frequency: the rarer one is 1
         is_positive = tf.cast(tf.equal(one_a_row(raw, b""), self.positive), tf.int64)
-        return tf.where(tf.logical_or(number < 0, number > 1), -1, is_positive)
+        return tf.where(tf.logical_or(number < 0, number > 1), tf.constant(-1, tf.int64), is_positive)
 
     def _ordered(self, names: list[str]) -> list[str]:
         if len(names) != 2:
