@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -28,7 +28,9 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-Feature = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature, Field(discriminator="kind"), BeforeValidator(_in_full)]
+_InFull = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature, Field(discriminator="kind")]
+_Short = Literal["image", "number", "category", "time"]  # for the JSON Schema: what `_in_full` takes
+Feature = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
 
 
 class Features(Settings):

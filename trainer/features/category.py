@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+from pydantic import Field
+
 from trainer.features import names
 from trainer.features.kind import Kind, RawType, one_a_row
 from trainer.lazy import tf, tft
@@ -22,7 +24,7 @@ class CategoryFeature(Kind):
 
     raw_type: ClassVar[RawType] = "string"
 
-    kind: Literal["category"] = "category"
+    kind: Literal["category"] = Field("category", description="One of several values.")
 
     @classmethod
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:

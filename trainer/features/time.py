@@ -23,7 +23,7 @@ class TimeFeature(Kind):
 
     raw_type: ClassVar[RawType] = "int"
 
-    kind: Literal["time"] = "time"
+    kind: Literal["time"] = Field("time", description="A point in time.")
     order: Literal["year_first", "day_first", "month_first"] = Field(
         "year_first", description="What 1/2/2024 means; years of four digits at the front, and Unix seconds, are always read."
     )

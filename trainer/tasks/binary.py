@@ -15,7 +15,7 @@ from trainer.tasks.multiclass import Multiclass
 class Binary(Multiclass):
     """As for several classes, with the positive class as number 1."""
 
-    kind: Literal["binary"] = "binary"  # type: ignore[assignment]  # another literal than the base's
+    kind: Literal["binary"] = Field("binary", description="One of two classes.")  # type: ignore[assignment]  # another literal than the base's
     positive: str | None = Field(
         None, description="The class that is looked for, as its label is written; the rarer one of the train split where it is not given."
     )

@@ -34,7 +34,7 @@ class Multiclass(Settings):
     PREDICTIONS: ClassVar[str] = "probabilities"  # the served output that metrics are taken of
     ACTIVATION: ClassVar[str] = "softmax"  # what makes probabilities of logits
 
-    kind: Literal["multiclass"] = "multiclass"
+    kind: Literal["multiclass"] = Field("multiclass", description="One of several classes.")
     classes: int | None = Field(
         None, ge=2, le=MOST_CLASSES, description="Number of classes, where labels are numbers from 0 to one less; any other is an anomaly."
     )

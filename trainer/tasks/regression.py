@@ -30,7 +30,7 @@ class Regression(Settings):
     PREDICTIONS: ClassVar[str] = "values"
     ACTIVATION: ClassVar[str] = "linear"
 
-    kind: Literal["regression"] = "regression"
+    kind: Literal["regression"] = Field("regression", description="A number.")
     mean: float = Field(0.0, description="Of the train split's labels, once it is known.")
     deviation: float = Field(1.0, gt=0.0, description="The standard deviation of the train split's labels, once it is known.")
 
