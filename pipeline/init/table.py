@@ -1,0 +1,132 @@
+"""Proposes a config for CSV and TSV files.
+
+files -> dialect -> sample -> columns and their kinds -> label -> task -> what is left out, and why -> text, and what to print
+"""
+
+import glob
+import os
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.example_gen import split
+from components.example_gen.readers.dialect import Dialect
+from components.example_gen.readers.sniffer import Found, sniff
+from pipeline.init import giveaway, label, left_out, sample, shown, table_config, task
+from pipeline.init.column import Column
+from pipeline.init.kinds import USED, Kind, kind_of
+from pipeline.init.label import Label
+from pipeline.init.proposal import Proposal, Request
+from trainer.errors import ConfigError
+
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".tab", ".txt", ".txt.gz")
+_SPLIT_NAMES = ("split", "subset", "partition")
+
+
+def files(path: str) -> tuple[list[Path], str]:
+    """The CSV files that `path` means, a file, a folder or a pattern, and that as `data.path` says it; none where there are none."""
+    if Path(path).is_file():
+        return [Path(path)], path
+    if Path(path).is_dir():
+        by_suffix = {suffix: sorted(Path(path).glob(f"*{suffix}")) for suffix in SUFFIXES}
+        suffix = max(by_suffix, key=lambda each: len(by_suffix[each]))  # the first of those with as many
+        return by_suffix[suffix], os.path.join(glob.escape(path), f"*{suffix}")
+    return [Path(found) for found in sorted(glob.glob(path, recursive=True)) if Path(found).is_file()], path  # noqa: PTH207 - a pattern
+
+
+def propose(request: Request) -> Proposal:
+    """The config for the files that the request's path means.
+
+    Raises:
+      ConfigError: there is no such label, the task does not fit it, or no column is left for a feature.
+      DataError: a file cannot be read.
+    """
+    paths, pattern = files(request.path)
+    found = sniff(paths[0])
+    taken = _read(paths, found, request.path)
+    columns = [_column(name, taken, found.dialect) for name in found.columns]
+    kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
+    reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
+    split_column = next((column.name for column in columns if _is_split(column)), None)
+    usable = [name for name in found.columns if not reasons[name] and name != split_column]
+    chosen = label.choose(request, found.columns, usable)
+    [labelled] = [column for column in columns if column.name == chosen.name]
+    target = task.choose(labelled, request.task)
+    for column in columns:
+        if not reasons[column.name] and column is not labelled:
+            reasons[column.name] = giveaway.reason(column, labelled, target.kind == "regression")
+    features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
+    _check_features(features, reasons)
+    table = table_config.Table(
+        pattern=pattern,
+        found=found,
+        taken=taken,
+        label=labelled,
+        target=target,
+        features={name: kind for name, kind in features.items() if not reasons[name]},
+        others={name: (kind, reasons[name]) for name, kind in features.items() if reasons[name]},
+        split=split_column,
+        missing_splits=[name for column in columns if column.name == split_column for name in _absent_splits(column)],
+    )
+    lines = [f"{taken.words}, {len(columns)} columns; {'; '.join(found.reasons)}."]
+    return Proposal(
+        table_config.text(request, table),
+        [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
+        _warnings(chosen, table),
+    )
+
+
+def _column(name: str, taken: sample.Sample, dialect: Dialect) -> Column:
+    values = taken.table.column(name)
+    return Column(name, values.chunk(0) if values.num_chunks else pa.array([], pa.string()), dialect, taken.head.column(name))
+
+
+def _read(paths: list[Path], found: Found, path: str) -> sample.Sample:
+    try:
+        return sample.read(paths, found.dialect, found.columns)
+    except ConfigError as error:  # a file without one of the first one's columns
+        raise ConfigError(f"{error} Name only files of one header: '{path}' has {len(paths)} files.") from None
+
+
+def _is_split(column: Column) -> bool:
+    return column.name.strip().casefold() in _SPLIT_NAMES and bool(column.given) and not _unknown(column)
+
+
+def _unknown(column: Column) -> bool:
+    """Whether a row's value names no split."""
+    return bool(column.missing) or "" in split.named(column.distinct, column.name)
+
+
+def _absent_splits(column: Column) -> list[str]:
+    there = set(split.named(column.distinct, column.name))
+    return [name for name in split.SPLITS if name not in there]
+
+
+def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
+    if any(not reasons[name] for name in features):
+        return
+    if not features:
+        raise ConfigError("Expected a column beside the label. Received: none. Give other data.")
+    only = "; ".join(f"'{name}' ({reasons[name]})" for name in list(features)[:5]) + ("; ..." if len(features) > 5 else "")
+    raise ConfigError(
+        f"Expected a column that can be a feature ({', '.join(sorted(USED - {'image'}))}). Received only: {only}. "
+        "Give data with other columns, or another --label."
+    )
+
+
+def _warnings(chosen: Label, table: table_config.Table) -> list[str]:
+    target, taken = table.target, table.taken
+    found = []
+    if chosen.why:
+        found.append(f"The label '{chosen.name}' is assumed, {chosen.why}; --label COLUMN names another.")
+    found += table.found.doubts
+    if taken.rejects.count:
+        found.append(
+            f"{taken.rejects.count:,} of {taken.rows + taken.rejects.count:,} rows cannot be read: {'; '.join(taken.rejects.examples)}. "
+            "Mend them, or allow it: `data.max_unreadable`."
+        )
+    found += task.warnings(table.label, target)
+    found += [kind.doubt for kind in table.features.values() if kind.doubt]
+    if table.missing_splits:
+        found.append(f"The column '{table.split}' names splits, but has no rows of {' and '.join(table.missing_splits)}: it is not used.")
+    return found
