@@ -10,7 +10,7 @@ from components.example_gen.readers import cells
 from components.example_gen.readers.dialect import Dialect
 
 _TRIED = 1000  # of the distinct values; where many of them are no numbers, the others are not looked at
-_LIKE_NUMBERS = 0.9
+_FEW = 0.1  # of the different values
 
 
 class Column:
@@ -59,16 +59,19 @@ class Column:
 
     @functools.cached_property
     def not_numbers(self) -> list[str]:
-        """The distinct values that are no numbers; of a column that is no column of numbers, some of them."""
-        tried = self._wrong(self.distinct[:_TRIED])
-        if len(tried) > (1 - _LIKE_NUMBERS) * min(len(self.distinct), _TRIED):
-            return tried
-        return tried + self._wrong(self.distinct[_TRIED:])
+        """The distinct values that are no numbers, as far as the most frequent ones; where few of those are, of all of them."""
+        first = self._wrong(self.distinct[:_TRIED])
+        return first if len(first) > _FEW * min(len(self.distinct), _TRIED) else first + self._wrong(self.distinct[_TRIED:])
 
     @property
     def is_numeric(self) -> bool:
         """Whether all values are numbers."""
         return bool(len(self.distinct)) and not self.not_numbers
+
+    @property
+    def is_nearly_numeric(self) -> bool:
+        """Whether a few of the different values are no numbers, and all others are."""
+        return 0 < len(self.not_numbers) <= _FEW * min(len(self.distinct), _TRIED)
 
     @functools.cached_property
     def numbers(self) -> np.ndarray:

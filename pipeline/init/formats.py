@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.init import idx, table
+from pipeline.init import idx, table, table_files
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError, did_you_mean
 
@@ -17,6 +17,7 @@ class Format(NamedTuple):
 
     Attributes:
       words: what such data is, for people.
+      instead: of a format that cannot be read yet, what to do.
       recognises: whether a path, or a pattern of some, is of this format.
       propose: looks at the data; None where that is still to come.
     """
@@ -24,6 +25,7 @@ class Format(NamedTuple):
     words: str
     recognises: Callable[[str], bool]
     propose: Callable[[Request], Proposal] | None
+    instead: str = "Convert it to CSV."
 
 
 def _named(*suffixes: str) -> Callable[[str], bool]:
@@ -48,11 +50,12 @@ def _entries(folder: Path) -> list[Path]:
 
 FORMATS = (
     Format("IDX files", idx.recognises, idx.propose),
-    Format("a folder of pictures", _has_pictures, None),
+    Format("pictures", _has_pictures, None, "Convert them to IDX files."),
     Format("Parquet", _named(".parquet", ".pq"), None),
     Format("JSON lines", _named(".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"), None),
     Format("TFRecord", _named(".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"), None),
-    Format("CSV and TSV", lambda path: bool(table.files(path)[0]), table.propose),
+    Format("an archive", _named(".zip", ".tar", ".tar.gz", ".tgz"), None, "Unpack it, and name the folder."),
+    Format("CSV and TSV", lambda path: bool(table_files.find(path).paths), table.propose),
 )
 
 
@@ -67,9 +70,7 @@ def recognise(path: str) -> Callable[[Request], Proposal]:
     if found is None:
         raise ConfigError(f"Expected data: {readable}. Received: '{path}', {_lacking(path)}")
     if found.propose is None:
-        raise ConfigError(
-            f"Expected {readable}. Received: '{path}', {found.words}, which `tapeline init` cannot read yet. Convert it to CSV."
-        )
+        raise ConfigError(f"Expected data that can be read: {readable}. Received: '{path}', {found.words}: not yet. {found.instead}")
     return found.propose
 
 

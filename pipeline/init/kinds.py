@@ -68,7 +68,7 @@ def _of_numbers(column: Column) -> Kind:
         if _TIME_NAME.search(column.name) and _SECONDS[0] * factor <= low and high <= _SECONDS[1] * factor:
             return Kind("time", f"by its name, Unix time in {unit}")
     if 2 < count <= _FEW:
-        return Kind("number", f"whole numbers, {count} different ones; `category` if they are codes")
+        return Kind("number", f"{count} whole numbers; `category` if they are codes")
     return Kind("number", "whole numbers")
 
 
@@ -103,4 +103,4 @@ def _words(values: pa.Array, counts: np.ndarray) -> float:
 
 def _category(column: Column) -> Kind:
     count = len(column.distinct)
-    return Kind("category", f"{count:,} different value{'' if count == 1 else 's'}")
+    return Kind("category", f"{count:,} value{'' if count == 1 else 's'}")

@@ -31,12 +31,12 @@ def choose(request: Request, names: Sequence[str], usable: Sequence[str]) -> Lab
     by_name = {name.strip().casefold(): name for name in reversed(usable)}
     usual = next((by_name[name] for name in _USUAL.split() if name in by_name), None)
     if usual:
-        return Label(usual, "by its name")
+        return Label(usual, "assumed by its name; --label COLUMN names another")
     last = next(reversed(usable), names[-1])
     if request.ask:
         return Label(_known(request.ask("Which column is predicted?", last), names, "a column"), "")
     if request.assume:
-        return Label(last, "as the last column that could be")
+        return Label(last, "assumed as the last column that could be; --label COLUMN names another")
     raise ConfigError(
         f"Expected --label COLUMN, because no column has a usual label's name. Received: {listed(names)}. "
         f"Name the column that is predicted, or take '{last}' with --yes."

@@ -48,9 +48,9 @@ def _unclear(column: Column, kind: Kind) -> str:
     """Of a category that is none."""
     if kind.name != "category" or column.is_numeric or column.given < _LEAST:
         return ""
-    others = column.not_numbers
-    if len(others) < len(column.distinct) / 10:
-        example = others[0] if len(others[0]) <= 40 else f"{others[0][:39]}…"
+    if column.is_nearly_numeric:
+        other = column.not_numbers[0]
+        example = other if len(other) <= 40 else f"{other[:39]}…"
         return f"numbers, but '{example}' is none: mend it or add it to `data.csv.missing`, and use `number`"
     if column.different >= _UNIQUE:
         return "an identifier: nearly all values are different"

@@ -38,6 +38,11 @@ class Sample(NamedTuple):
     rejects: Rejects
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every row is in the sample."""
+        return self.is_all and self.table.num_rows == self.rows
+
+    @property
     def words(self) -> str:
         """How many rows there are and were looked at, for people."""
         counted = f"{self.rows:,} rows" if self.is_all else f"the first {self.rows:,} rows"

@@ -62,5 +62,6 @@ def target(table: Table, chosen: Label) -> list[str]:
         counts = list(zip(label.distinct.to_pylist(), label.counts.tolist(), strict=True))
         more = f" and {len(counts) - _MOST_CLASSES:,} more" if len(counts) > _MOST_CLASSES else ""
         listed = ", ".join(f"{name} {count:,}" for name, count in counts[:_MOST_CLASSES])
-        lines.append(f"{len(counts):,} classes: {listed}{more}.")
+        sampled = "" if table.taken.is_whole else f" in the {label.rows:,} rows that were looked at"
+        lines.append(f"{len(counts):,} classes{sampled}: {listed}{more}.")
     return lines

@@ -3,8 +3,6 @@
 files -> dialect -> sample -> columns and their kinds -> label -> task -> what is left out, and why -> text, and what to print
 """
 
-import glob
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,26 +10,13 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.sniffer import Found, sniff
-from pipeline.init import giveaway, label, left_out, sample, shown, table_config, task
+from pipeline.init import giveaway, label, left_out, sample, shown, table_config, table_files, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
-from pipeline.init.label import Label
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError
 
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".tab", ".txt", ".txt.gz")
 _SPLIT_NAMES = ("split", "subset", "partition")
-
-
-def files(path: str) -> tuple[list[Path], str]:
-    """The CSV files that `path` means, a file, a folder or a pattern, and that as `data.path` says it; none where there are none."""
-    if Path(path).is_file():
-        return [Path(path)], path
-    if Path(path).is_dir():
-        by_suffix = {suffix: sorted(Path(path).glob(f"*{suffix}")) for suffix in SUFFIXES}
-        suffix = max(by_suffix, key=lambda each: len(by_suffix[each]))  # the first of those with as many
-        return by_suffix[suffix], os.path.join(glob.escape(path), f"*{suffix}")
-    return [Path(found) for found in sorted(glob.glob(path, recursive=True)) if Path(found).is_file()], path  # noqa: PTH207 - a pattern
 
 
 def propose(request: Request) -> Proposal:
@@ -41,9 +26,9 @@ def propose(request: Request) -> Proposal:
       ConfigError: there is no such label, the task does not fit it, or no column is left for a feature.
       DataError: a file cannot be read.
     """
-    paths, pattern = files(request.path)
-    found = sniff(paths[0])
-    taken = _read(paths, found, request.path)
+    files = table_files.find(request.path)
+    found = sniff(files.paths[0])
+    taken = _read(files.paths, found, request.path)
     columns = [_column(name, taken, found.dialect) for name in found.columns]
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
@@ -58,7 +43,7 @@ def propose(request: Request) -> Proposal:
     features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
     _check_features(features, reasons)
     table = table_config.Table(
-        pattern=pattern,
+        files=files,
         found=found,
         taken=taken,
         label=labelled,
@@ -72,7 +57,7 @@ def propose(request: Request) -> Proposal:
     return Proposal(
         table_config.text(request, table),
         [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
-        _warnings(chosen, table),
+        _warnings(table),
     )
 
 
@@ -114,12 +99,9 @@ def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
     )
 
 
-def _warnings(chosen: Label, table: table_config.Table) -> list[str]:
+def _warnings(table: table_config.Table) -> list[str]:
     target, taken = table.target, table.taken
-    found = []
-    if chosen.why:
-        found.append(f"The label '{chosen.name}' is assumed, {chosen.why}; --label COLUMN names another.")
-    found += table.found.doubts
+    found = list(table.found.doubts)
     if taken.rejects.count:
         found.append(
             f"{taken.rejects.count:,} of {taken.rows + taken.rejects.count:,} rows cannot be read: {'; '.join(taken.rejects.examples)}. "

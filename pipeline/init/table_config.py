@@ -7,12 +7,14 @@ import numpy as np
 
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.sniffer import Found
+from components.example_gen.split import SPLITS
 from pipeline.init import defaults, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.proposal import Request
 from pipeline.init.relative import relative
 from pipeline.init.sample import Sample
+from pipeline.init.table_files import Files
 from pipeline.init.task import Target
 from pipeline.init.yaml_lines import scalar, value
 
@@ -21,7 +23,7 @@ class Table(NamedTuple):
     """What was found of a table, and chosen.
 
     Attributes:
-      pattern: the files, relative to the working folder.
+      files: where it is.
       found: how they are written.
       taken: the sample.
       label: its column.
@@ -32,7 +34,7 @@ class Table(NamedTuple):
       missing_splits: splits that this column has no row of.
     """
 
-    pattern: str
+    files: Files
     found: Found
     taken: Sample
     label: Column
@@ -55,12 +57,15 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     yield ""
     yield "data:"
     yield "  format: csv"
-    yield f"  path: {value(relative(table.pattern, request.output))}  # relative to this file"
+    yield f"  path: {value(relative(table.files.place, request.output))}  # relative to this file"
     if table.taken.rejects.count:
         yield f"  # max_unreadable: 0.01  # {table.taken.rejects.count:,} rows cannot be read"
     yield f"  csv:  # {'; '.join(table.found.reasons)}"
     yield from (f"    {key}: {value(each)}" for key, each in _dialect(table.found.dialect).items())
-    if table.split is not None and not table.missing_splits:
+    if table.files.by_split:
+        yield f"  splits:{'' if len(table.files.by_split) == len(SPLITS) else '  # shares of `train` become what has no file'}"
+        yield f"    files: {value(table.files.by_split)}"
+    elif table.split is not None and not table.missing_splits:
         yield "  splits:"
         yield f"    column: {scalar(table.split)}  # it says each row's split"
     elif table.split is not None:
@@ -123,7 +128,7 @@ def _gate(table: Table) -> Iterator[str]:
     yield "#   bounds:"
     if target.kind == "regression":
         deviation = float(np.sqrt(np.cov(label.numbers, fweights=label.counts))) if label.given > 1 else 0.0
-        yield f"#     - {{metric: rmse, max: {deviation / 2:.4g}}}  # the mean for every row reaches {deviation:.4g}"
+        yield f"#     - {{metric: rmse, max: {_rounded(deviation / 2)}}}  # the mean for every row reaches {_rounded(deviation)}"
         return
     share = label.counts[0] / label.given
     often = f"always {scalar(label.distinct[0].as_py())} reaches {share:.2f}"
@@ -132,3 +137,9 @@ def _gate(table: Table) -> Iterator[str]:
         yield "#     - {metric: f1, min: 0.6}  # the mean over the classes, however rare they are"
     else:
         yield f"#     - {{metric: accuracy, min: {(1 + share) / 2:.2f}}}  # {often}"
+
+
+def _rounded(number: float) -> str:
+    """Three digits, without an exponent where people write none."""
+    rounded = float(f"{number:.3g}")
+    return f"{rounded:.0f}" if 100 <= rounded < 1e12 else f"{rounded:g}"

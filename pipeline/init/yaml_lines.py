@@ -5,11 +5,16 @@ import re
 
 # What no YAML reader takes for anything but this text: words, with signs that mean nothing inside.
 _PLAIN = re.compile(r"[^\W\d_][\w \u3000()/.+－（）・-]*")
+_PATH = re.compile(r"\.{1,2}/[\w ./-]*")
 _OTHERWISE = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|inf|nan")
 
 
 def scalar(text: str) -> str:
     """`text` as a YAML value or key."""
+    if _PATH.fullmatch(text) and text == text.strip():
+        return text
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
     if _PLAIN.fullmatch(text) and text == text.strip() and not _OTHERWISE.fullmatch(text):
         return text
     quoted = json.dumps(text, ensure_ascii=False)
