@@ -1,6 +1,7 @@
 """`tapeline init`: path -> format -> proposal -> is it right? -> the file, and what to type next. Nothing here imports TensorFlow."""
 
 import argparse
+import contextlib
 import re
 import sys
 from pathlib import Path
@@ -85,7 +86,8 @@ def _write(text: str, output: Path) -> None:
     except OSError as error:
         raise ConfigError(f"Expected '{output}' to be a file that can be written. Received: {error.strerror}. Give -o FILE.") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is none where it could not be written
+            draft.unlink()
 
 
 def _show(proposal: "Proposal", output: Path) -> None:

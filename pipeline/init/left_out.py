@@ -10,6 +10,7 @@ from pipeline.init.kinds import USED, Kind
 _ALMOST_ALL = 0.95  # of the values missing, or of neighbours that count up by one
 _UNIQUE = 0.99  # of the values are different: an identifier, as AutoGluon and Ludwig tell it
 _OFTEN_NEW, _MANY = 0.5, 20  # share of different values, and how many, from which on a category says little
+_RARE = 0.2  # share of different numbers, fewer of which come back too often for numbers of rows
 _LEAST = 10  # values from which anything follows
 _ID_NAME = re.compile(r"(?i)id$|番号$|(^|[\W_])(no|nr|number|index|idx|key|unnamed: 0)\.?$")
 
@@ -38,7 +39,7 @@ def _identifier(column: Column) -> str:
 
 def _counts_up(column: Column) -> bool:
     """Whether nearly every row's number is by one more than that of the row before."""
-    if not column.is_whole:
+    if not column.is_whole or column.different < _RARE:  # hours of the day count up as well
         return False
     steps = np.diff(column.to_numbers(column.head))
     return len(steps) >= _LEAST - 1 and bool(np.mean(steps == 1) > _ALMOST_ALL)
