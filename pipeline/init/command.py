@@ -93,16 +93,17 @@ def _write(text: str, output: Path) -> None:
 def _show(proposal: "Proposal", output: Path) -> None:
     from rich.console import Console
 
+    from pipeline.init import shown
     from pipeline.plain import command, print_line
 
     console = Console(highlight=False)
     for part in proposal.found:
         if isinstance(part, str):
-            print_line(console, part)
+            print_line(console, shown.line(part))
         else:
             console.print(part)
             console.print()
     for warning in proposal.warnings:
-        print_line(console, f" {warning}", "Note:", "yellow")
+        print_line(console, f" {shown.line(warning)}", "Note:", "yellow")
     print_line(console, f"Wrote {output}. Read it through: it says what was chosen, and why.")
     print_line(console, f"   {command('run', output)}", "Next:", "bold")

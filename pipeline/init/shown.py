@@ -30,7 +30,7 @@ def columns(found: Iterable[Column], kinds: dict[str, Kind], table: Table) -> Re
         role, why = _role(column, kinds[column.name], table)
         examples = ", ".join(_short(example) for example in column.examples)
         cells = (column.name, role, f"{column.missing:,}", f"{len(column.distinct):,}", examples, why)
-        shown.add_row(*(Text(" ".join(cell.split())) for cell in cells), style="dim" if role == "-" else "")
+        shown.add_row(*(Text(line(cell)) for cell in cells), style="dim" if role == "-" else "")
     if len(everything) > _MOST_COLUMNS:
         shown.caption = f"and {len(everything) - _MOST_COLUMNS:,} more columns, which are in the config"
     return shown
@@ -46,8 +46,13 @@ def _role(column: Column, kind: Kind, table: Table) -> tuple[str, str]:
     return kind.name, kind.why
 
 
+def line(text: str) -> str:
+    """A text of the data in one line, without signs that move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() or sign == "\u3000" else " " for sign in text)
+
+
 def _short(text: str) -> str:
-    cut = Text(" ".join(text.split()))
+    cut = Text(line(text))
     cut.truncate(_CELLS, overflow="ellipsis")
     return cut.plain
 

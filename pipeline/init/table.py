@@ -37,9 +37,11 @@ def propose(request: Request) -> Proposal:
     chosen = label.choose(request, found.columns, usable)
     [labelled] = [column for column in columns if column.name == chosen.name]
     target = task.choose(labelled, request.task)
+    doubts = [kinds[name].doubt for name in usable if name != chosen.name]
     for column in columns:
-        if not reasons[column.name] and column is not labelled:
-            reasons[column.name] = giveaway.reason(column, labelled, target.kind == "regression")
+        if column.name in usable and column is not labelled:
+            reasons[column.name], doubt = giveaway.judge(column, labelled, target.kind == "regression")
+            doubts.append(doubt)
     features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
     _check_features(features, reasons)
     table = table_config.Table(
@@ -57,7 +59,7 @@ def propose(request: Request) -> Proposal:
     return Proposal(
         table_config.text(request, table),
         [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
-        _warnings(table),
+        _warnings(table, doubts),
     )
 
 
@@ -99,7 +101,7 @@ def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
     )
 
 
-def _warnings(table: table_config.Table) -> list[str]:
+def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
     target, taken = table.target, table.taken
     found = list(table.found.doubts)
     if taken.rejects.count:
@@ -108,7 +110,7 @@ def _warnings(table: table_config.Table) -> list[str]:
             "Mend them, or allow it: `data.max_unreadable`."
         )
     found += task.warnings(table.label, target)
-    found += [kind.doubt for kind in table.features.values() if kind.doubt]
+    found += filter(None, doubts)
     if table.missing_splits:
         found.append(f"The column '{table.split}' names splits, but has no rows of {' and '.join(table.missing_splits)}: it is not used.")
     return found

@@ -79,6 +79,16 @@ def test_a_number_that_the_label_was_made_from_gives_it_away(write, init, some):
     assert "gives the label away" in reason(init(write(x=some(), tips=tips, label=[int(each > 20) for each in tips])), "tips")
 
 
+def test_of_a_column_that_says_nearly_all_of_the_label_a_person_is_asked(write, init, some):
+    label = some("0", "1")
+    mark = ["*" if each == "0" else "g" for each in label]
+    mark[7:60:13] = ["*", "g", "*", "g", "*"]
+    result = init(write(x=some(), mark=mark, label=label))
+    assert reason(result, "mark") is None
+    assert "Note: 'mark' alone says nearly all of 'label': is it known when a prediction is asked for?\n" in result.out
+    assert "'x' alone" not in result.out
+
+
 def test_a_number_that_only_helps_is_a_feature(write, init, some):
     strength, noise = some(), some()
     label = [int(each + other / 2 > 35) for each, other in zip(strength, noise, strict=True)]
