@@ -83,6 +83,8 @@ def _write(text: str, output: Path) -> None:
         draft.write_text(text, encoding="utf-8")
         config.load(draft)
         draft.rename(output)
+    except ConfigError as error:  # what was found cannot be said in a config, a column's name of thousands of letters
+        raise ConfigError(str(error).replace(str(draft), str(output))) from None
     except OSError as error:
         raise ConfigError(f"Expected '{output}' to be a file that can be written. Received: {error.strerror}. Give -o FILE.") from None
     finally:

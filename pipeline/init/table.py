@@ -53,7 +53,7 @@ def propose(request: Request) -> Proposal:
         features={name: kind for name, kind in features.items() if not reasons[name]},
         others={name: (kind, reasons[name]) for name, kind in features.items() if reasons[name]},
         split=split_column,
-        missing_splits=[name for column in columns if column.name == split_column for name in _absent_splits(column)],
+        split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
     )
     lines = [f"{taken.words}, {len(columns)} columns; {'; '.join(found.reasons)}."]
     return Proposal(
@@ -76,17 +76,17 @@ def _read(paths: list[Path], found: Found, path: str) -> sample.Sample:
 
 
 def _is_split(column: Column) -> bool:
-    return column.name.strip().casefold() in _SPLIT_NAMES and bool(column.given) and not _unknown(column)
+    is_named = column.name.strip().casefold() in _SPLIT_NAMES
+    return is_named and column.given > 0 and "" not in split.named(column.distinct, column.name)
 
 
-def _unknown(column: Column) -> bool:
-    """Whether a row's value names no split."""
-    return bool(column.missing) or "" in split.named(column.distinct, column.name)
-
-
-def _absent_splits(column: Column) -> list[str]:
+def _split_fault(column: Column) -> str:
+    """Why a column of splits cannot be used, a clause; empty where it can."""
     there = set(split.named(column.distinct, column.name))
-    return [name for name in split.SPLITS if name not in there]
+    lacking = [name for name in split.SPLITS if name not in there]
+    if lacking:
+        return f"has no rows of {' and '.join(lacking)}"
+    return f"has no value in {column.missing:,} rows" if column.missing else ""
 
 
 def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
@@ -111,6 +111,6 @@ def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
         )
     found += task.warnings(table.label, target)
     found += filter(None, doubts)
-    if table.missing_splits:
-        found.append(f"The column '{table.split}' names splits, but has no rows of {' and '.join(table.missing_splits)}: it is not used.")
+    if table.split_fault:
+        found.append(f"The column '{table.split}' names splits, but {table.split_fault}: it is not used.")
     return found

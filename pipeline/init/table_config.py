@@ -31,7 +31,7 @@ class Table(NamedTuple):
       features: the columns that the model is given.
       others: those that it is not, and why.
       split: the column that names each row's split, None where there is none.
-      missing_splits: splits that this column has no row of.
+      split_fault: why that cannot be used, a clause; empty where it can.
     """
 
     files: Files
@@ -42,7 +42,7 @@ class Table(NamedTuple):
     features: dict[str, Kind]
     others: dict[str, tuple[Kind, str]]
     split: str | None
-    missing_splits: list[str]
+    split_fault: str
 
 
 def text(request: Request, table: Table) -> str:
@@ -65,12 +65,12 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     if table.files.by_split:
         yield f"  splits:{'' if len(table.files.by_split) == len(SPLITS) else '  # shares of `train` become what has no file'}"
         yield f"    files: {value(table.files.by_split)}"
-    elif table.split is not None and not table.missing_splits:
+    elif table.split is not None and not table.split_fault:
         yield "  splits:"
         yield f"    column: {scalar(table.split)}  # it says each row's split"
     elif table.split is not None:
         yield "  # splits:"
-        yield f"  #   column: {scalar(table.split)}  # it has no rows of {' and '.join(table.missing_splits)}"
+        yield f"  #   column: {scalar(table.split)}  # it {table.split_fault}"
     else:
         yield "  splits: {train: 8, eval: 1, test: 1}  # `group: COLUMN` keeps equal values together, `time: COLUMN` divides by time"
 

@@ -73,6 +73,12 @@ def test_a_column_of_splits_that_lacks_one_is_named_but_not_taken(write, init, s
     assert "Note: The column 'split' names splits, but has no rows of eval: it is not used.\n" in result.out
 
 
+def test_a_column_of_splits_with_gaps_is_named_but_not_taken(write, init, some):
+    result = init(write(x=some(), split=["train", "train", "val", "test", ""] * 20, y=some("a", "b")))
+    assert (result.config.data.splits.column, list(result.config.features)) == (None, ["x"])
+    assert "  #   column: split  # it has no value in 20 rows\n" in result.text
+
+
 def test_a_column_called_split_with_other_values_is_a_feature(write, init, some):
     assert "split" in init(write(split=some("half", "third"), y=some("a", "b"))).config.features
 
@@ -113,6 +119,13 @@ def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(write, in
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_what_no_config_can_say_is_refused_and_nothing_is_left(write, init, some, tmp_path):
+    result = init(write(**{"x" * 2000: some()}, y=some("a", "b")))
+    assert (result.status, result.text, result.err.count("\n")) == (2, None, 1)
+    assert result.err.startswith("Expected YAML in 'mine.yaml'.")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
 @pytest.mark.parametrize(("given", "name"), [("222127_accidents.csv", "accidents"), ("表.csv", "table"), ("a b!c.csv.gz", "a_b_c")])
 def test_the_name_is_the_files_from_its_first_letter_on(init, tmp_path, some, given, name):
     text = "x,y\n" + "".join(f"{value},{label}\n" for value, label in zip(some(), some("a", "b"), strict=True))
@@ -130,8 +143,10 @@ def test_a_name_that_no_config_takes_is_refused(write, init, some):
 def test_the_files_of_the_config_are_those_that_were_looked_at(write, init, some):
     for number in (1, 2):
         write(f"data/part{number}.csv", x=some(), y=some("a", "b"))
-    for given in ("data", "data/*.csv"):
-        result = init(given, output=f"{len(given)}.yaml")
+        write(f"data [{number}]/part1.csv", x=some(), y=some("a", "b"))
+        write(f"data [{number}]/part2.csv", x=some(), y=some("a", "b"))
+    for given in ("data", "data/*.csv", "data [1]"):
+        result = init(given, output=f"for{len(given)}.yaml")
         assert "200 rows, 2 columns" in result.out
         assert [path.name for path in raw_files.files(result.config.data)] == ["part1.csv", "part2.csv"]
 

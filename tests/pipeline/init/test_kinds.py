@@ -47,6 +47,7 @@ def test_values_say_what_a_column_is(values, expected, why):
     [
         ("路線コード", [150, 3700] * 9, "category"),
         ("zip", [90210, 10001] * 9, "category"),
+        ("code", range(0, 2000, 7), "number"),
         ("decode", [150, 3700] * 9, "number"),
         ("created_at", [1400269500, 1362683700], "time"),
         ("timestamp_ms", [1400269500000, 1362683700000], "time"),

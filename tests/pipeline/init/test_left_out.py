@@ -102,6 +102,11 @@ def test_the_same_number_in_another_unit_gives_a_number_away(write, init, some):
     assert reason(result, "x") is None
 
 
+def test_in_a_file_sorted_by_its_label_nothing_else_gives_it_away(write, init, some):
+    result = init(write(x=some(), color=some("red", "blue"), label=["a"] * 50 + ["b"] * 50))
+    assert reason(result, "color") is None
+
+
 def test_a_column_of_many_values_that_come_back_rarely_is_not_taken_for_a_twin(write, init, some):
     result = init(write(x=some(), town=[f"T{number % 45}" for number in range(100)], label=some("a", "b")))
     assert reason(result, "town") is None
