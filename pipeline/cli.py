@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from pipeline import interruption
 from pipeline.extras import extra_of
+from pipeline.init import command as init
 from pipeline.kubeflow import command as kubeflow
 from pipeline.release import command as release
 from pipeline.subcommand import add_command
@@ -26,6 +27,7 @@ _NO_WORKING_FOLDER = (
 )
 # Whether a command does something beyond printing: then it has done it, whether or not that can be told.
 ACTS = {
+    ("init",): True,
     ("run",): True,
     ("compile",): True,
     ("kubeflow", "emulate"): True,
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    init.add_to(commands)
     run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
     _root_argument(run, "folder for everything the run writes")

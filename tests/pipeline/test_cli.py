@@ -16,6 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DIGITS = str(CHECKOUT / "configs" / "digits.yaml")
 HELP = [
     "",
+    "init",
     "run",
     "compile",
     "kubeflow",
