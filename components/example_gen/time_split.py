@@ -1,4 +1,4 @@
-"""Splits by time: a first pass over one column finds the times at which a split ends, so that the latest rows test a model of earlier ones."""
+"""Splits by time: a first pass finds the time at which each split ends, so that the latest rows test a model of earlier ones."""
 
 import numpy as np
 import pyarrow as pa
