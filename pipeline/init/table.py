@@ -32,7 +32,7 @@ def propose(request: Request) -> Proposal:
     columns = [_column(name, taken, found.dialect) for name in found.columns]
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
-    split_column = next((column.name for column in columns if _is_split(column)), None)
+    split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
     usable = [name for name in found.columns if not reasons[name] and name != split_column]
     chosen = label.choose(request, found.columns, usable)
     [labelled] = [column for column in columns if column.name == chosen.name]
