@@ -71,6 +71,22 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "features.面積=numbr",
             "features.面積: Expected one of 'image', 'number', 'category', 'time'. Received: 'numbr'. Did you mean 'number'?",
         ),
+        (
+            "features.面積={kind: number, lok: true}",
+            "features.面積.lok: Expected one of the keys kind, missing, log. Received: 'lok'. Did you mean 'log'?",
+        ),
+        (
+            "features.面積={kind: time, order: day}",
+            "features.面積.order: Expected 'year_first', 'day_first' or 'month_first'. Received: \"day\".",
+        ),
+        (
+            "task={kind: binary, positiv: spam}",
+            "task.positiv: Expected one of the keys kind, classes, names, positive. Received: 'positiv'. Did you mean 'positive'?",
+        ),
+        (
+            "evaluator.bounds=[{metrc: rmse, max: 1.0, metric: rmse}]",
+            "evaluator.bounds.0.metrc: Expected one of the keys metric, min, max, slice. Received: 'metrc'. Did you mean 'metric'?",
+        ),
         ("task=binry", "task: Expected one of 'binary', 'multiclass', 'regression'. Received: 'binry'. Did you mean 'binary'?"),
     ],
 )
@@ -79,3 +95,8 @@ def test_a_mistake_in_a_table_is_one_line_too(file, override, message):
     with pytest.raises(ConfigError) as refused:
         config.load(path, [override])
     assert str(refused.value) == f"{path}: {message}"
+
+
+def test_a_bound_is_no_key_of_its_own_for_it_is_one_of_a_list():
+    assert "evaluator.bounds" in config.field_paths()
+    assert not [path for path in config.field_paths() if path.startswith("evaluator.bounds.")]
