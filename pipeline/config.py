@@ -144,6 +144,11 @@ def _column_fault(config: PipelineConfig) -> str | None:
                 f"{key}: Expected a value with `data.format: {config.data.format}`. Received: none. "
                 "`tapeline init PATH` writes a config from the data."
             )
+    for name, feature in config.features.items():
+        if feature.kind == "image" and config.data.format == "csv":
+            return f"features.{name}: Expected another kind than `image` with `data.format: csv`, which holds no pictures. Try `images`."
+    if getattr(config.task, "classes", None) is not None:
+        return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
     if config.label in config.features:
         return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
     if config.data.download:

@@ -57,6 +57,8 @@ def _rows(prefix: str, section: Schema, section_default: Any, schema: Schema) ->
     rows = []
     defaults = section_default if isinstance(section_default, dict) else {}
     for name, field in section["properties"].items():
+        if field.get("readOnly"):
+            continue
         key, inner = f"{prefix}.{name}", _section(field, schema)
         default = defaults.get(name, _default(name, field, section.get("required", [])))
         if inner:

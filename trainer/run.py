@@ -16,7 +16,7 @@ from trainer.errors import ConfigError
 from trainer.export import export
 from trainer.features import names, table_sizes
 from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
-from trainer.models import build_model
+from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.strategy import make_strategy
@@ -59,6 +59,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(problem.features, graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature)
 _DTYPES = {"bytes": "string", "string": "string", "float": "float32", "int": "int64"}
 RAW_DTYPES = {kind.model_fields["kind"].default: _DTYPES[kind.raw_type] for kind in KINDS}  # TensorFlow's name, by kind
+MISSING_VALUES = {kind.model_fields["kind"].default: kind.missing_value for kind in KINDS}  # what stands for none, by kind
 
 
 def _in_full(given: Any) -> Any:

@@ -23,6 +23,7 @@ class CategoryFeature(Kind):
     """A text that names one of several; missing is one more value."""
 
     raw_type: ClassVar[RawType] = "string"
+    missing_value: ClassVar[float | bytes | None] = b""
 
     kind: Literal["category"] = Field("category", description="One of several values.")
 

@@ -25,6 +25,7 @@ class NumberFeature(Kind):
     """A number; missing is NaN or no value."""
 
     raw_type: ClassVar[RawType] = "float"
+    missing_value: ClassVar[float | bytes | None] = float("nan")
 
     kind: Literal["number"] = Field("number", description="A number.")
     missing: Literal["median"] | float = Field("median", description="What a missing value counts as: the `median`, or a number.")

@@ -22,6 +22,7 @@ class TimeFeature(Kind):
     """A point in time, int64 seconds since 1970-01-01 UTC; missing is no value."""
 
     raw_type: ClassVar[RawType] = "int"
+    missing_value: ClassVar[float | bytes | None] = MISSING
 
     kind: Literal["time"] = Field("time", description="A point in time.")
     order: Literal["year_first", "day_first", "month_first"] = Field(

@@ -31,14 +31,14 @@ def build_model(
       initial weights and an equal sequence of dropout masks.
     """
     keras.utils.set_random_seed(config.seed)
-    build = importlib.import_module(f"trainer.models.{_name(config, task, inputs)}").build
+    build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
     model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION)
     model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def _name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
+def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
     """The file of the model that `config.model` names, or that suits the inputs."""
     if config.model != "auto":
         return config.model
