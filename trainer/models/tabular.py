@@ -70,7 +70,7 @@ def build(
         widths += [width] * inputs[CATEGORIES].shape[0]
     for name in token_inputs(inputs):
         parts.append(NgramBag(sizes[name], TEXT, dropout, name=f"{name}_bag")(left.pop(name)))
-        widths += [TEXT]
+        widths += [1] * TEXT
     for name, tensor in left.items():
         parts.append(tensor)
         widths += [1] * inputs[name].shape[0]
