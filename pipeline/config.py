@@ -48,8 +48,8 @@ class PipelineConfig(Settings):
     label: str | None = Field(None, description="The column that is predicted.")
     features: dict[str, Feature] = Field(
         {},
-        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`) or a mapping with "
-        "`kind` and its settings. Columns that are not named are not used.",
+        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
+        "with `kind` and its settings. Columns that are not named are not used.",
     )
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")

@@ -32,10 +32,10 @@ class TrainerConfig(Settings):
     """What is trained, by which loop, for how long."""
 
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
-    model: Literal["auto", "mlp", "cnn", "tabular"] = Field(
+    model: Literal["auto", "mlp", "cnn", "tabular", "text"] = Field(
         "auto",
-        description="A file of `trainer/models/`; `auto` is `tabular` for columns, `mlp` for one picture in numbered "
-        "classes and `cnn` for one in named classes.",
+        description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
+        "numbered classes and `cnn` for one in named classes.",
     )
     classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")

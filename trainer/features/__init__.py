@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, Field
 from trainer.features import names
 from trainer.features.category import CategoryFeature, table_size
 from trainer.features.image import ImageFeature
+from trainer.features.kind import numbered
 from trainer.features.number import NumberFeature
+from trainer.features.text import BUCKETS, TextFeature
 from trainer.features.time import TimeFeature
 from trainer.settings import Settings
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from trainer.lazy import tf, tft
 
-KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature)
+KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature, TextFeature)
 _DTYPES = {"bytes": "string", "string": "string", "float": "float32", "int": "int64"}
 RAW_DTYPES = {kind.model_fields["kind"].default: _DTYPES[kind.raw_type] for kind in KINDS}  # TensorFlow's name, by kind
 MISSING_VALUES = {kind.model_fields["kind"].default: kind.missing_value for kind in KINDS}  # what stands for none, by kind
@@ -29,8 +31,8 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-_InFull = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature, Field(discriminator="kind")]
-_Short = Literal["image", "number", "category", "time"]  # for the JSON Schema: what `_in_full` takes
+_InFull = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature | TextFeature, Field(discriminator="kind")]
+_Short = Literal["image", "number", "category", "time", "text"]  # for the JSON Schema: what `_in_full` takes
 Feature = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
 
 
@@ -61,5 +63,6 @@ class Features(Settings):
 
 def table_sizes(kinds: Mapping[str, str], graph: tft.TFTransformOutput) -> dict[str, int]:
     """How many rows the table has that a transformed feature's values are places in, by its name, of features of these `kinds`."""
-    categories = sum(kind == "category" for kind in kinds.values())
-    return {names.CATEGORIES: table_size(categories, graph)} if categories else {}
+    categories, texts = (sum(kind == wanted for kind in kinds.values()) for wanted in ("category", "text"))
+    sizes = {names.CATEGORIES: table_size(categories, graph)} if categories else {}
+    return sizes | {numbered(names.TOKENS, index): BUCKETS for index in range(texts)}

@@ -1,7 +1,7 @@
 """The model for tables: TabM-mini, an ensemble in one network, with piecewise-linear embeddings of numbers (arXiv:2410.24210, 2203.05556).
 
-numbers, ranks, categories -> a small vector each -> beside each other, with whatever else there is -> each member scales them its own way
-    -> dense layers that all members share -> a head for each member -> logits (batch, members, outputs)
+numbers, ranks, categories, texts -> a small vector each -> beside each other, with whatever else there is
+    -> each member scales them its own way -> dense layers that all share -> a head for each member -> logits (batch, members, outputs)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from keras import layers
 
 from trainer.errors import ConfigError
 from trainer.models.members import Activation, Ensemble
+from trainer.models.ngrams import NgramBag, token_inputs
 
 # The inputs that are more than plain numbers.
 NUMBERS = "numbers"  # float32 (n,), near 0
@@ -27,6 +28,7 @@ UNITS = 256
 LAYERS = 3
 BINS = 48  # of equally many training rows each
 EMBEDDING = 16  # of a number or a category
+TEXT = 64  # values of a text's vector
 _WIDEST = 2048  # embedded values of a row; where there are hundreds of columns, their vectors are shorter
 
 
@@ -38,13 +40,13 @@ def build(
     sizes: Mapping[str, int] = MappingProxyType({}),
     activation: Activation = "softmax",
 ) -> keras.Model:
-    """The model for any of `numbers`, `ranks`, `categories` and further vectors of numbers, float32 (n,), such as `missing` or `times`.
+    """The model for any of `numbers`, `ranks`, `categories`, texts' `tokens` and further vectors, float32 (n,), as `missing` or `times`.
 
     Args:
       inputs: shape and dtype of a row of each input, by name.
       outputs: logits of one member.
       dropout: share of the units dropped after each dense layer while training.
-      sizes: `categories` says how many different values that input has.
+      sizes: `categories` says how many different values that input has, `tokens` how many n-grams there are.
       activation: what makes probabilities of the logits; see `members.average`.
 
     Returns:
@@ -66,6 +68,9 @@ def build(
         table = layers.Embedding(sizes[CATEGORIES], width, keras.initializers.RandomNormal(stddev=width**-0.5), name="category_embedding")
         parts.append(layers.Flatten()(table(left.pop(CATEGORIES))))
         widths += [width] * inputs[CATEGORIES].shape[0]
+    for name in token_inputs(inputs):
+        parts.append(NgramBag(sizes[name], TEXT, dropout, name=f"{name}_bag")(left.pop(name)))
+        widths += [1] * TEXT
     for name, tensor in left.items():
         parts.append(tensor)
         widths += [1] * inputs[name].shape[0]

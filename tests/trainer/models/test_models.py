@@ -81,3 +81,18 @@ def test_the_fused_optimizers_take_keras_own_steps(fused, plain):
             optimizer.apply([tf.constant(gradient)], [variable])
         results.append(variable.numpy())
     np.testing.assert_allclose(*results, atol=1e-6)
+
+
+@pytest.mark.parametrize(("fused", "plain"), [(FusedAdam, keras.optimizers.Adam), (FusedAdamW, keras.optimizers.AdamW)])
+def test_the_fused_optimizers_add_up_the_parts_of_a_tables_row_before_the_step(fused, plain):
+    results = []
+    for make in (fused, plain):
+        table, optimizer = keras.Variable(np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)), make(learning_rate=0.01)
+        for rows in ([1, 1, 4], [1, 2, 0], [5, 5, 5], [4, 0, 2]):  # row 3 never, others more than once in a step
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.square(tf.gather(table.value, rows)))
+            gradients = tape.gradient(loss, [table.value])
+            assert isinstance(gradients[0], tf.IndexedSlices)
+            optimizer.apply(gradients if make is fused else [tf.convert_to_tensor(gradients[0])], [table])
+        results.append(table.numpy())
+    np.testing.assert_allclose(*results, atol=1e-6)

@@ -1,0 +1,102 @@
+"""Texts: a bag of hashed n-grams of words and of characters, which needs no vocabulary and no idea of a language.
+
+text -> lower case, full-width letters and digits as plain ones, one space for several
+     -> n-grams of its words, then n-grams of its characters -> the number of each one's bucket, for as many as there is room
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+
+import pydantic
+from pydantic import Field
+
+from trainer.features import names
+from trainer.features.kind import Kind, RawType, numbered, one_a_row
+from trainer.lazy import tf
+
+BUCKETS = 1 << 16  # of n-grams; bucket 0 is padding
+_FULL_WIDTH = (0xFF01, 0xFF5E)  # the code points of ASCII's printable characters in East Asian width, in ASCII's order
+_FULL_WIDTH_SPACE = 0x3000
+_TO_ASCII = 0xFEE0
+_SIGN = r"[^\pL\pM\pN ]"  # what is neither a letter, a mark, a digit nor a space is a word of its own
+_WORD = b"\x1f"  # begins an n-gram of words, so that it has another bucket than the same characters inside a word
+
+Characters = Annotated[int, Field(ge=1, le=10)]
+
+
+class TextFeature(Kind):
+    """A text in any language; missing is an empty one."""
+
+    raw_type: ClassVar[RawType] = "string"
+    missing_value: ClassVar[float | bytes | None] = b""
+
+    kind: Literal["text"] = "text"
+    words: int = Field(2, ge=0, le=5, description="The most words of an n-gram of words; 0 for none.")
+    characters: Annotated[tuple[Characters, Characters], Field(strict=False)] | None = Field(
+        (2, 4),
+        description="The fewest and the most characters of an n-gram of characters, spaces included; `null` for none. They carry "
+        "languages without spaces, and know the parts of words.",
+    )
+    length: int = Field(
+        512,
+        ge=1,
+        le=1 << 16,
+        description="The most n-grams of a text, for as many go into the model. Words come first, then longer n-grams of words, then those "
+        "of characters; what is too much is left out.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _has_ngrams(self) -> Self:
+        if not self.words and self.characters is None:
+            raise ValueError("features: Expected n-grams of a `text`. Received: `words: 0` and `characters: null`. Set one of them.")
+        if self.characters and self.characters[0] > self.characters[1]:
+            low, high = self.characters
+            raise ValueError(
+                f"features: Expected `characters` of a `text` in rising order. Received: [{low}, {high}]. Did you mean [{high}, {low}]?"
+            )
+        return self
+
+    @property
+    def learns_from_data(self) -> bool:
+        """Nothing is learnt: a hash decides each n-gram's bucket."""
+        return False
+
+    @classmethod
+    def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        """`tokens`, int64 (batch, length), for each text: the buckets of its n-grams from 1 on, then 0."""
+        return {
+            numbered(names.TOKENS, index): _tokens(one_a_row(raw[name], b""), feature)
+            for index, (name, feature) in enumerate(features.items())
+        }
+
+
+def _tokens(texts: tf.Tensor, feature: TextFeature) -> tf.Tensor:
+    """int64 (batch, length) of string (batch,)."""
+    texts = _normalized(texts)
+    ngrams = []  # of each sort no more than there is room for, else a long text takes much memory for nothing
+    if feature.words:
+        words = tf.strings.split(tf.strings.regex_replace(texts, _SIGN, r" \0 "))[:, : feature.length]
+        ngrams.append(tf.strings.ngrams(words, list(range(1, feature.words + 1))))
+        ngrams[0] = tf.ragged.map_flat_values(lambda values: tf.strings.join([_WORD, values]), ngrams[0])
+    if feature.characters:
+        low, high = feature.characters
+        edged = tf.where(tf.equal(texts, b""), b"", tf.strings.join([b" ", texts, b" "]))  # how a text begins and ends says something
+        characters = tf.strings.unicode_split(edged, "UTF-8")[:, : feature.length + low - 1]
+        ngrams.append(tf.strings.ngrams(characters, list(range(low, high + 1)), separator=""))
+    buckets = tf.ragged.map_flat_values(tf.strings.to_hash_bucket_fast, tf.concat(ngrams, axis=1), BUCKETS - 1)
+    return (buckets + 1).to_tensor(shape=(None, feature.length))
+
+
+def _normalized(texts: tf.Tensor) -> tf.Tensor:
+    """The texts as valid UTF-8 in lower case, with plain letters, digits, signs and spaces in place of full-width ones."""
+    points = tf.strings.unicode_decode(texts, "UTF-8")
+    lower = tf.strings.lower(tf.strings.unicode_encode(tf.ragged.map_flat_values(_plain, points), "UTF-8"), encoding="utf-8")
+    return tf.strings.strip(tf.strings.regex_replace(lower, r"\s+", " "))
+
+
+def _plain(points: tf.Tensor) -> tf.Tensor:
+    """The code points with those of full-width ASCII as ASCII."""
+    points = tf.where((points >= _FULL_WIDTH[0]) & (points <= _FULL_WIDTH[1]), points - _TO_ASCII, points)
+    return tf.where(tf.equal(points, _FULL_WIDTH_SPACE), ord(" "), points)
