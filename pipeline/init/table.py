@@ -34,7 +34,8 @@ def propose(request: Request) -> Proposal:
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
     split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
     usable = [name for name in found.columns if not reasons[name] and name != split_column]
-    chosen = label.choose(request, found.columns, usable)
+    told = [name for name in usable if kinds[name].name != "text"]  # texts are what is read, hardly what is predicted
+    chosen = label.choose(request, found.columns, told or usable)
     [labelled] = [column for column in columns if column.name == chosen.name]
     target = task.choose(labelled, request.task)
     doubts = [kinds[name].doubt for name in usable if name != chosen.name]
