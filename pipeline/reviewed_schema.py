@@ -6,12 +6,15 @@ from pathlib import Path
 
 from pipeline.config import PipelineConfig
 from pipeline.workspace import Workspace
+from serving import whole_file
 from trainer import json_text
 from trainer.errors import ConfigError
 
 
 def accept(config: PipelineConfig, workspace: Workspace) -> Path:
-    """Copies the schema that the last run inferred to `schema.path`, and returns where that is.
+    """Writes the schema that the last run inferred to `schema.path`, and returns where that is.
+
+    Numbers of columns get the bounds that `number_bounds` finds.
 
     Raises:
       ConfigError: no `schema.path`, a file is there already, or no run has inferred a schema yet.
@@ -32,8 +35,21 @@ def accept(config: PipelineConfig, workspace: Workspace) -> Path:
             "Run `tapeline run` first, or name its --root."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(inferred, target)
+    statistics = _statistics(workspace, inferred)
+    if config.has_columns and statistics:
+        from pipeline.number_bounds import with_bounds
+
+        whole_file.write(target, with_bounds(inferred.read_text(encoding="utf-8"), statistics))
+    else:
+        shutil.copyfile(inferred, target)
     return target
+
+
+def _statistics(workspace: Workspace, inferred: Path) -> Path | None:
+    """The statistics that the schema `inferred` was made from: the last ones before it; None where they are gone."""
+    found = [path for path in workspace.artifacts.glob("StatisticsGen/statistics/*") if path.name.isdecimal()]
+    before = [path for path in found if int(path.name) < int(inferred.parent.name)]
+    return max(before, key=lambda path: int(path.name), default=None)
 
 
 def _inferred(workspace: Workspace) -> Path | None:
