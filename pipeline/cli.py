@@ -13,6 +13,7 @@ from pipeline import interruption
 from pipeline.extras import extra_of
 from pipeline.kubeflow import command as kubeflow
 from pipeline.release import command as release
+from pipeline.runs import batch
 from pipeline.subcommand import add_command
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     kubeflow.add_to(commands)
     release.add_to(commands)
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
-    commands.add_parser("predict", help="send images or rows to a server and print what it answers")
+    commands.add_parser("predict", help="send images or rows to a server and print what it answers, or predict a file without one")
     commands.add_parser("loadtest", help="send requests to a server at a rate, and measure how long they wait")
     config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(
         metavar="COMMAND", required=True
@@ -247,6 +248,10 @@ def _serve(arguments: list[str]) -> int:
 
 
 def _predict(arguments: list[str]) -> int:
+    if batch.is_meant(arguments):
+        with extra_of("predict --model_dir"):
+            return batch.main(arguments)
+
     from pipeline import pushed_models
     from serving import predict
 
@@ -311,6 +316,8 @@ def _status_after_printing(status: int) -> int:
 def _acts(arguments: Sequence[str]) -> bool:
     if {"-h", "--help"} & set(arguments):
         return False
+    if arguments[:1] == ["predict"] and batch.is_meant(arguments):
+        return True
     return ACTS.get(tuple(arguments[:1]), False) or ACTS.get(tuple(arguments[:2]), False)
 
 

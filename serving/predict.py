@@ -53,7 +53,10 @@ def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> 
 
 def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tapeline predict", description="Ask a served model about images, or about rows of features.", allow_abbrev=False
+        prog="tapeline predict",
+        description="Ask a served model about images, or about rows of features.",
+        epilog="Without a server: tapeline predict --model_dir DIR --input FILE --output FILE; its own --help says more.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "files",
