@@ -51,6 +51,7 @@ setup(
     py_modules=["tapeline"],
     packages=[
         "components",
+        "components.batch_predict",
         "components.example_gen",
         "components.example_gen.readers",
         "pipeline",

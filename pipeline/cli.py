@@ -14,6 +14,7 @@ from pipeline.extras import extra_of
 from pipeline.init import command as init
 from pipeline.kubeflow import command as kubeflow
 from pipeline.release import command as release
+from pipeline.runs import batch
 from pipeline.subcommand import add_command
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     kubeflow.add_to(commands)
     release.add_to(commands)
     commands.add_parser("serve", help="serve pushed models on this machine, as TensorFlow Serving does")
-    commands.add_parser("predict", help="send images or rows to a server and print what it answers")
+    commands.add_parser("predict", help="send images or rows to a server and print what it answers, or predict a file without one")
     commands.add_parser("loadtest", help="send requests to a server at a rate, and measure how long they wait")
     config = commands.add_parser("config", help="check or show a config file, or print its JSON Schema").add_subparsers(
         metavar="COMMAND", required=True
@@ -246,6 +247,10 @@ def _serve(arguments: list[str]) -> int:
 
 
 def _predict(arguments: list[str]) -> int:
+    if batch.is_meant(arguments):
+        with extra_of("predict --model_dir"):
+            return batch.main(arguments)
+
     from pipeline import pushed_models
     from serving import predict
 
@@ -310,6 +315,8 @@ def _status_after_printing(status: int) -> int:
 def _acts(arguments: Sequence[str]) -> bool:
     if {"-h", "--help"} & set(arguments):
         return False
+    if arguments[:1] == ["predict"] and batch.is_meant(arguments):
+        return True
     return ACTS.get(tuple(arguments[:1]), False) or ACTS.get(tuple(arguments[:2]), False)
 
 

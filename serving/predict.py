@@ -7,6 +7,7 @@ model refuses is named, and so is a damaged picture; the others are answered.
 """
 
 import argparse
+import codecs
 import itertools
 import os
 import re
@@ -52,14 +53,17 @@ def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> 
 
 def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tapeline predict", description="Ask a served model about images, or about rows of features.", allow_abbrev=False
+        prog="tapeline predict",
+        description="Ask a served model about images, or about rows of features.",
+        epilog="Without a server: tapeline predict --model_dir DIR --input FILE --output FILE; its own --help says more.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "files",
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="PNG or JPEG files and folders of them; CSV files, whose header names the features; - for any of it on stdin",
+        help="PNG or JPEG files and folders of them; tables, which are CSV with a header or JSON lines; - for any of it on stdin",
     )
     parser.add_argument(
         "--model_name",
@@ -73,7 +77,7 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         "--signature_name",
         default="",
         metavar="NAME",
-        help="signature to ask (default: predict_image for images, serving_default for rows)",
+        help="signature to ask (default: predict_image for images; for rows predict_columns, or serving_default of a model without)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--version", type=int, metavar="N", help="version to ask (default: the newest)")
@@ -94,6 +98,7 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         metavar="NAME:KIND",
         help="send a column of a table as int64, float or string (default: the kind that fits all of its cells); repeatable",
     )
+    parser.add_argument("--encoding", type=_encoding, metavar="NAME", help="encoding of the tables, such as cp932 (default: utf-8)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all outputs")
     parser.add_argument(
         "--explain-errors", action="store_true", help="when a request is refused, print what was sent and what the model takes"
@@ -104,9 +109,9 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
 def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     from serving.predict_inputs import Images, read_inputs
 
-    inputs = read_inputs(flags.files)
+    inputs = read_inputs(flags.files, flags.encoding or "")
     if isinstance(inputs, Images):
-        _refuse_columns(flags)
+        _refuse_flags_of_tables(flags)
     else:
         inputs.declared = dict(flags.column)
         inputs.decide()
@@ -121,6 +126,8 @@ def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     signature_name = flags.signature_name or ("predict_image" if isinstance(inputs, Images) else "serving_default")
     with Client(flags.server, model_name=model_name, deadline=flags.deadline, tls=tls) as client:
         try:
+            if signature_name == "serving_default" and not flags.signature_name:
+                signature_name = _signature_of_rows(client, flags)
             refused = _ask(client, inputs, signature_name, flags, output)
         except ServingError as error:
             if flags.explain_errors:
@@ -131,11 +138,29 @@ def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     return 1 if refused else 0
 
 
-def _refuse_columns(flags: argparse.Namespace) -> None:
+def _signature_of_rows(client: "Client", flags: argparse.Namespace) -> str:
+    """The one that takes columns under their own names, where the model has it."""
+    from serving.raw_values import SIGNATURE
+
+    return SIGNATURE if SIGNATURE in client.signatures(version=flags.version, version_label=flags.version_label) else "serving_default"
+
+
+def _refuse_flags_of_tables(flags: argparse.Namespace) -> None:
     from serving.errors import InputFileError
 
-    if flags.column:
-        raise InputFileError("--column: expected rows of features, in CSV or JSON lines. Received images.")
+    for name in ("column", "encoding"):
+        if getattr(flags, name):
+            raise InputFileError(f"--{name}: expected rows of features, in CSV or JSON lines. Received images.")
+
+
+def _encoding(name: str) -> str:
+    try:
+        is_text = codecs.lookup(name)._is_text_encoding
+    except LookupError:
+        is_text = False
+    if not is_text:
+        raise argparse.ArgumentTypeError(f"expected Python's name of an encoding, such as cp932 or latin-1, received {name!r}")
+    return "" if codecs.lookup(name).name == "utf-8" else name
 
 
 def _column(text: str) -> tuple[str, int]:
@@ -176,6 +201,8 @@ def _ask(
     from serving.refusals import in_parts
 
     requests = requests_for(inputs, client.signature(signature_name, version=flags.version, version_label=flags.version_label))
+    if note := requests.note():
+        say(f"tapeline predict: {note}", sys.stderr)
 
     def ask(rows: Sequence["Row"]) -> tuple[dict, int]:
         while True:

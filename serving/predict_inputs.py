@@ -1,4 +1,4 @@
-"""What `tapeline predict` is asked about: rows of images, of a CSV file, or of stdin, each with the name that it is shown by."""
+"""What `tapeline predict` is asked about: rows of images, of a table, or of stdin, each with the name that it is shown by."""
 
 import csv
 import io
@@ -15,6 +15,8 @@ from serving.predict_table import Record, Table
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _CSV_SUFFIX = ".csv"
+_TABLE_SUFFIXES = (_CSV_SUFFIX, ".jsonl", ".ndjson")
+_UTF_8 = "utf-8-sig"  # with a byte order mark or without
 STDIN = "-"
 
 
@@ -26,16 +28,19 @@ class Images:
     count: int
 
 
-def read_inputs(paths: Sequence[Path], stdin: TextIO | None = None) -> Images | Table:
-    """Images and folders of them, CSV files (a header with the features' names), or `-`. Raises InputFileError."""
+def read_inputs(paths: Sequence[Path], encoding: str = "", stdin: TextIO | None = None) -> Images | Table:
+    """Images and folders of them, tables (CSV with a header, or JSON lines), or `-`. Raises InputFileError.
+
+    `encoding`: Python's name of the tables' own; UTF-8 if empty.
+    """
     if [str(path) for path in paths] == [STDIN]:
-        return _from_stdin(stdin or sys.stdin)
-    tables = [path for path in paths if path.suffix.lower() == _CSV_SUFFIX]
+        return _from_stdin(stdin or sys.stdin, encoding)
+    tables = [path for path in paths if path.suffix.lower() in _TABLE_SUFFIXES]
     if tables and len(tables) < len(paths):
         other = next(path for path in paths if path not in tables)
-        raise InputFileError(f"{other}: expected CSV files only, because {tables[0]} is one. Ask about images by themselves.")
+        raise InputFileError(f"{other}: expected tables only, because {tables[0]} is one. Ask about images by themselves.")
     if tables:
-        return Table(lambda: (record for path in tables for record in _csv_rows(path)))
+        return Table(lambda: (record for path in tables for record in _file_rows(path, encoding)))
     files = image_files(paths)
     _check_images(files)
     return Images(((str(file), file.read_bytes()) for file in files), len(files))
@@ -85,57 +90,62 @@ def _read(path: Path) -> bytes:
         raise InputFileError(f"{path}: expected a PNG or JPEG file. Received: {(error.strerror or str(error)).lower()}.") from error
 
 
-def _from_stdin(stdin: TextIO) -> Images | Table:
+def _from_stdin(stdin: TextIO, encoding: str) -> Images | Table:
     """An image, JSON lines (an object of features each), or CSV with a header: told apart by the first bytes."""
     content = stdin.buffer.read()
     if content.startswith((PNG_START, JPEG_START)):
         return Images([("stdin", check_picture("stdin", content))], 1)
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputFileError("stdin: expected a PNG or JPEG image, JSON lines, or CSV. Received bytes that are none of them.") from error
+        text = content.decode(encoding or _UTF_8)
+    except UnicodeError as error:
+        raise InputFileError(
+            "stdin: expected a PNG or JPEG image, JSON lines, or CSV. Received bytes that are none of them. "
+            f"Text in another encoding than {encoding or 'UTF-8'} needs --encoding NAME."
+        ) from error
     if not text.strip():
         raise InputFileError("stdin: expected a PNG or JPEG image, JSON lines, or CSV. Received nothing.")
-    if text.lstrip().startswith("{"):
-        return Table(lambda: _json_rows(text.splitlines()))
-    return Table(lambda: _table_rows("stdin", io.StringIO(text, newline="")))
+    rows = _json_rows if text.lstrip().startswith("{") else _csv_rows
+    return Table(lambda: rows("stdin", io.StringIO(text, newline="")))
 
 
-def _json_rows(lines: Sequence[str]) -> Iterator[Record]:
-    for number, line in enumerate(lines, start=1):
+def _file_rows(path: Path, encoding: str) -> Iterator[Record]:
+    rows = _csv_rows if path.suffix.lower() == _CSV_SUFFIX else _json_rows
+    try:
+        with path.open(encoding=encoding or _UTF_8, newline="") as file:
+            yield from rows(str(path), file)
+    except UnicodeError as error:
+        known = "say which it is by --encoding, such as cp932 or latin-1" if not encoding else "try another --encoding"
+        raise InputFileError(f"{path}: expected {encoding or 'UTF-8'} text. Received another encoding; {known}.") from error
+    except OSError as error:
+        raise InputFileError(f"{path}: expected a table. Received: {(error.strerror or str(error)).lower()}.") from error
+
+
+def _json_rows(place: str, file: TextIO) -> Iterator[Record]:
+    for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
+        name, where = f"{place}:{number}", f"{place}, line {number}"
         try:
             features = json.loads(line)
-            cells = _json_cells(features) if isinstance(features, dict) else None
         except (ValueError, RecursionError) as error:
             problem = "It is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise InputFileError(f"stdin, line {number}: expected a JSON object of features. {problem}.") from error
-        if cells is None:
-            raise InputFileError(f"stdin, line {number}: expected a JSON object of features. Received: {line[:80]}")
-        yield Record(f"stdin:{number}", f"stdin, line {number}", cells)
-
-
-def _json_cells(features: dict[str, Any]) -> dict[str, Any]:
-    return {name: _json_cell(value) for name, value in features.items() if value is not None}
+            yield Record(name, where, fault=f"expected a JSON object of features. {problem}.")
+            continue
+        if isinstance(features, dict):
+            yield Record(name, where, {key: _json_cell(value) for key, value in features.items()})
+        else:
+            yield Record(name, where, fault=f"expected a JSON object of features. Received: {line.strip()[:80]}")
 
 
 def _json_cell(value: Any) -> Any:
     if isinstance(value, list):
         return [_json_cell(item) for item in value]
+    if value is None:
+        return ""
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
-def _csv_rows(path: Path) -> Iterator[Record]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _table_rows(str(path), file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputFileError(f"{path}: expected a CSV file. Received: {reason.lower()}.") from error
-
-
-def _table_rows(place: str, file: TextIO) -> Iterator[Record]:
+def _csv_rows(place: str, file: TextIO) -> Iterator[Record]:
     reader = csv.reader(file)
     header = next(reader, None)
     if not header:
@@ -143,10 +153,17 @@ def _table_rows(place: str, file: TextIO) -> Iterator[Record]:
     for number, name in enumerate(header):
         if name in header[:number]:
             raise InputFileError(f"{place}: expected every name once in the header. Received: '{name}' twice.")
-    for cells in reader:
-        if not cells:
+    while True:
+        line = reader.line_num + 1  # where the record begins
+        name, where = f"{place}:{line}", f"{place}, line {line}"
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield Record(name, where, fault=f"expected CSV. Received: {error}.")
             continue
-        where = f"{place}, line {reader.line_num}"
-        if len(cells) != len(header):
-            raise InputFileError(f"{where}: expected {len(header)} cells, as in the header. Received {len(cells)}.")
-        yield Record(f"{place}:{reader.line_num}", where, dict(zip(header, cells, strict=True)))
+        if cells is None:
+            return
+        if len(cells) == len(header):
+            yield Record(name, where, dict(zip(header, cells, strict=True)))
+        elif cells:
+            yield Record(name, where, fault=f"expected {len(header)} cells, as in the header. Received {len(cells)}.")

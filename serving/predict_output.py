@@ -36,10 +36,12 @@ class JsonOutput:
         """See `Output`."""
         for position, name in enumerate(names):
             row: dict[str, Any] = {self._key: name}
-            values = {key: _plain(array[position]) for key, array in outputs.items()}
+            values = {key: _plain(array[position]) for key, array in _named(outputs).items()}
             if "classes" in values and "probabilities" in values:
                 probabilities = values.pop("probabilities")
-                row |= {"class": values.pop("classes"), "probability": max(probabilities), "probabilities": probabilities}
+                names = values.pop("class_names", None)
+                shown = dict(zip(names, probabilities, strict=True)) if names else probabilities
+                row |= {"class": values.pop("classes"), "probability": max(probabilities), "probabilities": shown}
             row |= values | {"model_name": self._model_name, "version": version}
             say(json.dumps(row, ensure_ascii=False))
 
@@ -63,7 +65,7 @@ class TableOutput:
     def add(self, names: Sequence[str], outputs: Mapping[str, np.ndarray], version: int) -> None:
         """See `Output`."""
         for position, name in enumerate(names[: max(0, _LONGEST_TABLE - len(self._rows))]):
-            self._rows.append((name, {key: array[position] for key, array in outputs.items()}))
+            self._rows.append((name, {key: array[position] for key, array in _named(outputs).items()}))
         self._count += len(names)
         self._version = version
 
@@ -100,7 +102,7 @@ class TableOutput:
         for name, values in self._rows:
             probability = float(np.max(values["probabilities"]))
             bar = "█" * round(probability * _BAR_WIDTH)
-            table.add_row(escape(name), str(values["classes"]), f"{probability:.1%}", bar)
+            table.add_row(escape(name), escape(str(_plain(values["classes"]))), f"{probability:.1%}", bar)
         return table
 
     def _anything(self) -> Any:
@@ -122,6 +124,11 @@ class TableOutput:
         for column in columns:
             table.add_column(escape(column), justify="left" if column == _BAR else "right", no_wrap=True)
         return table
+
+
+def _named(outputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The outputs by what one row's part of them is."""
+    return {"value": outputs["values"]} if list(outputs) == ["values"] else outputs
 
 
 def _width(console: Any, table: Any) -> int:

@@ -3,6 +3,7 @@
 one input of strings -> images, or tf.Examples of a table's rows; otherwise -> a table's columns, each as the input of its name
 """
 
+import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from serving import raw_values
 from serving.errors import InputFileError, InvalidArgumentError, ServingError
 from serving.examples import serialize_example
 from serving.picture import CMYK_HINT, check_picture, is_cmyk
 from serving.predict_inputs import Images
-from serving.predict_table import KINDS, Record, Table, can_be_read
+from serving.predict_table import KINDS, Record, RowError, Table, can_be_read
 from serving.signatures import Signature, TensorSpec
 from serving.tensors import STRING, dtype_name, numpy_dtype, strings
 
@@ -48,6 +50,9 @@ class Requests(Protocol):
     def said(self) -> str:
         """How the rows were read, for people, or ""."""
 
+    def note(self) -> str:
+        """What of the rows is not sent, for people, or ""."""
+
 
 def requests_for(inputs: Images | Table, signature: Signature) -> Requests:
     """How that signature takes them. Raises InvalidArgumentError where it cannot."""
@@ -57,6 +62,8 @@ def requests_for(inputs: Images | Table, signature: Signature) -> Requests:
         if not takes_strings:
             raise InvalidArgumentError(_refusal(signature, "one input of strings, for images or tf.Examples"))
         return ImageRequests(specs[0].name, inputs)
+    if signature.name == raw_values.SIGNATURE:
+        return FeatureRequests(signature, inputs)
     columns = set(inputs.kinds)
     if takes_strings and specs[0].name not in columns:
         return ExampleRequests(specs[0].name, inputs)
@@ -99,6 +106,10 @@ class ImageRequests:
         """See `Requests`."""
         return ""
 
+    def note(self) -> str:
+        """See `Requests`."""
+        return ""
+
 
 class ExampleRequests:
     """Rows as tf.Examples. The metadata does not say which kinds a model reads; where the columns' own are wrong, its refusal does."""
@@ -106,7 +117,7 @@ class ExampleRequests:
     def __init__(self, name: str, table: Table) -> None:
         """Raises InputFileError for a cell that is not of its column's declared kind."""
         self._name, self._table, self._known = name, table, set(table.declared)
-        table.check(needs_all=False)
+        table.check()
 
     def rows(self) -> Iterator[Row]:
         """See `Requests`."""
@@ -123,7 +134,7 @@ class ExampleRequests:
             return False
         self._known.add(match[1])
         self._table.kinds[match[1]] = KINDS[match[2]]
-        self._table.check(needs_all=False)
+        self._table.check()
         return True
 
     def hint(self, row: Row) -> str:
@@ -134,7 +145,13 @@ class ExampleRequests:
         """See `Requests`."""
         return self._table.said()
 
+    def note(self) -> str:
+        """See `Requests`."""
+        return ""
+
     def _example(self, record: Record) -> bytes:
+        if record.fault:
+            raise RowError(record.fault)
         return serialize_example({name: self._table.value(record, name) for name in record.filled()})
 
 
@@ -142,7 +159,7 @@ class ColumnRequests:
     """Every column as the signature's input of its name, of that input's dtype; inputs with a default need none."""
 
     def __init__(self, signature: Signature, table: Table) -> None:
-        """Raises InputFileError for a cell that is not of that dtype."""
+        """Raises InputFileError where a column is declared to be of another dtype."""
         self._table = table
         self._specs = {name: spec for name, spec in signature.inputs.items() if name in table.kinds}
         for name, spec in self._specs.items():
@@ -153,7 +170,6 @@ class ColumnRequests:
                     f"Received: {dtype_name(declared)}."
                 )
             table.kinds[name] = spec.dtype
-        table.check(needs_all=True)
 
     def rows(self) -> Iterator[Row]:
         """See `Requests`."""
@@ -175,6 +191,10 @@ class ColumnRequests:
         """See `Requests`."""
         return self._table.said()
 
+    def note(self) -> str:
+        """See `Requests`."""
+        return ""
+
     def _column(self, spec: TensorSpec, rows: Sequence[Row]) -> np.ndarray:
         values = [self._table.value(row.content, spec.name) for row in rows]
         try:
@@ -182,6 +202,35 @@ class ColumnRequests:
         except ValueError as error:
             raise InvalidArgumentError(f"Input '{spec.name}': expected {spec}. Received lists of different lengths.") from error
         return column[:, np.newaxis] if spec.shape is not None and column.ndim == 1 and len(spec.shape) == 2 else column
+
+
+class FeatureRequests(ColumnRequests):
+    """Columns as a model's features: those that it does not take are left out, and a value may be missing."""
+
+    def __init__(self, signature: Signature, table: Table) -> None:
+        """Raises InputFileError where there are no rows, or a feature is no column."""
+        if not table.kinds:
+            raise InputFileError("Expected rows, each a line with a value for every column. Received none.")
+        others = [name for name in table.kinds if name not in signature.inputs]
+        for name in signature.inputs:
+            if name not in table.kinds:
+                known = difflib.get_close_matches(name, others, n=1)
+                nearest = f" Did you mean '{known[0]}'?" if known else ""
+                raise InputFileError(
+                    f"Expected the column '{name}', which the model takes. Received: {', '.join(table.kinds):.300}.{nearest} "
+                    "Rename it in the table, or add it; its values may be empty."
+                )
+        table.convert = raw_values.raw_value
+        self._left_out = others
+        super().__init__(signature, table)
+
+    def said(self) -> str:
+        """See `Requests`."""
+        return ""
+
+    def note(self) -> str:
+        """See `Requests`."""
+        return f"left out, because the model does not take them: {', '.join(self._left_out)}." if self._left_out else ""
 
 
 def _refusal(signature: Signature, expected: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.errors import InputFileError
+from serving.errors import InputFileError, InvalidArgumentError
 from serving.tensors import STRING, dtype_name, numpy_dtype
 
 FLOAT, INT64 = 1, 9  # TensorFlow's numbers of the kinds that a tf.Example has, beside STRING
@@ -30,13 +30,22 @@ _NUMBER = re.compile(r"\s*[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|n
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
+class RowError(InvalidArgumentError):
+    """A row that cannot be sent."""
+
+
+class NotThat(ValueError):
+    """A cell that is not what was expected, which the message names."""
+
+
 @dataclass(frozen=True)
 class Record:
-    """A row: the name to show, where it is, and its cells by column, "" where there is nothing."""
+    """A row: the name to show, where it is, its cells by column, "" where there is nothing, and why it is no row if it is none."""
 
     name: str
     where: str
-    cells: Mapping[str, Any]
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
 
     def filled(self) -> dict[str, Any]:
         """The cells that hold something."""
@@ -45,18 +54,32 @@ class Record:
 
 @dataclass
 class Table:
-    """All rows, from the start at every call of `read`. `declared`: TensorFlow's dtype numbers of the columns that the caller decides."""
+    """All rows, from the start at every call of `read`.
+
+    Attributes:
+      declared: TensorFlow's dtype numbers of the columns that the caller decides.
+      kinds: those of all columns.
+      convert: a cell as a dtype; raises ValueError or OverflowError.
+    """
 
     read: Callable[[], Iterator[Record]]
     declared: Mapping[str, int] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
+    convert: Callable[[Any, np.dtype], Any] = field(default_factory=lambda: converted)
 
     def decide(self) -> None:
-        """Gives every other column the kind that all of its cells have: the widest that one of them needs. Raises InputFileError."""
+        """Gives every other column the kind that all of its cells have: the widest that one of them needs.
+
+        Raises InputFileError, also where no record is a row.
+        """
         widest: dict[str, int] = {}
+        fault = ""
         for record in self.read():
+            fault = fault or (record.fault and f"{record.where}: {record.fault}")
             for name, cell in record.cells.items():
                 widest[name] = max(widest.get(name, 0), _width(cell))
+        if fault and not widest:
+            raise InputFileError(fault)
         for name in self.declared:
             if name not in widest:
                 known = difflib.get_close_matches(name, widest, n=1)
@@ -64,20 +87,26 @@ class Table:
                 raise InputFileError(f"--column: expected one of the columns {', '.join(widest)}. Received: '{name}'.{nearest}")
         self.kinds = {name: _WIDTHS[width] for name, width in widest.items()} | dict(self.declared)
 
-    def check(self, *, needs_all: bool) -> None:
-        """Raises InputFileError for the first cell that is not of its column's kind; `needs_all`: also for one with nothing in it."""
+    def check(self) -> None:
+        """Raises InputFileError for the first cell with something in it that is not of its column's kind."""
         for record in self.read():
-            for name in self.kinds if needs_all else record.filled():
-                self.value(record, name)
+            for name in record.filled():
+                try:
+                    self.value(record, name)
+                except RowError as error:
+                    raise InputFileError(f"{record.where}, {error}") from None
 
     def value(self, record: Record, name: str) -> Any:
-        """One cell. Raises InputFileError."""
+        """One cell. Raises RowError."""
+        if record.fault:
+            raise RowError(record.fault)
         cell, kind = record.cells.get(name), self.kinds[name]
         try:
-            return _converted(cell, numpy_dtype(kind))
-        except (ValueError, OverflowError):
+            return self.convert(cell, numpy_dtype(kind))
+        except (ValueError, OverflowError) as error:
+            expected = str(error) if isinstance(error, NotThat) else dtype_name(kind)
             shown = "nothing" if cell in (None, "") else repr(cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell)
-            raise InputFileError(f"{record.where}, column '{name}': expected {dtype_name(kind)}. Received: {shown:.80}.") from None
+            raise RowError(f"column '{name}': expected {expected}. Received: {shown:.80}.") from None
 
     def said(self) -> str:
         """Which kind every column has, for people."""
@@ -94,9 +123,9 @@ def _width(cell: Any) -> int:
     return 2 if isinstance(cell, bytes) else int(isinstance(cell, float))
 
 
-def _converted(cell: Any, dtype: np.dtype) -> Any:
-    """Raises ValueError or OverflowError."""
-    return [_converted(item, dtype) for item in cell] if isinstance(cell, list) else _READERS[dtype.kind](cell, dtype)
+def converted(cell: Any, dtype: np.dtype) -> Any:
+    """A cell, or each item of a list, as `dtype`. Raises ValueError or OverflowError."""
+    return [converted(item, dtype) for item in cell] if isinstance(cell, list) else _READERS[dtype.kind](cell, dtype)
 
 
 def _string(cell: Any, dtype: np.dtype) -> bytes:

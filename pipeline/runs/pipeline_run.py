@@ -14,6 +14,7 @@ from components.gate_verdict import read_verdict
 from pipeline import dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
+from pipeline.runs.beam_args import IN_MEMORY
 from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
 from pipeline.runs.summary import Summary
@@ -21,9 +22,9 @@ from pipeline.workspace import Workspace, serving_path
 from trainer import environment
 
 SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
-# Not DirectRunner, which first tries Prism, whose binary it downloads (docs/adr). The setup file is for Beam's remote workers; without
-# it every Beam component builds a source package of the whole of TFX in the temporary folder, 2 s each.
-BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
+# The setup file is for Beam's remote workers; without it every Beam component builds a source package of the whole of TFX in the
+# temporary folder, 2 s each.
+BEAM_ARGS = [*IN_MEMORY, f"--setup_file={SETUP_FILE}"]
 
 
 class Shown(Protocol):

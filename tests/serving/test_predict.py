@@ -244,15 +244,16 @@ def test_a_signature_of_tensors_takes_the_columns_as_its_dtypes(answers, run, ta
     assert answers("name,x,count,old\n01234,7,3,true\n5,2.5,-1,0\n", *arguments) == [("01234", 21.0), ("5", -2.5)]
     path = tmp_path / "rows.csv"
     for row, text in {
-        "a,1,7.25,1": "line 3, column 'count': expected int8. Received: '7.25'.",
-        "a,1,128,1": "line 3, column 'count': expected int8. Received: '128'.",
-        "a,1e40,1,1": "line 3, column 'x': expected float. Received: '1e40'.",
-        "a,,1,1": "line 3, column 'x': expected float. Received: nothing.",
-        "a,1,1,perhaps": "line 3, column 'old': expected bool. Received: 'perhaps'.",
+        "a,1,7.25,1": "column 'count': expected int8. Received: '7.25'.",
+        "a,1,128,1": "column 'count': expected int8. Received: '128'.",
+        "a,1e40,1,1": "column 'x': expected float. Received: '1e40'.",
+        "a,,1,1": "column 'x': expected float. Received: nothing.",
+        "a,1,1,perhaps": "column 'old': expected bool. Received: 'perhaps'.",
     }.items():
         path.write_text(f"name,x,count,old\na,1,1,1\n{row}\n")
         status, out, err = run(path, *arguments, server=table_server)
-        assert (status, out, err) == (2, "", f"tapeline predict: {path}, {text}\n")
+        assert (status, err) == (1, f"tapeline predict: {path}:3: {text}\n")
+        assert "1 row, digits version 1; 1 refused" in out
     path.write_text("name,x,count,old\na,1,1,1\n")
     status, _, err = run(path, *arguments, "--column", "count:float", server=table_server)
     assert (status, err) == (2, "tapeline predict: --column: expected int8 for 'count', as signature 'columns' says. Received: float.\n")

@@ -13,6 +13,7 @@ from trainer.features import names
 from trainer.features.image import resized
 from trainer.problem import Problem
 
+SIGNATURE = "predict_image"
 _LEVELS = 256  # values of a uint8 pixel
 
 
@@ -47,7 +48,7 @@ class ServedPicture(Served):
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""
         return super().signatures() | {
-            "predict_image": self.predict_image.get_concrete_function(tf.TensorSpec((None,), tf.string, "image")),
+            SIGNATURE: self.predict_image.get_concrete_function(tf.TensorSpec((None,), tf.string, "image")),
             "predict_pixels": self.predict_pixels.get_concrete_function(
                 tf.TensorSpec((None, None, None, self._channels), tf.uint8, "pixels")
             ),

@@ -22,7 +22,7 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.example_gen.readers import archive
-from components.example_gen.readers.image_layout import SPLIT_NAMES, Layout, Picture, lay_out
+from components.example_gen.readers.image_layout import SPLIT_NAMES, SUFFIXES, Layout, Picture, lay_out, pictures_of
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
 from components.example_gen.readers.raw_file import sha256
 from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
@@ -79,10 +79,37 @@ def open_images(path: Path, settings: PictureSettings | None = None, split_prefi
     """
     path, settings = Path(path).absolute(), settings or PictureSettings()
     found = find(path, settings.max_bytes, split_prefixes)
-    if not path.is_dir():
-        source = _Source(path, True, {path.name: sha256(path)}, settings)
-        return _parts(source, found.layout.pictures, found.refused)
-    return _in_folder(path, found.layout.pictures, found.refused, settings)
+    return _at(path, sorted(found.layout.pictures, key=_mixed), found.refused, settings)
+
+
+def open_unlabelled(path: Path, settings: PictureSettings | None = None) -> list[Part]:
+    """One part with every picture of a folder or archive, in whatever folders, or with the one that `path` is; `label` is empty.
+
+    Rows are in the order of their names, those of a tar archive in its own.
+
+    Raises:
+      ConfigError: there is nothing at `path`.
+      DataError: there are no pictures, or an archive is broken.
+    """
+    path, settings = Path(path).absolute(), settings or PictureSettings()
+    if path.is_file() and path.suffix.casefold() in SUFFIXES:
+        return _at(path.parent, [Picture(path.name, "", None)], (), settings)
+    names, refused = _names_in(path, settings.max_bytes)
+    pictures = [Picture(name, "", None) for name in pictures_of(names)]
+    if not pictures:
+        raise DataError(f"Expected pictures ({', '.join(sorted(SUFFIXES))}) in '{path}'. Received: {len(names):,} other files.")
+    return _at(path, pictures, refused, settings)
+
+
+def _mixed(picture: Picture) -> bytes:
+    """A key by which neighbours are of all classes."""
+    return hashlib.blake2b(picture.name.encode(errors="surrogateescape")).digest()
+
+
+def _at(path: Path, pictures: list[Picture], refused: Iterable[Reject], settings: PictureSettings) -> list[Part]:
+    if path.is_dir():
+        return _in_folder(path, pictures, refused, settings)
+    return _parts(_Source(path, True, {path.name: sha256(path)}, settings), pictures, refused)
 
 
 def open_listed(folder: Path, rows: Iterable[tuple[str, str | None, str | None]], settings: PictureSettings | None = None) -> list[Part]:
@@ -110,7 +137,7 @@ def open_listed(folder: Path, rows: Iterable[tuple[str, str | None, str | None]]
             )
     if not pictures:
         raise DataError(f"Expected the pictures that are listed in '{folder}'. Received: {_why(refused)}.")
-    return _in_folder(folder, pictures, refused, settings or PictureSettings())
+    return _in_folder(folder, sorted(pictures, key=_mixed), refused, settings or PictureSettings())
 
 
 def _why_not(folder: Path, name: str) -> str:
@@ -129,23 +156,28 @@ def _why(refused: list[Reject]) -> str:
 
 def find(path: Path, max_bytes: int = PictureSettings.max_bytes, split_prefixes: bool = False) -> Found:
     """What is in a folder or archive; nothing is decoded. Raises as `open_images`."""
-    if path.is_dir():
-        names, refused = sorted(_walk(path)), []
-    elif not path.exists():
-        raise ConfigError(f"Expected a folder of pictures, or a zip or tar archive of one. Received: '{path}', which is not there.")
-    else:
-        names, refused = [], []
-        with archive.entries(path, max_bytes) as entries:
-            for entry in entries:
-                if entry.problem:
-                    refused.append(Reject(f"{path.name}/{entry.name}", 0, entry.problem))
-                else:
-                    names.append(entry.name)
+    names, refused = _names_in(path, max_bytes)
     try:
         return Found(lay_out(names, split_prefixes), tuple(refused))
     except DataError as error:
         hint = f" Refused: '{refused[0].file}', {refused[0].reason}, and {len(refused) - 1:,} more." if refused else ""
         raise DataError(f"{error} Look into '{path}'.{hint}") from error
+
+
+def _names_in(path: Path, max_bytes: int) -> tuple[list[str], list[Reject]]:
+    """The files of a folder or archive by name, and those of an archive that are not read."""
+    if path.is_dir():
+        return sorted(_walk(path)), []
+    if not path.exists():
+        raise ConfigError(f"Expected a folder of pictures, or a zip or tar archive of one. Received: '{path}', which is not there.")
+    names, refused = [], []
+    with archive.entries(path, max_bytes) as entries:
+        for entry in entries:
+            if entry.problem:
+                refused.append(Reject(f"{path.name}/{entry.name}", 0, entry.problem))
+            else:
+                names.append(entry.name)
+    return names, refused
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -158,8 +190,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _in_folder(folder: Path, pictures: Iterable[Picture], refused: Iterable[Reject], settings: PictureSettings) -> list[Part]:
-    digests, good, refused = {}, [], list(refused)
-    pictures = sorted(pictures, key=lambda picture: hashlib.blake2b(picture.name.encode(errors="surrogateescape")).digest())
+    digests, good, refused, pictures = {}, [], list(refused), list(pictures)
     with ThreadPoolExecutor(_WORKERS) as pool:
         for picture, (digest, problem) in zip(pictures, pool.map(functools.partial(_digest, folder, settings), pictures), strict=True):
             name = f"{folder.name}/{picture.name}"
@@ -297,7 +328,8 @@ def _loads(source: _Source, pictures: tuple[Picture, ...]) -> Iterator[Iterator[
     with archive.entries(source.path, source.settings.max_bytes) as entries:
         mine = (entry for entry in entries if not entry.problem and entry.name in wanted)
         if archive.kind(source.path) == "zip":
-            mine = iter(sorted(mine, key=lambda entry: hashlib.blake2b(entry.name.encode()).digest()))
+            place = {name: number for number, name in enumerate(wanted)}
+            mine = iter(sorted(mine, key=lambda entry: place[entry.name]))
             yield ((wanted[entry.name], entry.read, entry.size) for entry in mine)
         else:  # a stream, which only this thread reads
             yield ((wanted[entry.name], functools.partial(bytes, entry.read()), entry.size) for entry in mine)

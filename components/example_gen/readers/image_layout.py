@@ -89,6 +89,11 @@ def lay_out(names: Iterable[str], split_prefixes: bool = False) -> Layout:
     return Layout(tuple(pictures), dict(left_out))
 
 
+def pictures_of(names: Iterable[str]) -> list[str]:
+    """The names of pictures that are not hidden, wherever they are, in order."""
+    return sorted(name for name in names if not _why_not(name))
+
+
 def has_split_prefixes(names: Iterable[str]) -> bool:
     """Whether `split_prefixes` seems right: each picture's name begins with a split, and there are several of them, train included."""
     found = {_prefix(name) for name in names if not _why_not(name)}

@@ -7,6 +7,7 @@ check that the keys are there and take digests -> unpack and decode in blocks ->
 import base64
 import binascii
 import functools
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +45,8 @@ def open_json_lines(place: Path | str, columns: Mapping[str, pa.DataType]) -> li
     """One part for each file that has lines, whose batches hold `columns` in their order. A key that is not there is a missing value.
 
     What becomes what: for string, a string, or a number or boolean as JSON writes it; for float64, a number; for int64, a whole number, or
-    a string that is a time, in seconds since 1970, UTC; for binary, a string as UTF-8, or {"b64": "..."}; for a list, an array of those.
+    a string that is a time, in seconds since 1970, UTC; for binary, a string as UTF-8, or {"b64": "..."}; for a list, an array of those;
+    for large_string, the JSON of any value.
 
     Args:
       place: a file, a folder or a pattern.
@@ -75,6 +77,13 @@ def open_json_lines(place: Path | str, columns: Mapping[str, pa.DataType]) -> li
         Part(None, name, {name: digests[name]}, functools.partial(_read, _Reading(name, files[name], dict(columns), digests[name])))
         for name in filled
     ]
+
+
+def first_keys(place: Path | str, lines: int = 1000) -> list[str]:
+    """The keys of the objects on the first `lines` of the first file, in the order in which they come. Raises as `open_json_lines`."""
+    [path, *_] = files_at(place, SUFFIXES, "JSON lines").values()
+    _check_text(path)
+    return list(dict.fromkeys(key for line in itertools.islice(_lines(RawFile(path)), lines) for key in line.value))
 
 
 def _check_text(path: Path) -> None:
@@ -251,6 +260,7 @@ def _encoded(text: str) -> bytes:
 
 _KINDS: list[tuple[Callable[[pa.DataType], bool], Callable[[Any], Any]]] = [
     (pa.types.is_string, _text),
+    (pa.types.is_large_string, json.dumps),
     (pa.types.is_floating, _number),
     (pa.types.is_integer, _whole),
     (pa.types.is_binary, _bytes),

@@ -303,3 +303,25 @@ def test_real_photos_in_an_archive_are_read_byte_for_byte_with_the_splits_of_the
             assert {"val": "eval"}.get(inner.split("/")[2].split("_")[0], inner.split("/")[2].split("_")[0]) == split
     assert sum(counts.values()) == 520
     assert counts.keys() == {"train", "eval", "test"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_unlabelled_pictures_may_be_in_any_folders_and_are_in_the_order_of_their_names(write, kind):
+    names = [f"{number}.png" for number in range(10, 30)] + ["cat/1.png", "train/cat/2.png"]
+    files = contents(*names)
+    path = write(kind, dict(reversed(files.items())) | {"README.txt": b"hello", ".hidden.png": b"x"})
+    [part] = image_files.open_unlabelled(path)
+    rows, rejects = read([part])
+    assert rows == {None: {f"{path.name}/{name}": (data, "") for name, data in files.items()}}
+    assert rejects == []
+    in_order = list(reversed(names)) if kind == "tar" else names  # a tar archive is read as it comes
+    assert list(rows[None]) == [f"{path.name}/{name}" for name in in_order]
+    with pytest.raises(DataError, match=r"Expected pictures \(.*\) in .* Received: 1 other files"):
+        image_files.open_unlabelled(write(kind, {"README.txt": b"hello"}) if kind != "folder" else _only_text(path))
+
+
+def _only_text(folder):
+    below = folder / "text"
+    below.mkdir()
+    (below / "a.txt").write_text("hello")
+    return below

@@ -189,3 +189,10 @@ def test_a_file_that_changes_between_opening_and_reading_is_noticed(write):
     write('{"x": 2}\n')
     with pytest.raises(DataError, match="another content than a moment ago"):
         list(part.read(print))
+
+
+def test_a_value_may_stay_the_json_that_it_is(write):
+    path = write('{"a": {"b": [1, null]}}\n{"a": "x", "c": 1}\n{"a": null}\n')
+    assert read(path, {"a": pa.large_string()})[0] == [('{"b": [1, null]}',), ('"x"',), (None,)]
+    assert json_lines.first_keys(path) == ["a", "c"]
+    assert json_lines.first_keys(path, lines=1) == ["a"]

@@ -1,0 +1,145 @@
+"""What is predicted: the rows of tables or pictures, each with what the model takes of it, and with what it shows of it.
+
+Tables are read twice, side by side: the features as the ingestion reads them, and every column as it stands in the file.
+"""
+
+import dataclasses
+import functools
+import glob
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from components.example_gen.columns import Columns
+from components.example_gen.image_columns import PICTURE
+from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file
+from components.example_gen.readers.data_files import files_at
+from components.example_gen.readers.rows import Part, Reject
+from components.example_gen.readers.sniffer import sniff
+from components.example_gen.readers.typed import converts
+from trainer.errors import ConfigError
+from trainer.features import KINDS
+from trainer.problem import Problem
+
+_CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+_RAW_TYPES = {kind.model_fields["kind"].default: kind.raw_type for kind in KINDS}
+
+
+class Rows(NamedTuple):
+    """Neighbouring rows of one file.
+
+    Attributes:
+      features: what the model takes, under the features' names; null is a missing value.
+      shown: the columns that the output begins with.
+      places: (file, line) of each row.
+    """
+
+    features: pa.RecordBatch
+    shown: pa.RecordBatch
+    places: list[tuple[str, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A file, or a folder of pictures; `read` yields its rows in order, and tells of each one that it leaves out."""
+
+    read: Callable[[Callable[[Reject], None]], Iterator[Rows]]
+
+
+def open_input(place: str, problem: Problem) -> list[Source]:
+    """The sources at `place` for a model of `problem`, in order.
+
+    Raises:
+      ConfigError: there are none, of a format that is read, or a feature is no column.
+      DataError: one cannot be read.
+    """
+    if list(problem.features.values()) == ["image"]:
+        [name] = problem.features
+        return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
+    types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()
+    typed, own = _format(place)(place, types)
+    return [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
+
+
+_Parts = tuple[list[Part], list[Part]]  # with the features, and with all columns
+
+
+def _csv(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+    paths = list(files_at(place, _CSV_SUFFIXES, "CSV files").values())
+    found = sniff(paths[0])
+    verbatim = found.dialect.model_copy(update={"missing": ()})
+    return csv_file.open_csv(paths, found.dialect, types), csv_file.open_csv(paths, verbatim, dict.fromkeys(found.columns, pa.string()))
+
+
+def _json_lines(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+    own = dict.fromkeys(json_lines.first_keys(place), pa.large_string())
+    return json_lines.open_json_lines(place, types), json_lines.open_json_lines(place, own)
+
+
+def _parquet(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+    typed = parquet_file.open_parquet(place, types)  # first, for it says what is wrong with the files
+    [path, *_] = files_at(place, parquet_file.SUFFIXES, "Parquet files").values()
+    own = {field.name: kept for field in parquet.read_schema(path) if (kept := _kept(field.type)) is not None}
+    return typed, parquet_file.open_parquet(place, own)
+
+
+def _kept(given: pa.DataType) -> pa.DataType | None:
+    """The type in which a column of Parquet is shown: its own, or text; none of nested and binary ones."""
+    if pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_boolean(given):
+        return pa.float32() if pa.types.is_float16(given) else given
+    is_binary = pa.types.is_binary(given) or pa.types.is_large_binary(given) or pa.types.is_fixed_size_binary(given)
+    return pa.string() if not is_binary and converts(given, pa.string()) else None
+
+
+_FORMATS = {_CSV_SUFFIXES: _csv, json_lines.SUFFIXES: _json_lines, parquet_file.SUFFIXES: _parquet}
+
+
+def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType]], _Parts]:
+    """By the suffix of the first file that has a known one."""
+    path = Path(place)
+    matched = [place] if path.is_file() else glob.glob(place, recursive=True) if glob.has_magic(place) else []  # noqa: PTH207  # Path's takes no absolute one
+    names = matched or (sorted(file.name for file in path.rglob("*")) if path.is_dir() else [place])
+    for name in names:
+        for suffixes, opened in _FORMATS.items():
+            if name.casefold().endswith(suffixes):
+                return opened
+    if not names or not (path.exists() or matched):
+        raise ConfigError(f"Expected a table, a file, a folder or a pattern. Received: '{place}', which is not there.")
+    known = ", ".join(suffix for suffixes in _FORMATS for suffix in suffixes if not suffix.endswith(".gz"))
+    raise ConfigError(f"Expected a table, a file whose name ends in {known}. Received: '{place}'.")
+
+
+def _table(typed: Part, own: Part, reject: Callable[[Reject], None]) -> Iterator[Rows]:
+    """The rows that both give, matched by their lines."""
+    wrong: dict[int, Reject] = {}
+    others = own.read(lambda rejected: wrong.update({rejected.line: rejected}))
+    held, lines = None, np.zeros(0, np.int64)
+    for rows in typed.read(reject):
+        while not len(lines) or lines[-1] < rows.lines[-1]:
+            more = next(others, None)
+            if more is None:
+                break
+            table = pa.Table.from_batches([more.batch])
+            held, lines = pa.concat_tables([held, table]) if held is not None else table, np.concatenate([lines, more.lines])
+        is_shown = np.isin(rows.lines, lines)
+        for line in rows.lines[~is_shown].tolist():
+            reject(wrong.get(line, Reject(rows.file, line, "a column cannot be read")))
+        wrong = {line: rejected for line, rejected in wrong.items() if line > rows.lines[-1]}
+        places = np.searchsorted(lines, rows.lines[is_shown])
+        if held is None or not len(places):
+            continue
+        shown = held.take(pa.array(places)).combine_chunks().to_batches()[0]
+        yield Rows(rows.batch.filter(pa.array(is_shown)), shown, [(str(rows.file), line) for line in rows.lines[is_shown].tolist()])
+        done = int(np.searchsorted(lines, rows.lines[-1], side="right"))
+        held, lines = held.slice(done), lines[done:]
+
+
+def _pictures(part: Part, name: str, reject: Callable[[Reject], None]) -> Iterator[Rows]:
+    for rows in part.read(reject):
+        features = pa.RecordBatch.from_arrays([rows.batch.column(PICTURE)], names=[name])
+        files = rows.file if isinstance(rows.file, list) else [rows.file] * features.num_rows
+        yield Rows(features, pa.RecordBatch.from_arrays([], names=[]), [(file, 0) for file in files])

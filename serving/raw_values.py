@@ -1,0 +1,50 @@
+"""Cells of a table as the inputs of `predict_columns`, the signature in which a model takes its columns under the user's own names.
+
+A number, a text or a time, where missing is NaN, "" and the smallest int64.
+"""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from serving.predict_table import NotThat, converted
+from serving.times import seconds
+
+SIGNATURE = "predict_columns"
+_MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"}
+_NO_VALUE = {"f": math.nan, "O": b"", "i": -(2**63)}
+
+
+def raw_value(cell: Any, dtype: np.dtype) -> Any:
+    """One cell: `str` of CSV, Python's own values and `bytes` of JSON, None where there is none. Raises ValueError."""
+    if _is_missing(cell, dtype) and dtype.kind in _NO_VALUE:
+        return _NO_VALUE[dtype.kind]
+    if isinstance(cell, list):
+        raise NotThat("one value")
+    if dtype.kind == "i":
+        return _time(cell)
+    if dtype.kind == "O" and not isinstance(cell, (str, bytes)):
+        return json.dumps(cell).encode()  # as the ingestion of JSON lines reads it
+    try:
+        return converted(cell, dtype)
+    except ValueError:
+        raise NotThat("a number" if dtype.kind == "f" else "text") from None
+
+
+def _is_missing(cell: Any, dtype: np.dtype) -> bool:
+    if isinstance(cell, bytes):  # a text of JSON is what it says, where a text is wanted
+        return dtype.kind != "O" and cell.decode("utf-8", "replace").strip() in _MISSING
+    if isinstance(cell, str):
+        return cell.strip() in _MISSING
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _time(cell: Any) -> int:
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool) and math.isfinite(cell) and cell == cell // 1:
+        return int(cell)
+    try:
+        return seconds(cell.decode() if isinstance(cell, bytes) else cell)
+    except (ValueError, TypeError, AttributeError):
+        raise NotThat("a time such as 2024-01-31 or 2024-01-31T10:00:00Z") from None

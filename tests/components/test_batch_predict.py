@@ -1,0 +1,273 @@
+"""Predictions for whole files, with real tiny models: a line in, the same line with a prediction out."""
+
+import csv
+import gzip
+import json
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from components.batch_predict import predict
+from pipeline.runs.beam_args import IN_MEMORY
+from trainer.errors import ConfigError, DataError
+from trainer.problem import Problem
+from trainer.tasks import Multiclass, Regression
+
+KINDS = {"x": "number", "my color": "category", "when": "time"}  # TensorFlow takes the second for no argument's name
+
+
+def save(module, signatures, problem, folder):
+    import tensorflow as tf
+
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra/tapeline.problem.json").write_text(problem.to_json(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def table_model(tmp_path_factory):
+    """Called with "class" or "value": the folder of version 1 of a model of x, "my color" and when, which refuses 13 for x.
+
+    The class is `yes` where x is above 0. The value is 1000 times the length of the color, and when, and x; -1 and -2 where a number
+    or a time is missing.
+    """
+    import tensorflow as tf
+
+    from trainer.export.columns import use_own_names
+
+    def value(x, column_2, when):
+        numbers = tf.where(tf.math.is_nan(x), -1.0, x) + tf.where(when == -(2**63), -2.0, tf.cast(when, tf.float32))
+        return {"values": numbers + 1000.0 * tf.cast(tf.strings.length(column_2), tf.float32)}
+
+    def classes(x, column_2, when):
+        yes = tf.where(x > 0, 0.75, 0.25)
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.not_equal(x, 13.0)), ["no 13"])]):
+            yes = tf.identity(yes)
+        names = tf.constant(["no", "yes"])
+        return {"probabilities": tf.stack([1 - yes, yes], axis=1), "classes": tf.gather(names, tf.cast(yes > 0.5, tf.int64))}
+
+    made = {}
+
+    def make(kind):
+        if kind not in made:
+            module = tf.Module()
+            module.predict = tf.function(classes if kind == "class" else value, autograph=False)
+            specs = {"x": tf.float32, "column_2": tf.string, "when": tf.int64}
+            signature = module.predict.get_concrete_function(**{k: tf.TensorSpec([None], v, k) for k, v in specs.items()})
+            task = Multiclass(classes=2, names=("no", "yes")) if kind == "class" else Regression()
+            folder = tmp_path_factory.mktemp(kind) / "1"
+            save(module, {"predict_columns": signature}, Problem(features=KINDS, label="y", task=task), folder)
+            use_own_names(SimpleNamespace(raw_names=list(KINDS)), str(folder))
+            made[kind] = folder
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def picture_model(tmp_path_factory):
+    """The folder of a model of pictures, whose class is the value of the first pixel, 0 to 2."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image")])
+    def predict_image(image):
+        first = tf.map_fn(lambda file: tf.io.decode_png(file, 1)[0, 0, 0], image, fn_output_signature=tf.uint8)
+        return {"probabilities": tf.one_hot(first, 3), "classes": tf.cast(first, tf.int64)}
+
+    module = tf.Module()
+    module.predict_image = predict_image
+    problem = Problem(features={"image": "image"}, label="label", task=Multiclass(classes=3))
+    return save(module, {"predict_image": predict_image}, problem, tmp_path_factory.mktemp("picture") / "1")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Called with a model's folder, the input and the output's name: (rows, counts, rejected), the output's folder being tmp_path/out."""
+    (tmp_path / "out").mkdir()
+
+    def call(model, place, name="rows.jsonl"):
+        output, errors = tmp_path / "out" / name, tmp_path / "out" / f"{name}.errors.jsonl"
+        counts = predict(model, str(place), output, errors, IN_MEMORY)
+        rejected = [json.loads(line) for line in errors.read_text("utf-8").splitlines()] if errors.exists() else []
+        assert not list((tmp_path / "out").glob(".*"))
+        return read(output) if output.exists() else [], counts, rejected
+
+    return call
+
+
+def read(path):
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    if path.suffix == ".parquet":
+        return parquet.read_table(path).to_pylist()
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    import tensorflow as tf
+
+    examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path))]
+    return [{name: _only(feature) for name, feature in example.features.feature.items()} for example in examples]
+
+
+def _only(feature):
+    values = getattr(feature, feature.WhichOneof("kind") or "int64_list").value
+    return (values[0].decode() if isinstance(values[0], bytes) else values[0]) if values else None
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text, name="in.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_text(text, encoding=encoding)
+        return path
+
+    return write
+
+
+def test_the_columns_stand_as_in_the_file_between_the_rows_key_and_its_prediction(run, table_model, table):
+    path = table("id;x;my color;when;note\n007;1,50;赤;2024-01-31;a\n008;NA;;;NA\n", encoding="cp932")
+    rows, counts, rejected = run(table_model("class"), path, "rows.csv")
+    assert (counts, rejected) == ((2, 0), [])
+    first = {"file": "in.csv", "line": "2", "id": "007", "x": "1,50", "my color": "赤", "when": "2024-01-31", "note": "a"}
+    assert rows[0] == first | {"class": "yes", "probability_no": "0.25", "probability_yes": "0.75"}
+    assert list(rows[0]) == [*first, "class", "probability_no", "probability_yes"]
+    assert (rows[1]["id"], rows[1]["x"], rows[1]["note"], rows[1]["class"]) == ("008", "NA", "NA", "no")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl", "tfrecord"])
+def test_every_format_has_the_same_rows_in_their_order(run, table_model, table, suffix):
+    count = 12_345  # more than one batch of the reader, and than one call of the model
+    path = table("id,x,my color,when\n" + "".join(f"{n},{n % 3 - 1},red,\n" for n in range(count)))
+    rows, counts, _ = run(table_model("class"), path, f"rows.{suffix}")
+    assert counts == (count, 0)
+    assert [int(row["id"]) for row in rows] == list(range(count))
+    assert [int(row["line"]) for row in rows] == list(range(2, count + 2))
+    assert [row["class"] for row in rows] == ["yes" if n % 3 == 2 else "no" for n in range(count)]
+    assert float(rows[2]["probability_yes"]) == 0.75
+
+
+def test_missing_values_and_times_are_what_the_model_was_taught(run, table_model, table):
+    path = table("x,my color,when\n2,ab,1970-01-01T00:00:10Z\n,ab,10\n2,,10\n2,ab,\n")
+    rows, _, _ = run(table_model("value"), path)
+    assert [row["value"] for row in rows] == [2012.0, 2009.0, 12.0, 2000.0]
+
+
+def test_json_lines_keep_their_values_also_nested_ones(run, table_model, table):
+    lines = '{"x": 3, "my color": 7, "when": "1970-01-02", "more": {"a": [1, null]}, "flag": true}\n\n{"x": null, "my color": "b"}\n'
+    path = table(lines, "in.jsonl")
+    rows, _, _ = run(table_model("value"), path)
+    assert rows[0] == {"file": "in.jsonl", "line": 1, **json.loads(lines.splitlines()[0]), "value": 87403.0}
+    assert (rows[1]["line"], rows[1]["more"], rows[1]["value"]) == (3, None, 997.0)
+    rows, _, _ = run(table_model("value"), path, "rows.csv")
+    assert (rows[0]["my color"], rows[0]["more"], rows[0]["flag"]) == ("7", '{"a": [1, null]}', "true")
+
+
+def test_parquet_keeps_its_types(run, table_model, tmp_path):
+    when = pa.array([0, 86_400], pa.timestamp("s"))
+    columns = {"x": pa.array([1, None], pa.int32()), "my color": ["a", "b"], "when": when, "ok": [True, None], "nested": [[1], [2]]}
+    parquet.write_table(pa.table(columns), tmp_path / "in.parquet")
+    rows, _, _ = run(table_model("value"), tmp_path / "in.parquet", "rows.parquet")
+    assert [row["value"] for row in rows] == [1001.0, 87399.0]
+    types = {field.name: str(field.type) for field in parquet.read_schema(tmp_path / "out/rows.parquet")}
+    assert types == {
+        "file": "string",
+        "line": "int64",
+        "x": "int32",
+        "my color": "string",
+        "when": "string",
+        "ok": "bool",
+        "value": "float",
+    }
+    assert run(table_model("value"), tmp_path / "in.parquet", "rows.tfrecord")[0][0]["ok"] == 1
+
+
+def test_a_row_that_cannot_be_read_or_that_the_model_refuses_is_set_aside_with_its_line(run, table_model, table):
+    good, bad = "1,red,\n", "x,red,\n1,red\n13,red,\n1,red,once\n"
+    rows, counts, rejected = run(table_model("class"), table("x,my color,when\n" + good + bad + good))
+    assert (counts, [row["line"] for row in rows]) == ((2, 4), [2, 7])
+    assert [(each["file"], each["line"]) for each in rejected] == [("in.csv", 3), ("in.csv", 4), ("in.csv", 6), ("in.csv", 5)]
+    assert [each["reason"] for each in rejected[:3]] == [
+        "column 'x': 'x' is no number",
+        "2 fields instead of 3",
+        "column 'when': 'once' is no time",
+    ]
+    assert "no 13" in rejected[3]["reason"]
+    assert run(table_model("class"), table("x,my color,when\n" + good))[1:] == ((1, 0), [])
+
+
+def test_where_no_row_can_be_predicted_only_the_reasons_are_written(run, table_model, table):
+    rows, counts, rejected = run(table_model("class"), table("x,my color,when\n13,red,\n"), "rows.parquet")
+    assert (rows, counts, len(rejected)) == ([], (0, 1), 1)
+
+
+def test_several_files_are_read_in_the_order_of_their_names(run, table_model, table, tmp_path):
+    for number in (2, 1, 3):
+        table(f"x,my color,when\n{number},red,\n", f"part-{number}.csv")
+    rows, _, _ = run(table_model("class"), tmp_path / "part-*.csv")
+    assert [(row["file"], row["x"]) for row in rows] == [(f"part-{number}.csv", str(number)) for number in (1, 2, 3)]
+
+
+def test_a_column_of_the_users_keeps_its_name_beside_ours(run, table_model, table):
+    rows, _, _ = run(table_model("class"), table("x,my color,when,class,file\n1,red,,no,f\n"))
+    assert (rows[0]["class"], rows[0]["file"], rows[0]["class_"], rows[0]["file_"]) == ("no", "f", "yes", "in.csv")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_pictures_are_predicted_by_name_in_whatever_folders_they_are(run, picture_model, tmp_path, kind):
+    folder = tmp_path / "in"
+    for number, name in enumerate(["a.png", "b/x.png", "c.png", "d/e/z.png"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4), number % 3, np.uint8)).save(folder / name)
+    (folder / "b2.png").write_bytes((folder / "a.png").read_bytes()[:40])
+    (folder / "notes.txt").write_text("no picture")
+    if kind == "zip":
+        with zipfile.ZipFile(tmp_path / "in.zip", "w") as file:
+            for path in sorted(folder.rglob("*.png"), reverse=True):
+                file.write(path, path.relative_to(folder))
+    top = "in.zip" if kind == "zip" else "in"
+    rows, counts, rejected = run(picture_model, tmp_path / top)
+    assert counts == (4, 1)
+    assert [row["file"] for row in rows] == [f"{top}/{name}" for name in ("a.png", "b/x.png", "c.png", "d/e/z.png")]
+    assert [row["class"] for row in rows] == ["0", "1", "2", "0"]
+    assert rows[1] == {"file": f"{top}/b/x.png", "class": "1", "probability_0": 0.0, "probability_1": 1.0, "probability_2": 0.0}
+    assert [each["file"] for each in rejected] == [f"{top}/b2.png"]
+    if kind == "folder":
+        assert [row["class"] for row in run(picture_model, folder / "c.png")[0]] == ["2"]
+
+
+def test_the_newest_version_of_a_models_folder_is_asked(run, table_model, table):
+    version = table_model("value")
+    (version.parent / "0").mkdir(exist_ok=True)
+    (version.parent / "2").mkdir(exist_ok=True)  # still being copied
+    assert run(version.parent, table("x,my color,when\n1,,5\n"))[0][0]["value"] == 6.0
+
+
+def test_another_folder_or_a_missing_column_is_one_line(run, table_model, table, tmp_path):
+    path = table("x,my colour,when\n1,red,\n")
+    for folder, received in {tmp_path: "another folder", tmp_path / "none": "which is not there"}.items():
+        with pytest.raises(ConfigError, match=f"Expected --model_dir to be a model's folder.*{received}") as error:
+            run(folder, path)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match=r"Expected the column 'my color' in .*Did you mean 'my colour'\?"):
+        run(table_model("class"), path)
+    with pytest.raises(ConfigError, match="Expected a table, a file whose name ends in"):
+        run(table_model("class"), table("x", "in.dat"))
+    with pytest.raises(ConfigError, match="which is not there"):
+        run(table_model("class"), tmp_path / "none")
+
+
+def test_nothing_is_half_written_where_a_file_breaks_off(run, table_model, tmp_path):
+    path = tmp_path / "in.csv.gz"
+    content = gzip.compress(("x,my color,when\n" + "".join(f"{n},{n * n},{n}\n" for n in range(50_000))).encode())
+    path.write_bytes(content[: len(content) * 2 // 3])
+    (tmp_path / "out/rows.csv").write_text("as it was\n")
+    with pytest.raises(DataError, match="truncated") as error:
+        run(table_model("class"), path, "rows.csv")
+    assert "while running" not in str(error.value)
+    assert [(each.name, each.read_text()) for each in (tmp_path / "out").iterdir()] == [("rows.csv", "as it was\n")]
