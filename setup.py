@@ -54,6 +54,7 @@ setup(
         "components.example_gen",
         "components.example_gen.readers",
         "pipeline",
+        "pipeline.init",
         "pipeline.kubeflow",
         "pipeline.release",
         "pipeline.runs",

@@ -9,7 +9,6 @@ from components.place import Place
 from trainer.settings import Settings
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-ClassLabel = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]*)$")]
 
 
 class SchemaConfig(Settings):
@@ -48,8 +47,8 @@ class EvaluatorConfig(Settings):
     )
     bounds: tuple[BoundConfig, ...] = Field((), description="Bounds of any metric of the task, on the whole test split or on a slice.")
     min_class_accuracy: Share | None = Field(None, description="The least accuracy on the rows of each class; `null` sets no such bound.")
-    class_min_accuracy: dict[ClassLabel, Share] = Field(
-        {}, description="The least accuracy on the rows of single classes, by label; wins over `min_class_accuracy`."
+    class_min_accuracy: dict[str, Share] = Field(
+        {}, description="The least accuracy on the rows of single classes, by their label or name; wins over `min_class_accuracy`."
     )
     max_accuracy_drop: Share | None = Field(
         0.01,

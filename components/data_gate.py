@@ -64,7 +64,7 @@ def _schema_of(message: anomalies_pb2.Anomalies, name: str) -> str:
     """The schema's own words on a feature, on one line."""
     for feature in message.baseline.feature:
         if feature.name == name:
-            text = text_format.MessageToString(feature, as_one_line=True, use_index_order=True)  # one order on every protobuf
+            text = text_format.MessageToString(feature, as_utf8=True, as_one_line=True, use_index_order=True)  # one order on every protobuf
             return text.removeprefix(f'name: "{name}" ')
     return "no such feature"
 

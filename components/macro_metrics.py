@@ -91,7 +91,7 @@ class _Combiner(beam.CombineFn):
     def __init__(
         self, keys: list[metric_types.MetricKey], classes: int, bounds: Mapping[int, float], eval_config: config_pb2.EvalConfig | None
     ) -> None:
-        self._keys, self._bounds, self._eval_config = keys, bounds, eval_config
+        self._keys, self._classes, self._bounds, self._eval_config = keys, classes, bounds, eval_config
         self._buckets = max(2, min(_MOST_BUCKETS, _CELLS // classes))
 
     def create_accumulator(self) -> _Counts:
@@ -124,7 +124,7 @@ class _Combiner(beam.CombineFn):
     def extract_output(self, counts: _Counts) -> dict[metric_types.MetricKey, float]:
         rows = counts.pairs.total()
         loss = counts.loss / rows if rows else float("nan")
-        roc, precision_recall = _macro_areas(counts, self._buckets)
+        roc, precision_recall = _macro_areas(counts, self._buckets, is_binary=self._classes == 2)
         values = [*averages(counts.pairs), roc, loss, precision_recall, mcc(counts.pairs), loss]
         if self._bounds:
             values.append(float(len(missed(accuracy_by_class(counts.pairs), self._bounds))))
@@ -166,23 +166,25 @@ def _rows_by_class(pairs: Mapping[tuple[int, int], int]) -> dict[int, int]:
 
 
 def mcc(pairs: Mapping[tuple[int, int], int]) -> float:
-    """Matthews's correlation of actual and predicted classes, 1 at best, 0 for one answer to all; `pairs` as for `averages`."""
+    """Matthews's correlation of actual and predicted classes, 1 at best, 0 for one answer to all; `pairs` and NaN as for `averages`."""
     actual: Counter[int] = Counter()
     predicted: Counter[int] = Counter()
     for (label, answer), rows in pairs.items():
         actual[label] += rows
         predicted[answer] += rows
     total, hits = sum(actual.values()), sum(rows for (label, answer), rows in pairs.items() if label == answer)
+    if not total:
+        return float("nan")
     both = sum(rows * predicted[label] for label, rows in actual.items())
     spread = [total**2 - sum(rows**2 for rows in each.values()) for each in (actual, predicted)]
     return (hits * total - both) / math.sqrt(spread[0] * spread[1]) if all(spread) else 0.0
 
 
-def _macro_areas(counts: _Counts, buckets: int) -> tuple[float, float]:
+def _macro_areas(counts: _Counts, buckets: int, is_binary: bool) -> tuple[float, float]:
     """Averages over the classes, NaN where only one class has rows.
 
     The area under the ROC curve is the chance that a row of the class gets a higher probability than another row (ties count half); that
-    under the precision-recall curve is the average precision, of the positive class alone where there are two.
+    under the precision-recall curve is the average precision, of the positive class alone where the task has two.
     """
     actual = _rows_by_class(counts.pairs)
     if len(actual) < 2:
@@ -194,7 +196,6 @@ def _macro_areas(counts: _Counts, buckets: int) -> tuple[float, float]:
     answered = found + np.cumsum(others[:, ::-1], axis=1)
     precision = np.divide(found, answered, out=np.ones_like(found), where=answered > 0)
     average = (precision * own[:, ::-1]).sum(axis=1) / own.sum(axis=1)
-    is_binary = list(actual) == [0, 1]
     return float(((own * below).sum(axis=1) / pairs).mean()), float(average[1] if is_binary else average.mean())
 
 

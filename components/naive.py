@@ -30,13 +30,16 @@ def bound(problem: Problem, model: str, train: str, test: str) -> BoundConfig | 
       test: that of the test split.
     """
     if isinstance(problem.task, Regression):
-        learnt, asked = (np.concatenate(list(_numbers(folder, problem.label))) for folder in (train, test))
+        learnt, asked = (np.concatenate([np.zeros(0), *_numbers(folder, problem.label)]) for folder in (train, test))
         learnt, asked = (values[np.isfinite(values)] for values in (learnt, asked))
         return BoundConfig(metric="rmse", max=math.sqrt(float(np.mean((asked - learnt.mean()) ** 2)))) if len(asked) else None
     if not problem.label_signatures:
         return None
     number = tf.saved_model.load(model).signatures[LABEL_SIGNATURE]
-    learnt, asked = (np.concatenate([number(examples=rows)[names.LABEL].numpy() for rows in _rows(folder)]) for folder in (train, test))
+    learnt, asked = (
+        np.concatenate([np.zeros(0, np.int64), *(number(examples=rows)[names.LABEL].numpy() for rows in _rows(folder))])
+        for folder in (train, test)
+    )
     shares = np.bincount(learnt[learnt >= 0], minlength=problem.task.outputs) / max(1, int((learnt >= 0).sum()))
     own = np.where(asked >= 0, shares[np.maximum(asked, 0)], 0.0)
     loss = -np.log(np.maximum(own, _LEAST_PROBABILITY))

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from pipeline import interruption
 from pipeline.extras import extra_of
+from pipeline.init import command as init
 from pipeline.kubeflow import command as kubeflow
 from pipeline.release import command as release
 from pipeline.subcommand import add_command
@@ -26,6 +27,7 @@ _NO_WORKING_FOLDER = (
 )
 # Whether a command does something beyond printing: then it has done it, whether or not that can be told.
 ACTS = {
+    ("init",): True,
     ("run",): True,
     ("compile",): True,
     ("kubeflow", "emulate"): True,
@@ -61,7 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = argparse.Namespace(environment=given)
     if not forwarded:
         options = _parser().parse_args(arguments, options)
-    status = 0
     try:
         with extra_of(arguments[0]):
             status = forwarded(arguments[1:]) if forwarded else options.command(options)
@@ -73,10 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return interruption.exit_status(interrupt) or 130
     except KeyboardInterrupt as interrupt:
         return _fail("Interrupted. Run the same command again.", interruption.exit_status(interrupt) or 130, options)
-    except BrokenPipeError:  # the reader of our output has gone: `tapeline config schema | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status
-    except Exception as error:
+    except Exception as error:  # a broken pipe too: it is the network's, for stdout's is no error (serving.terminal)
         if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
             return _fail(_NO_WORKING_FOLDER, 2, options)
         # what nobody foresaw is one line too, unless a traceback is asked for
@@ -93,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    init.add_to(commands)
     run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
     _root_argument(run, "folder for everything the run writes")
@@ -164,7 +163,7 @@ def _run(options: argparse.Namespace) -> int:
     note = environment.note(options.environment)
     if note:
         print(note, file=sys.stderr)
-    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json)
+    summary = local.run(settings, options.root or workspace.default_root(settings), options.verbose, options.json, interruption.hold)
     if options.json:
         print(json.dumps(summary.to_json()))
     return summary.exit_status
@@ -299,7 +298,7 @@ def _status_after_printing(status: int) -> int:
     if error is None:
         return status
     if _acts(sys.argv[1:]):
-        record = " ROOT/last_run.json has the record of a finished run." if sys.argv[1] == "run" else ""
+        record = " ROOT/records has the run's record." if sys.argv[1] == "run" else ""
         print(
             f"Note: stdout could not be written ({error.strerror}). The exit status {status} holds all the same.{record}", file=sys.stderr
         )

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self, get_args, get_origin
 
 import pydantic
 import yaml
@@ -23,12 +23,12 @@ from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
-from trainer.features import Feature, Features, names
+from trainer.features import KINDS, Feature, Features, names
 from trainer.features.image import ImageFeature
 from trainer.features.time import TimeFeature
 from trainer.problem import Problem
 from trainer.settings import Settings
-from trainer.tasks import Multiclass, Task
+from trainer.tasks import TASKS, Multiclass, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
@@ -79,6 +79,11 @@ class PipelineConfig(Settings):
         if self.has_columns:
             return Problem(features=self.inputs.kinds, label=self.label or PICTURE_LABEL, task=self.task or Multiclass())
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
+
+    @property
+    def sample(self) -> str:
+        """A file that the model can be asked about, for people."""
+        return "IMAGE.png" if list(self.inputs.kinds.values()) == ["image"] else "ROWS.csv"
 
     @property
     def columns(self) -> Columns:
@@ -139,6 +144,11 @@ def _column_fault(config: PipelineConfig) -> str | None:
                 f"{key}: Expected a value with `data.format: {config.data.format}`. Received: none. "
                 "`tapeline init PATH` writes a config from the data."
             )
+    for name, feature in config.features.items():
+        if feature.kind == "image" and config.data.format == "csv":
+            return f"features.{name}: Expected another kind than `image` with `data.format: csv`, which holds no pictures. Try `images`."
+    if getattr(config.task, "classes", None) is not None:
+        return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
     if config.label in config.features:
         return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
     if config.data.download:
@@ -189,7 +199,7 @@ def field_paths(model: type[Settings] = PipelineConfig, prefix: str = "") -> lis
     paths: list[str] = []
     for name, field in model.model_fields.items():
         key = prefix + (field.alias or name)
-        section = _section(field.annotation)
+        section = None if get_origin(field.annotation) is tuple else _section(field.annotation)
         paths += field_paths(section, f"{key}.") if section else [key]
     return paths
 
@@ -266,12 +276,13 @@ def _override(values: dict[str, Any], override: str) -> None:
 def _sentence(origin: str, details: Mapping[str, Any]) -> str:
     """One pydantic error as one line: where, what was expected, what was received, the nearest right thing."""
     location = [str(part) for part in details["loc"]]
-    key, kind, context = ".".join(location), details["type"], details.get("ctx", {})
+    key, kind, context = ".".join(_without_tag(location)), details["type"], details.get("ctx", {})
     if kind == "value_error":
         return f"{origin}: {context['error']}"
     if kind == "extra_forbidden":
         known = _keys_at(location[:-1])
-        near = _elsewhere(location[-1], ".".join(location[:-1])) or did_you_mean(location[-1], known)
+        near = did_you_mean(location[-1], known) if _tag_place(location) else ""
+        near = near or _elsewhere(location[-1], ".".join(location[:-1])) or did_you_mean(location[-1], known)
         return f"{origin}: {key}: Expected one of the keys {', '.join(known)}. Received: '{location[-1]}'.{near}"
     if kind == "missing":
         return f"{origin}: {key}: Expected a value. Received: none. Add the key `{key}`."
@@ -304,7 +315,22 @@ def _keys(model: type[Settings]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+def _tag_place(location: list[str]) -> int | None:
+    """Where pydantic puts the kind of a feature or of the task between the keys, None where it does not."""
+    place = {"features": 2, "task": 1}.get(location[0]) if location else None
+    return place if place is not None and len(location) > place else None
+
+
+def _without_tag(location: list[str]) -> list[str]:
+    place = _tag_place(location)
+    return location if place is None else location[:place] + location[place + 1 :]
+
+
 def _keys_at(location: list[str]) -> list[str]:
+    place = _tag_place(location)
+    if place is not None:
+        kinds = {kind.model_fields["kind"].default: kind for kind in (KINDS if location[0] == "features" else TASKS.values())}
+        return _keys(kinds[location[place]])
     model: type[Settings] = PipelineConfig
     for part in location:
         fields = {field.alias or name: field for name, field in model.model_fields.items()}

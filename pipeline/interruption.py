@@ -50,10 +50,16 @@ def hold() -> None:
     _held.append(True)
 
 
-def raise_on_signals() -> None:
-    """Makes the signals exceptions in the main thread; one that is ignored, as under `nohup`, stays so."""
+def raise_on_signals(*, second_ends: bool = True) -> None:
+    """Makes the signals exceptions in the main thread; one that is ignored, as under `nohup`, stays so.
+
+    `second_ends`: whether a second one ends this process. Not where the first may come twice: from the terminal, and from a parent process
+    that passes it on.
+    """
 
     def first(number: int, _: object) -> None:
+        if _came and not second_ends:
+            return
         if _came:  # something hangs while it is put in order
             os._exit(128 + number)
         _came.append(number)

@@ -49,7 +49,8 @@ def check_root(workspace: Workspace) -> None:
     for path in (workspace.metadata, workspace.last_run, root / ".lock", root / "metadata.json"):
         if path.exists() and not path.is_file():
             raise _wrong_kind(path, "file", "folder" if path.is_dir() else "special file")
-    for path in (workspace.artifacts, workspace.schemas, workspace.logs, workspace.temporary, root / "serving", root / "pods"):
+    own = (workspace.artifacts, workspace.schemas, workspace.logs, workspace.records, workspace.temporary)
+    for path in (*own, root / "serving", root / "pods"):
         if path.exists() and not path.is_dir():
             raise _wrong_kind(path, "folder", "file")
 

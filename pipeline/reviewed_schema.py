@@ -65,13 +65,14 @@ def check(config: PipelineConfig) -> None:
     file = Path(config.schema_.path or "")
     if not file.is_file():
         return
-    from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
+    from serving import text_proto
+
     try:
-        text_format.Parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
-    except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        text_proto.parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
+    except ValueError as error:  # no UTF-8 included
+        reason = str(error).rstrip(".")
         raise ConfigError(
             f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{file}': {reason}. "
             "Mend that line, or move the file away and run again to infer a schema."

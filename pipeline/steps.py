@@ -52,7 +52,7 @@ REVIEWED_SCHEMA = Step("ImportSchemaGen", "take the reviewed schema", stands_for
 VALIDATION = Step("ExampleValidator", "compare data with the schema", about="Validation.")
 DATA_GATE = Step("DataGate", "stop if there are anomalies", about="The data's gate.", code="gate")
 TRANSFORM = Step(
-    "Transform", "decode, resize and normalise", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
+    "Transform", "transform every feature", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
 )
 TRAINER = Step(
     "Trainer",

@@ -1,7 +1,8 @@
 """The folder a run works in: who may use it, where its logs, temporary files, artifacts and versions are.
 
-ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/tmp/ (gone after the run),
-ROOT/last_run.json (what came of it), ROOT/fingerprints.json (digests of the raw files)
+ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/records/RUN.json (what came of it),
+ROOT/last_run.json (which record answers the same run again), ROOT/fingerprints.json (digests of the raw files), ROOT/tmp/ (gone after
+the run)
 """
 
 import contextlib
@@ -9,10 +10,9 @@ import datetime
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from trainer.errors import ConfigError
 
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from pipeline.config import PipelineConfig  # not at run time: `tapeline predict` needs this module without pydantic
 
 DEFAULT_PARENT = "runs"
+
+
+class Held(NamedTuple):
+    """A root that is held.
+
+    Attributes:
+      log: the run's log file.
+      lock: the descriptor of the lock, which another process may hold as well.
+    """
+
+    log: Path
+    lock: int
 
 
 class Workspace:
@@ -31,13 +43,15 @@ class Workspace:
         self.artifacts = self.root / "artifacts"
         self.schemas = self.root / "schemas"
         self.logs = self.root / "logs"
+        self.records = self.root / "records"
         self.last_run = self.root / "last_run.json"
         self.fingerprints = self.root / "fingerprints.json"
         self.temporary = self.root / "tmp"
+        self.epochs = self.temporary / "epochs.jsonl"
 
     @contextlib.contextmanager
-    def use(self) -> Iterator[Path]:
-        """Holds the root for one run and gives that run's log file; temporary files of TFX and Beam stay below the root.
+    def use(self) -> Iterator[Held]:
+        """Holds the root for one run, which has an empty folder for temporary files meanwhile.
 
         Raises:
           ConfigError: the root cannot be written, or another run holds it.
@@ -60,9 +74,8 @@ class Workspace:
         with lock:
             self._acquire(lock)
             self._clear_temporary()
-            os.environ["TMPDIR"] = tempfile.tempdir = str(self.temporary)
             try:
-                yield self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log"
+                yield Held(self.logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S-%f}.log", lock.fileno())
             finally:
                 shutil.rmtree(self.temporary, ignore_errors=True)
 
@@ -76,6 +89,10 @@ class Workspace:
         finally:
             os.fchdir(before)
             os.close(before)
+
+    def record(self, run: str) -> Path:
+        """The file of that run's record."""
+        return self.records / f"{run}.json"
 
     def stored(self, path: str) -> str:
         """`path` as the metadata keep it: from the root on where it is below it, else as it is."""

@@ -26,14 +26,30 @@ Schema = dict[str, Any]
 def page(schema: Schema) -> str:
     """The page of a config file's JSON Schema."""
     required = schema["required"]
-    plain = [_row(key, field, _default(key, field, required)) for key, field in schema["properties"].items() if not _section(field, schema)]
+    plain = [
+        _row(key, field, _default(key, field, required))
+        for key, field in schema["properties"].items()
+        if not _section(field, schema) and not _kinds(field, schema)
+    ]
     parts = [_HEAD, "\n".join(["## The use case", "", _TABLE, *plain, ""])]
     for key, field in schema["properties"].items():
         section = _section(field, schema)
-        if section:
+        kinds = _kinds(field, schema)
+        if kinds:
+            parts.append("\n".join([f"## `{key}`", "", _TABLE, _row(key, field, field.get("default")), ""]))
+            parts += [_kind_part(key, kind, schema) for kind in kinds]
+        elif section:
             about = field.get("description") or section["description"]
             parts.append("\n".join([f"## `{key}`", "", about, "", _TABLE, *_rows(key, section, field.get("default"), schema), ""]))
     return "\n".join(parts)
+
+
+def _kind_part(key: str, kind: Schema, schema: Schema) -> str:
+    """What can be set of one kind of a field that has several."""
+    name = kind["properties"]["kind"]["const"]
+    own = {**kind, "properties": {inner: field for inner, field in kind["properties"].items() if inner != "kind"}}
+    head = [f"### `{key}`: `{name}`", "", kind["description"].partition("\n")[0], ""]
+    return "\n".join([*head, *([_TABLE, *_rows(name, own, None, schema), ""] if own["properties"] else [])])
 
 
 def _rows(prefix: str, section: Schema, section_default: Any, schema: Schema) -> list[str]:
@@ -41,6 +57,8 @@ def _rows(prefix: str, section: Schema, section_default: Any, schema: Schema) ->
     rows = []
     defaults = section_default if isinstance(section_default, dict) else {}
     for name, field in section["properties"].items():
+        if field.get("readOnly"):
+            continue
         key, inner = f"{prefix}.{name}", _section(field, schema)
         default = defaults.get(name, _default(name, field, section.get("required", [])))
         if inner:
@@ -50,6 +68,8 @@ def _rows(prefix: str, section: Schema, section_default: Any, schema: Schema) ->
             rows += _rows(key, inner, default, schema)
         else:
             rows.append(_row(key, field, default))
+            each = _section(field.get("items", {}), schema)
+            rows += _rows(f"{key}[]", each, None, schema) if each else []
     return rows
 
 
@@ -72,8 +92,18 @@ def _section(field: Schema, schema: Schema) -> Schema | None:
     return None
 
 
+def _kinds(field: Schema, schema: Schema) -> list[Schema]:
+    """The sections of which a field, or each value of a mapping, is one by its `kind`; empty for other fields."""
+    options = [field, *field.get("anyOf", [])]
+    values = field.get("additionalProperties")
+    found = [option["$ref"] for one in options for option in one.get("oneOf", [])]
+    return [schema["$defs"][name.rpartition("/")[2]] for name in found] or (_kinds(values, schema) if isinstance(values, dict) else [])
+
+
 def _kind(field: Schema) -> str:
     """The type and bounds of a plain setting, in words."""
+    if "oneOf" in field or "$ref" in field:
+        return "section"
     if "anyOf" in field:
         return ", or ".join("`null`" if option.get("type") == "null" else _kind(option) for option in field["anyOf"])
     if "enum" in field or "const" in field:

@@ -109,7 +109,7 @@ def test_the_page_of_commands_names_every_command_with_its_flags(name, capsys, m
 
 
 def test_the_commands_are_those_that_the_tests_above_look_for():
-    expected = ["run", "compile"]
+    expected = ["init", "run", "compile"]
     expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
     expected += [f"release {command}" for command in ("status", "promote", "rollback")]
     expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema", "schema accept", "doctor"]

@@ -42,7 +42,19 @@ class TrainerConfig(Settings):
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
-    learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer.")
+    learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer, at the start.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="How the learning rate goes on: as it is, or down to 0 at the last epoch along half a cosine."
+    )
+    weight_decay: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="Share of each weight taken off a step, times the learning rate; the optimizer's own by default.",
+    )
+    clip_norm: float | None = Field(
+        None, gt=0.0, description="The most that the gradients' common norm may be; larger ones are scaled down."
+    )
     loss: Literal[
         "auto",
         "sparse_categorical_crossentropy",

@@ -16,7 +16,7 @@ from trainer.errors import ConfigError
 from trainer.export import export
 from trainer.features import names, table_sizes
 from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
-from trainer.models import build_model
+from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.strategy import make_strategy
@@ -58,9 +58,10 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     strategy = make_strategy(config.strategy)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
-        model = build_model(
-            config, task, {name: feature for name, feature in spec.items() if name != names.LABEL}, table_sizes(problem.features, graph)
-        )
+        inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        config = config.model_copy(update={"model": model_name(config, task, inputs)})
+        sizes, steps = table_sizes(problem.features, graph), config.epochs * train_data.steps
+        model = build_model(config, task, inputs, sizes, steps)
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)

@@ -4,6 +4,8 @@ from typing import Any, Self
 
 import pydantic
 
+FOUND = {"readOnly": True}  # what JSON Schema calls a field that is found in the data, and nobody sets
+
 
 class Settings(pydantic.BaseModel):
     """One section of the configuration. Fields carry their meaning (`description`) and bounds, which the JSON Schema shows."""

@@ -20,10 +20,12 @@ class Columns(Settings):
     label: str | None = Field(None, description="The one of them without which a row is left out.")
     orders: dict[str, Literal["year_first", "day_first", "month_first"]] = Field({}, description="How dates are written, by column.")
 
-    def arrow_types(self, *others: str | None) -> dict[str, pa.DataType]:
-        """The columns to read, `others` as text where they are not kept, by the types that a reader gives."""
+    def arrow_types(self, *others: str | None, time: str | None = None) -> dict[str, pa.DataType]:
+        """The columns to read by the types that a reader gives; where they are not kept, `others` as text and `time` as a time."""
         import pyarrow as pa  # not above: a config is read without it
 
         types = {"bytes": pa.binary(), "string": pa.string(), "float": pa.float64(), "int": pa.int64()}
         wanted = {name: types[kind] for name, kind in self.kept.items()}
+        if time:
+            wanted.setdefault(time, types["int"])
         return wanted | {name: pa.string() for name in others if name and name not in wanted}

@@ -3,9 +3,10 @@
 import contextlib
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
+
+from serving import whole_file
 
 _SETTLED = 2_000_000_000  # nanoseconds: a file that was changed later than that before its digest was taken may be changed unseen
 
@@ -40,7 +41,5 @@ class Digests:
     def save(self) -> None:
         """Writes what is new to the memory, whole or not at all; a disk without room loses it."""
         if self._memory and self._new:
-            unfinished = self._memory.with_name(f".{self._memory.name}.{os.getpid()}")
             with contextlib.suppress(OSError):
-                unfinished.write_text(json.dumps(self._known), encoding="utf-8")
-                unfinished.replace(self._memory)
+                whole_file.write(self._memory, json.dumps(self._known))

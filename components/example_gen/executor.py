@@ -21,7 +21,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.example_gen import examples as tf_examples
-from components.example_gen import left_out, source, split
+from components.example_gen import left_out, source, split, time_split
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.left_out import Written
@@ -58,8 +58,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in split.SPLITS}
         with source.open_data(config, columns) as (parts, fingerprint):
             _check_fingerprint(fingerprint, exec_properties.get("fingerprint", ""), config)
+            latest = time_split.bounds(parts, config.splits) if config.splits.time else None
             written = self._write(
-                parts, folders, _WriteShards(folders, config.splits, columns, parts), os.path.join(examples.uri, "rows.json")
+                parts, folders, _WriteShards(folders, config.splits, columns, parts, latest), os.path.join(examples.uri, "rows.json")
             )
         rows = {name: sum(each.rows for each in written if each.split == name) for name in split.SPLITS}
         for name, count in rows.items():
@@ -114,8 +115,10 @@ class _WriteShards(beam.DoFn):
     Of data that cannot be read it gives why, because Beam makes another exception of whatever is raised here.
     """
 
-    def __init__(self, folders: dict[str, str], config: SplitsConfig, columns: Columns, parts: list[Part]) -> None:
-        self._folders, self._config, self._columns = folders, config, columns
+    def __init__(
+        self, folders: dict[str, str], config: SplitsConfig, columns: Columns, parts: list[Part], latest: dict[str, float] | None = None
+    ) -> None:
+        self._folders, self._config, self._columns, self._latest = folders, config, columns, latest
         self._divided = [name for name in split.SPLITS if name not in {part.split for part in parts}]
 
     def process(self, numbered: tuple[int, Part]) -> Iterator[Written]:
@@ -160,6 +163,8 @@ class _WriteShards(beam.DoFn):
                     f"Received: {value!r} in line {rows.lines[unknown[0]]} of '{rows.file}'."
                 )
             return named
+        if self._latest is not None:
+            return time_split.assign(rows.batch.column(self._config.time), self._latest)
         if self._config.group:
             return split.assign(split.hashes_of_rows(_only(rows.batch, [self._config.group])), self._config, self._divided)
         hashes = split.hashes_of_rows(rows.batch) if rows.hashes is None else rows.hashes

@@ -61,10 +61,14 @@ def notes(written: Iterable[Written], rows: int, allowed: float, label: str | No
         )
     lines = []
     if rejected:
-        lines.append(f"{rejected:,} of {read + rejected:,} rows cannot be read and were left out: {examples}.")
+        lines.append(f"{rejected:,} of {read + rejected:,} rows could not be read and {_were(rejected)} left out: {examples}.")
     if unlabelled:
-        lines.append(f"{unlabelled:,} of {read:,} rows have no '{label}' and were left out.")
+        lines.append(f"{unlabelled:,} of {read:,} rows without a '{label}' {_were(unlabelled)} left out.")
     return lines
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _share_above(share: float) -> float:

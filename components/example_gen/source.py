@@ -51,7 +51,7 @@ def _idx(folder: str, config: DataConfig) -> list[Part]:
 def _csv(config: DataConfig, columns: Columns) -> list[Part]:
     by_split = raw_files.csv_files(config)
     dialect = config.csv or sniff(next(path for paths in by_split.values() for path in paths)).dialect
-    types = columns.arrow_types(config.splits.column, config.splits.group)
+    types = columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
     return [
         dataclasses.replace(part, split=name)
         for name, paths in by_split.items()
@@ -68,7 +68,9 @@ def _images(config: DataConfig, columns: Columns) -> list[Part]:
 
 def _typed(open_files: Callable[[str, Mapping[str, pa.DataType]], list[Part]]) -> Callable[[DataConfig, Columns], list[Part]]:
     """A reader of files that have types of their own."""
-    return lambda config, columns: open_files(config.path or "", columns.arrow_types(config.splits.column, config.splits.group))
+    return lambda config, columns: open_files(
+        config.path or "", columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
+    )
 
 
 _READERS: Mapping[str, Callable[[DataConfig, Columns], list[Part]]] = {

@@ -4,7 +4,6 @@ Values come back as KFP gives them back: every number a double, a boolean a numb
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from typing_extensions import TypedDict  # typing's own is not enough for pydant
 
 from components.contents import Contents, is_whole, of
 from pipeline.kubeflow.package import PackageError
+from serving import whole_file
 
 _SESSION = '{"Provider":"file","Params":{}}'  # KFP notes here how to open the bucket
 
@@ -87,9 +87,7 @@ class ArtifactStore:
         return uri if "://" in uri else str(self._path.parent / uri)
 
     def _write(self) -> None:
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps({"artifacts": self._artifacts, "executions": self._executions}, indent=1))
-        os.replace(new, self._path)  # noqa: PTH105 - the atomic one
+        whole_file.write(self._path, json.dumps({"artifacts": self._artifacts, "executions": self._executions}, indent=1))
 
 
 def _read(path: Path) -> _State:

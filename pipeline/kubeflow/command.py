@@ -280,4 +280,3 @@ def _notes(notes: list[str]) -> None:
 
 def _say(out: TextIO, line: str) -> None:
     out.write(f"{line}\n")
-    out.flush()

@@ -4,7 +4,6 @@ config -> the local DAG, its baseline looked up where models are served -> TFX's
 """
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from pipeline.kubeflow import package_parameters
 from pipeline.kubeflow.inline_file import inline
 from pipeline.kubeflow.package_parameters import PARAMETERS
 from pipeline.steps import Step
+from serving import whole_file
 from trainer.errors import ConfigError
 
 STEP_COMMAND = ["python", "-m", "pipeline.kubeflow.step"]
@@ -63,10 +63,7 @@ def write_package(config: PipelineConfig, path: Path) -> None:
     text = yaml.safe_dump_all(compile_package(config), sort_keys=True, width=140, allow_unicode=True)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-            file.write(text)
-        os.chmod(file.name, 0o644)  # noqa: PTH101 - the name is a string; mkstemp's files are their owner's alone
-        os.replace(file.name, path)  # noqa: PTH105 - as above
+        whole_file.write(path, text)
     except OSError as error:
         raise ConfigError(f"Expected -o to name a file that can be written. Received: '{path}': {error.strerror}.") from None
 

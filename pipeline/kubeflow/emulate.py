@@ -4,6 +4,7 @@ package -> parameters that this machine can serve -> the emulator, observed -> s
 """
 
 import contextlib
+import json
 import os
 import shlex
 import sys
@@ -120,12 +121,11 @@ def _run(
     out: Any,
     summary: Summary,
 ) -> None:
-    epochs = workspace.temporary / "epochs.jsonl"
-    os.environ[EPOCHS_VARIABLE] = str(epochs)
+    os.environ[EPOCHS_VARIABLE] = str(workspace.epochs)
     pipeline_root = parameters.get("pipeline_root") or str(workspace.artifacts)
     mounts = _mounts(parameters, pipeline_root, workspace) if image else {}
     machine = emulator.Emulator(compiled, workspace.root, kfp, image, mounts, use_cache)
-    with Progress(out, epochs) as progress:
+    with Progress(out, workspace.epochs) as progress:
         observer = _Observer(progress, summary)
         try:
             with _open_to_everybody() if mounts and not os.getuid() else contextlib.nullcontext():
@@ -206,6 +206,7 @@ class _Observer:
                 self._summary.take(Verdict.from_json(blessing["metadata"]["verdict"]))
 
     def _read(self, metadata: dict[str, Any]) -> None:
+        self._summary.notes += json.loads(metadata.get("notes", "[]"))
         self._rows |= {name: int(value) for name, value in metadata.items() if name.startswith("rows_")}
         if "pushed" in metadata:
             self._summary.version = metadata.get("pushed_version")

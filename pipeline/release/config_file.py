@@ -4,13 +4,12 @@ import contextlib
 import fcntl
 import os
 import shlex
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.release.errors import ChangedError, ReleaseError
 from pipeline.release.place import Snapshot
+from serving import whole_file
 from trainer.errors import ConfigError, did_you_mean
 
 
@@ -24,6 +23,7 @@ class ConfigFile:
     def read(self) -> Snapshot:
         """Raises ConfigError for a file that is not there, cannot be read or is no text."""
         try:
+            whole_file.check(self._path)  # else reading a pipe would wait for whoever writes into it
             text = self._path.read_text(encoding="utf-8")
         except OSError as error:
             names = [path.name for path in self._path.parent.iterdir()] if self._path.parent.is_dir() else []
@@ -42,7 +42,7 @@ class ConfigFile:
             with _folder_locked(target.parent):
                 if self.read().revision != after.revision:
                     raise ChangedError(f"{self.name} was changed by somebody else meanwhile")
-                _replace(target, text)
+                whole_file.write(target, text)
         except OSError as error:
             raise ReleaseError(
                 f"{self.name} cannot be replaced: {error.strerror}. It is as it was. The folder must be writable, and be mounted as a "
@@ -61,17 +61,3 @@ def _folder_locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _replace(target: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(target, name)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -3,14 +3,13 @@
 import contextlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from components import released
-from serving import versions
+from serving import versions, whole_file
 from trainer.errors import ConfigError
 
 LATEST = "latest"
@@ -47,10 +46,7 @@ def note_stable(base_path: str, version: int) -> str:
         if _REMOTE.match(base_path):
             _write_remote(f"{base_path.rstrip('/')}/{released.FILE}", released.text(version))
         else:
-            target = Path(base_path.removeprefix("file://")) / released.FILE
-            with tempfile.TemporaryDirectory(prefix=".released-", dir=target.parent) as folder:
-                (Path(folder) / released.FILE).write_text(released.text(version))
-                (Path(folder) / released.FILE).replace(target)
+            whole_file.write(Path(base_path.removeprefix("file://")) / released.FILE, released.text(version))
     except OSError as error:
         return error.strerror or str(error)
     return ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
+from serving import text_proto
 from trainer import json_text
 from trainer.errors import ConfigError, did_you_mean
 
@@ -49,10 +50,9 @@ class ServedConfig:
     def __init__(self, text: str, place: str) -> None:
         self._text, self._place = text, place
         try:
-            self._message = text_format.Parse(text, ModelServerConfig())
-        except text_format.ParseError as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"{place}: Expected a ModelServerConfig, such as {_EXAMPLE}. Received: {reason}.") from error
+            self._message = text_proto.parse(text, ModelServerConfig())
+        except ValueError as error:
+            raise ConfigError(f"{place}: Expected a ModelServerConfig, such as {_EXAMPLE}. Received: {error}.") from error
         if not self._message.model_config_list.config:
             raise ConfigError(f"{place}: Expected a ModelServerConfig that lists a model, such as {_EXAMPLE}. Received: no model.")
         self._history = _read_history(text, place)

@@ -1,62 +1,93 @@
 """Runs the pipeline on this machine, shows one line a component, and says what came of it.
 
-hold the root -> silence the libraries -> launch node by node -> read the gate's verdict and the pushed version back
+hold the root -> has an earlier run's record the answer? -> else a worker launches node by node, and what it tells is shown -> the record
+
+Nothing of the caller's process changes: several may run at once, in threads of one process, each in a root of its own.
 """
 
 import contextlib
+import datetime
 import os
 import sys
+import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 
 from components.example_gen import download, raw_files, remote_files
 from pipeline import interruption, lock_watch, places, reviewed_schema
 from pipeline.config import PipelineConfig
-from pipeline.runs import last_run
+from pipeline.runs import last_run, record, worker_process
 from pipeline.runs.progress import EPOCHS_VARIABLE, START, Progress
-from pipeline.runs.quiet import output_hidden, output_to_log
+from pipeline.runs.quiet import log_of
 from pipeline.runs.summary import Summary, print_summary
-from pipeline.workspace import Workspace, serving_path
-from trainer.cause import one_line, origin
-from trainer.errors import AnomaliesError, ConfigError, TapelineError
+from pipeline.runs.worker import interrupted
+from pipeline.workspace import Held, Workspace, serving_path
+from trainer.cause import one_line
+from trainer.errors import ConfigError
 
 
-def run(config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False) -> Summary:
+def run(
+    config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False, settled: Callable[[], None] = lambda: None
+) -> Summary:
     """Runs `config` with everything it writes below `root`.
+
+    Args:
+      config: what to run.
+      root: the folder; nobody else may run in it meanwhile.
+      verbose: show the log on stderr, too.
+      as_json: keep stdout free; progress goes to stderr.
+      settled: called as soon as the outcome is clear, from when on nothing is left to interrupt.
 
     Raises:
       ConfigError: before anything is run: the data is not there, or the root or the folder of the versions cannot be written.
     """
-    started = time.monotonic()
+    began, started = datetime.datetime.now().astimezone(), time.monotonic()
+    terminal = sys.stderr if as_json else sys.stdout
     workspace = Workspace(root)
     places.check_root(workspace)
     if config.pusher.base_path:
         places.check_base_path(serving_path(config, workspace), "pusher.base_path")
     reviewed_schema.check_place(config)
     config = _with_data(config)
-    with output_hidden() if remote_files.is_remote(config.data.path) else contextlib.nullcontext():  # TensorFlow reads gs://, and talks
-        fingerprint = raw_files.fingerprint(config.data, workspace.fingerprints)
-    with workspace.use() as log, output_to_log(log, verbose) as (out, err):
-        terminal = err if as_json else out
+    is_remote = remote_files.is_remote(config.data.path)
+    fingerprint = _remote_fingerprint(config.data.path or "") if is_remote else raw_files.fingerprint(config.data, workspace.fingerprints)
+    with workspace.use() as held:
         schema = reviewed_schema.for_run(config, workspace)
         key = last_run.key(config, workspace, fingerprint, schema)
-        summary = _recalled(workspace, key, terminal)
-        if summary is None:
-            places.check_metadata(workspace.metadata)
-            places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
-            summary = _run(config, workspace, fingerprint, schema, key, terminal)
-        interruption.hold()
-        summary.seconds = round(time.monotonic() - started, 1)
-        summary.log = str(log)
+
+        def keep(summary: Summary) -> None:
+            summary.seconds = round(time.monotonic() - started, 1)
+            summary.log = str(held.log)
+            kept = record.of(config, workspace, fingerprint, began, summary, os.environ)
+            if not record.write(workspace, kept):
+                summary.notes = [*summary.notes, f"the run's record could not be written to '{workspace.record(kept.run)}'"]
+            elif not summary.answered_from and last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited
+                last_run.remember(workspace, key, kept)
+
         try:
-            print_summary(Console(file=terminal, highlight=False), summary, config.name)
+            summary = _recalled(workspace, key, held.log, terminal)
+            if summary:
+                settled()
+            else:
+                places.check_metadata(workspace.metadata)
+                places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
+                summary = _run(config, workspace, fingerprint, schema, held, verbose, terminal, settled)
+        except (ConfigError, KeyboardInterrupt) as error:  # before anything was run
+            status = interruption.exit_status(error)
+            keep(Summary(reasons=[interrupted(START) if status else str(error)], usage_error=not status, signal_status=status))
+            raise
+        keep(summary)
+        try:
+            print_summary(Console(file=terminal, highlight=False), summary, config.name, sample=config.sample)
         except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
-            traceback.print_exc()  # into the log
-            terminal.write(f"{summary.outcome}: {summary.model_dir or summary.reasons}\n")
+            _note(held.log, traceback.format_exc())
+            with contextlib.suppress(OSError, UnicodeError):
+                terminal.write(f"{summary.outcome}: {summary.model_dir or summary.reasons}\n")
     return summary
 
 
@@ -68,54 +99,118 @@ def _with_data(config: PipelineConfig) -> PipelineConfig:
     return config.model_copy(update={"data": config.data.model_copy(update={"path": path})})
 
 
-def _recalled(workspace: Workspace, key: str, terminal: TextIO) -> Summary | None:
+def _remote_fingerprint(path: str) -> str:
+    """The fingerprint of data at a URL, which TensorFlow reads, and talks meanwhile. Raises ConfigError where it is not there."""
+    answers: list[list[str]] = []
+    with tempfile.TemporaryFile() as log:
+        end = worker_process.run("fingerprint", {"path": path}, answers.append, log.fileno(), os.environ)
+        log.seek(0)
+        said = log.read().decode("utf-8", "replace")
+    if end.interruption:
+        raise end.interruption
+    match answers:
+        case [["fingerprint", fingerprint]]:
+            return fingerprint
+        case [["refusal", message]]:
+            raise ConfigError(message)
+    raise RuntimeError(said.strip().rpartition("\n")[2] or str(end))
+
+
+def _recalled(workspace: Workspace, key: str, log: Path, terminal: TextIO) -> Summary | None:
     """The last run's summary, shown as cached, where nothing has changed since."""
     summary = last_run.recall(workspace, key)
     if summary:
-        sys.stderr.write("Nothing has changed since the last run.\n")  # into the log
-        with Progress(terminal, workspace.temporary) as progress:
+        _note(log, "Nothing has changed since the last run.\n")
+        with Progress(terminal, workspace.epochs) as progress:
             for component in summary.components:
                 progress.start(component["name"])
                 progress.finish("cached", component["rows"], refused=summary.is_refused_by(component["name"]))
     return summary
 
 
-def _run(config: PipelineConfig, workspace: Workspace, fingerprint: str, schema: str | None, key: str, terminal: TextIO) -> Summary:
-    epochs = workspace.temporary / "epochs.jsonl"
-    os.environ[EPOCHS_VARIABLE] = str(epochs)
-    summary = Summary()
-    with Progress(terminal, epochs) as progress:
+def _run(
+    config: PipelineConfig,
+    workspace: Workspace,
+    fingerprint: str,
+    schema: str | None,
+    held: Held,
+    verbose: bool,
+    terminal: TextIO,
+    settled: Callable[[], None],
+) -> Summary:
+    job = {
+        "config": config.model_dump(mode="json", by_alias=True),
+        "root": str(workspace.root),
+        "data_fingerprint": fingerprint,
+        "schema_file": schema,
+    }
+    environ = {**os.environ, "TMPDIR": str(workspace.temporary), EPOCHS_VARIABLE: str(workspace.epochs)}
+    heard = _Heard()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with Progress(terminal, workspace.epochs) as progress:
+        progress.start(START)
         try:
-            progress.start(START)
-            from pipeline.runs import pipeline_run  # imports TFX and TensorFlow, which takes seconds
-
-            progress.finish("run")
-            with lock_watch.watching(workspace.metadata, terminal):
-                outputs = pipeline_run.run(config, workspace, fingerprint, schema, progress, summary)
-            summary.components = progress.components()
-            if last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited while it ran
-                last_run.remember(workspace, key, summary, outputs)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
-            traceback.print_exc()  # into the log
-            signal_status = interruption.exit_status(error)
-            if signal_status and summary.is_decided:  # it came too late to interrupt anything
-                progress.end()
-                summary.components = progress.components()
-                return summary
-            progress.fail()
-            first = origin(error)
-            summary.outcome = "anomalies" if isinstance(first, AnomaliesError) else "failed"
-            summary.usage_error = isinstance(first, ConfigError)
-            summary.signal_status = signal_status
-            if signal_status:
-                error = KeyboardInterrupt()
-            summary.reasons = [_reason(error, progress.lines[-1].name, str(workspace.root))]
-            summary.components = progress.components()
-    return summary
+            with lock_watch.watching(workspace.metadata, terminal), log_of(held.log, sys.stderr.fileno() if verbose else None) as log:
+                end = worker_process.run("run", job, heard.by(progress), log, environ, held.lock, settled)
+        except OSError as error:  # no process could be started
+            settled()
+            heard.summary.reasons = [f"{START}: {one_line(error, str(workspace.root))}"]
+        else:
+            if not heard.is_outcome:
+                _tell_of_lost(heard.summary, end, progress)
+        (progress.end if heard.summary.is_decided else progress.fail)()
+    heard.summary.components = progress.components()
+    return heard.summary
 
 
-def _reason(error: BaseException, component: str, root: str) -> str:
-    """The failure in one line; errors of the project's own say everything themselves."""
-    if isinstance(error, KeyboardInterrupt):
-        return f"{component} was interrupted. Run the same command again: finished components are taken from the cache."
-    return one_line(error) if isinstance(origin(error), TapelineError) else f"{component}: {one_line(error, root)}"
+class _Heard:
+    """What the worker has told so far.
+
+    Attributes:
+      summary: what it has found.
+      is_outcome: whether it has told how it ended.
+    """
+
+    def __init__(self) -> None:
+        self.summary, self.is_outcome = Summary(), False
+
+    def by(self, progress: Progress) -> Callable[[list[Any]], None]:
+        """What to call with each event, which `progress` shows."""
+
+        def hear(event: list[Any]) -> None:
+            what, *of, found = event
+            self.summary = Summary.from_values(found)
+            self.is_outcome = what == "outcome"
+            with contextlib.suppress(Exception):  # what cannot be shown ends no run
+                match what, of:
+                    case "start", [name]:
+                        progress.start(name)
+                    case "finish", [state, rows, refused]:
+                        progress.finish(state, rows, refused=refused)
+                    case "end", []:
+                        progress.end()
+                    case "fail", []:
+                        progress.fail()
+
+        return hear
+
+
+def _tell_of_lost(summary: Summary, end: worker_process.End, progress: Progress) -> None:
+    """Fills in `summary` for a worker that was ended before it could tell how; a push that it had told of stays one."""
+    if summary.is_decided:
+        return
+    component = progress.lines[-1].name
+    summary.signal_status = interruption.exit_status(end.interruption) if end.interruption else None
+    summary.reasons = [
+        interrupted(component)
+        if end.interruption
+        else f"{component}: Expected the run's process to end by itself. Received: {end}. "
+        "Run the same command again: finished components are taken from the cache."
+    ]
+
+
+def _note(log: Path, text: str) -> None:
+    """Adds to the log, which may be on a full disk."""
+    with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.write(text)

@@ -1,8 +1,10 @@
 """One run of the pipeline with TFX's local runner: what the DAG needs, the launch, and the summary of its outputs."""
 
+import json
 import logging
 import os
 from pathlib import Path
+from typing import Protocol
 
 import absl.logging
 from ml_metadata.proto import metadata_store_pb2
@@ -13,7 +15,6 @@ from pipeline import dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
 from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
-from pipeline.runs.progress import Progress
 from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
@@ -25,10 +26,20 @@ SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", f"--setup_file={SETUP_FILE}"]
 
 
+class Shown(Protocol):
+    """Whoever shows how a run goes on."""
+
+    def start(self, name: str) -> None:
+        """A component begins."""
+
+    def finish(self, state: str, rows: int | None = None, *, refused: bool = False) -> None:
+        """It has ended well."""
+
+
 def run(
-    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Progress, summary: Summary
-) -> list[str]:
-    """Runs every component of `config`, telling `progress`, fills in `summary`'s outcome, and returns where the outputs are.
+    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Shown, summary: Summary
+) -> None:
+    """Runs every component of `config`, telling `progress`, and fills in `summary`.
 
     Raises:
       whatever a component raises; `summary` then holds what was found until there.
@@ -50,7 +61,6 @@ def run(
         forget_removed_artifacts(connection)
         forget_superseded_versions(connection)
         ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
-    return observer.outputs
 
 
 class _Observer:
@@ -60,15 +70,13 @@ class _Observer:
         self,
         workspace: Workspace,
         connection: metadata.ConnectionConfigType,
-        progress: Progress,
+        progress: Shown,
         summary: Summary,
     ) -> None:
         self._workspace, self._connection = workspace, connection
         self._progress, self._summary = progress, summary
         self._candidate = 0  # the id of this run's model
-        self._rows: dict[str, int] = {}
         self._nothing_ran = True
-        self.outputs: list[str] = []
 
     def started(self, node: str) -> None:
         interruption.check()
@@ -76,9 +84,11 @@ class _Observer:
         self._progress.start(node)
 
     def finished(self, result: NodeResult) -> None:
-        self.outputs += [self._workspace.place(artifact.uri) for artifact in result.outputs.values()]
+        self._summary.artifacts[result.node] = {key: self._workspace.stored(artifact.uri) for key, artifact in result.outputs.items()}
         if result.node == steps.INGESTION.id:
-            self._rows = _rows_of_splits(result.outputs["examples"])
+            self._summary.rows = _rows_of_splits(result.outputs["examples"])
+            notes = result.outputs["examples"].custom_properties["notes"].string_value
+            self._summary.notes += json.loads(notes) if notes else []
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:
@@ -95,7 +105,7 @@ class _Observer:
 
     def _rows_for(self, node: str) -> int | None:
         splits = steps.BY_ID[node].splits
-        return sum(self._rows[name] for name in splits) if splits else None
+        return sum(self._summary.rows[name] for name in splits) if splits else None
 
     def _read_push(self, pushed: metadata_store_pb2.Artifact) -> None:
         properties = pushed.custom_properties

@@ -1,4 +1,4 @@
-"""Sends everything that TFX, Beam, TensorFlow and their C++ parts say to a log file, and keeps the terminal for the run's own lines."""
+"""Sends everything that TFX, Beam, TensorFlow and their C++ parts say to a log file, or hides it."""
 
 import contextlib
 import os
@@ -7,43 +7,24 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 from serving.terminal import lenient
 from trainer.errors import TapelineError
 
 
 @contextlib.contextmanager
-def output_to_log(log: Path, verbose: bool) -> Iterator[tuple[TextIO, TextIO]]:
-    """Redirects the file descriptors 1 and 2 to `log`; gives the terminal's own stdout and stderr.
-
-    Python's `sys.stdout` is no use here: C++ writes to the descriptors. With `verbose` the log is shown on stderr as well.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved_out, saved_err = os.dup(1), os.dup(2)
-    terminal = sys.stdout, sys.stderr
-    tee = _tee(log, saved_err) if verbose else None
-    target = tee.stdin.fileno() if tee and tee.stdin else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(target, 1)
-    os.dup2(target, 2)
-    sys.stdout, sys.stderr = (lenient(descriptor, "utf-8", closefd=False) for descriptor in (1, 2))  # a log is UTF-8, and may be full
-    with lenient(os.dup(saved_out), terminal[0].encoding) as out, lenient(os.dup(saved_err), terminal[1].encoding) as err:
+def log_of(log: Path, shown: int | None) -> Iterator[int]:
+    """A descriptor for another process to say things on: they go to `log`, and to the descriptor `shown` as well, if there is one."""
+    if shown is None:
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            yield out, err
+            yield target
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            sys.stdout, sys.stderr = terminal
-            os.dup2(saved_out, 1)
-            os.dup2(saved_err, 2)
-            os.close(saved_out)
-            os.close(saved_err)
-            if tee and tee.stdin:
-                tee.stdin.close()
-                tee.wait()
-            else:
-                os.close(target)
+            os.close(target)
+    else:
+        with _tee(log, shown) as tee:  # ends once nobody says anything any more
+            assert tee.stdin  # noqa: S101 - for the type
+            yield tee.stdin.fileno()
 
 
 def _tee(log: Path, shown: int) -> subprocess.Popen:
@@ -61,10 +42,33 @@ def output_hidden() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         try:
-            with output_to_log(log, verbose=False):
+            with _output_to(log):
                 yield
         except TapelineError:  # says everything itself
             raise
         except Exception:  # nobody foresaw it: what was hidden is needed, and the error goes on as it is
             sys.stderr.write(log.read_text(encoding="utf-8", errors="replace"))
             raise
+
+
+@contextlib.contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    """Redirects the file descriptors 1 and 2. Python's `sys.stdout` is no use here: C++ writes to the descriptors."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved_out, saved_err = os.dup(1), os.dup(2)
+    terminal = sys.stdout, sys.stderr
+    with log_of(log, None) as target:
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+    sys.stdout, sys.stderr = (lenient(descriptor, "utf-8", closefd=False) for descriptor in (1, 2))  # a log is UTF-8, and may be full
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = terminal
+        os.dup2(saved_out, 1)
+        os.dup2(saved_err, 2)
+        os.close(saved_out)
+        os.close(saved_err)

@@ -1,8 +1,8 @@
-"""What happened in a run: the record that `--json` prints, and the few lines that a person reads."""
+"""What happened in a run: the object that `--json` prints, and the few lines that a person reads."""
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +14,9 @@ from pipeline import steps
 from pipeline.plain import command, print_line
 from trainer.errors import ConfigError
 
+Outcome = Literal["pushed", "refused", "failed", "anomalies"]
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
+_NOT_PRINTED = ("usage_error", "signal_status", "rows", "artifacts", "answered_from")  # the exit status and the record say them
 
 
 class Component(TypedDict):
@@ -28,9 +30,19 @@ class Component(TypedDict):
 
 @dataclasses.dataclass
 class Summary:
-    """The outcome of one run; the fields are those of `--json`."""
+    """What a runner has found of one run so far.
 
-    outcome: str = "failed"
+    The fields down to `log` are those of `--json`; the run's record has the rest too.
+
+    Attributes:
+      usage_error: whether it failed by what the user gave.
+      signal_status: 128 and the signal that ended it.
+      rows: rows by split.
+      artifacts: where the outputs are, by component and output, as the metadata keep it.
+      answered_from: the earlier run whose record answered it.
+    """
+
+    outcome: Outcome = "failed"
     version: str | None = None
     model_dir: str | None = None
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -42,6 +54,9 @@ class Summary:
     log: str | None = None
     usage_error: bool = False
     signal_status: int | None = None
+    rows: dict[str, int] = dataclasses.field(default_factory=dict)
+    artifacts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    answered_from: str | None = None
 
     def take(self, verdict: Verdict) -> None:
         """What the gate has said."""
@@ -64,22 +79,29 @@ class Summary:
             return self.signal_status
         return ConfigError.exit_status if self.usage_error else EXIT_STATUS[self.outcome]
 
+    def to_values(self) -> dict[str, Any]:
+        """All of it as plain values, which `from_values` takes."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> Self:
+        """What `to_values` gave."""
+        return cls(**{**values, "bounds": [Bound(**bound) for bound in values["bounds"]]})
+
     def to_json(self) -> dict[str, Any]:
-        """The record as plain values."""
-        record = dataclasses.asdict(self)
-        del record["usage_error"], record["signal_status"]  # the exit status says it
-        return record
+        """What `--json` prints, as plain values."""
+        return {name: value for name, value in self.to_values().items() if name not in _NOT_PRINTED}
 
 
-def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None) -> None:
-    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it on this machine."""
+def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None, sample: str = "IMAGE.png") -> None:
+    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it here and ask it about `sample`."""
     if summary.bounds:
         console.print(_gate_table(summary.bounds, ("≥", "≤") if console.encoding.startswith("utf") else (">=", "<=")))
     for note in summary.notes:
         print_line(console, f"   {note}", "Note:", "yellow")
     if summary.outcome == "pushed":
         print_line(console, f" {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", "Pushed", "green")
-        for line in _how_to_serve(summary, name) if following is None else following:
+        for line in _how_to_serve(summary, name, sample) if following is None else following:
             print_line(console, line)
     else:
         title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
@@ -91,11 +113,11 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
         print_line(console, f"Log:    {summary.log}")
 
 
-def _how_to_serve(summary: Summary, name: str) -> list[str]:
+def _how_to_serve(summary: Summary, name: str, sample: str) -> list[str]:
     base = (summary.model_dir or "").rpartition("/")[0]
     return [
         f"Next:   {command('serve', '--model_name', name, '--model_base_path', base)}",
-        f"Then:   {command('predict', 'IMAGE.png', '--model_name', name)}",
+        f"Then:   {command('predict', sample, '--model_name', name)}",
     ]
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from serving import whole_file
 from serving.errors import ServingError
 from serving.terminal import say
 
@@ -102,6 +103,11 @@ def _loadtest(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
         )
     if flags.output and not flags.output.absolute().parent.is_dir():
         raise InputFileError(f"{flags.output}: expected a file in a folder that exists. Received: no folder {flags.output.parent}.")
+    try:
+        if flags.output:
+            whole_file.check(flags.output)
+    except OSError as error:
+        raise InputFileError(f"{flags.output}: expected a file that can be written. {error.strerror}.") from error
 
     from serving.loadtest.html_page import write_page  # here, because these bring gRPC and NumPy
     from serving.loadtest.run import run

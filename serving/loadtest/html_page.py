@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from serving import whole_file
 from serving.loadtest.run import Result
 from serving.loadtest.summary import Summary
 
@@ -44,9 +45,7 @@ def write_page(path: Path, summary: Summary, result: Result) -> None:
         f"<h1>{html.escape(summary.title)}</h1><p>{summary.rate:g} requests a second, by the clock: what waits is counted.</p>"
         f"<table>{table}</table>{curves}</html>"
     )
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    whole_file.write(path, page)
 
 
 def _by_percentile(milliseconds: np.ndarray) -> str:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from serving.cores import cores
 from serving.errors import StartError
+from serving.server import text_file
 from serving.server.server_config_pb2 import BatchingParameters as BatchingParametersMessage
 
 # What tensorflow_model_server takes for a parameter that its file does not name.
@@ -40,14 +39,9 @@ class BatchingParameters:
 
 def read_batching_parameters(path: Path) -> BatchingParameters:
     """The file's parameters, TensorFlow Serving's defaults for the others. Raises StartError."""
-    message = BatchingParametersMessage()
-    try:
-        text_format.Parse(path.read_text(encoding="utf-8"), message)
-    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
-        raise StartError(
-            f"--batching_parameters_file {path}: expected a BatchingParameters text file, such as `max_batch_size {{ value: 64 }}`. {error}"
-        ) from error
-    parameters = _parameters(message)
+    parameters = _parameters(
+        text_file.read("--batching_parameters_file", path, BatchingParametersMessage(), "max_batch_size { value: 64 }")
+    )
     problem = _problem(parameters)
     if problem:
         raise StartError(f"--batching_parameters_file {path}: {problem}")

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig as ModelConfigMessage
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.errors import InvalidArgumentError, StartError
+from serving.server import text_file
 
 PLATFORM = "tensorflow"
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -56,13 +56,7 @@ def single_model(name: str, base_path: Path) -> ModelServerConfig:
 
 def read_config_file(path: Path) -> ModelServerConfig:
     """The text file of `--model_config_file`. Raises StartError in one line."""
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
-    except OSError as error:
-        raise StartError(f"--model_config_file {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, text_format.ParseError) as error:
-        reason = " ".join(str(error).split())
-        raise StartError(f"Invalid protobuf file: '{path}' is no ModelServerConfig ({reason}); expected such as {_EXAMPLE}") from error
+    return text_file.read("--model_config_file", path, ModelServerConfig(), _EXAMPLE)
 
 
 def read_first_config(path: Path, *, labels_allowed: bool) -> ModelServerConfig:

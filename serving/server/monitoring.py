@@ -7,14 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from serving.errors import StartError
+from serving.server import text_file
 from serving.server.server_config_pb2 import MonitoringConfig
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _PATH = re.compile(r"/[!-~]*")
-_EXAMPLE = f'`prometheus_config {{ enable: true path: "{DEFAULT_PATH}" }}`'
+_EXAMPLE = f'prometheus_config {{ enable: true path: "{DEFAULT_PATH}" }}'
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,7 @@ class Monitoring:
 
 def read_monitoring_config(path: Path) -> Monitoring:
     """What the file says; as in TensorFlow Serving nothing is shown unless it says `enable: true`. Raises StartError."""
-    try:
-        config = text_format.Parse(path.read_text(encoding="utf-8"), MonitoringConfig()).prometheus_config
-    except OSError as error:
-        raise StartError(f"--monitoring_config_file {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, text_format.ParseError) as error:
-        reason = " ".join(str(error).split())
-        raise StartError(f"Invalid protobuf file: '{path}' is no MonitoringConfig ({reason}); expected such as {_EXAMPLE}") from error
+    config = text_file.read("--monitoring_config_file", path, MonitoringConfig(), _EXAMPLE).prometheus_config
     metrics_path = config.path or DEFAULT_PATH
     if not _PATH.fullmatch(metrics_path) or metrics_path.lower().startswith("/v1/") or "?" in metrics_path:
         raise StartError(

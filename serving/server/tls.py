@@ -9,12 +9,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from serving.errors import StartError
+from serving.server import text_file
 from serving.server.server_config_pb2 import SSLConfig
 
 _PEM = "-----BEGIN"
+_EXAMPLE = r'server_key: "-----BEGIN PRIVATE KEY-----\n..." server_cert: "..."'
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Tls:
 
 def read_ssl_config(path: Path) -> Tls:
     """Raises StartError for a file that cannot be read, and for keys and certificates that do not fit each other."""
-    message = _parse(path)
+    message = text_file.read("--ssl_config_file", path, SSLConfig(), _EXAMPLE)
     tls = Tls(
         _pem(path, "server_key", message.server_key),
         _pem(path, "server_cert", message.server_cert),
@@ -43,18 +43,6 @@ def read_ssl_config(path: Path) -> Tls:
             f"--ssl_config_file {path}: the server's key, its certificate and custom_ca do not make a TLS server: {error}"
         ) from error
     return tls
-
-
-def _parse(path: Path) -> SSLConfig:
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), SSLConfig())
-    except OSError as error:
-        raise StartError(f"--ssl_config_file {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, text_format.ParseError) as error:
-        raise StartError(
-            f"Invalid protobuf file: '{path}' is no SSLConfig ({' '.join(str(error).split())}); "
-            'expected such as `server_key: "-----BEGIN PRIVATE KEY-----\\n..." server_cert: "..."`'
-        ) from error
 
 
 def _pem(config: Path, field: str, value: str) -> bytes:

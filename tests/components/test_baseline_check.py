@@ -8,6 +8,9 @@ from tfx.types import standard_artifacts
 
 from components import baseline_check
 from components.served_model import VERSION
+from tests.problems import of_pictures
+
+PROBLEM = of_pictures(3)
 
 
 @pytest.fixture
@@ -47,13 +50,18 @@ def examples(tmp_path):
 @pytest.mark.parametrize("shards", [[[b"first", b"second"]], [[], [b"first"]]])
 def test_a_baseline_that_answers_the_first_row_alike_is_fine(model, examples, shards):
     baseline, candidate = model("baseline", tf.float32, 3, asserts=b"first"), model("candidate", tf.float32, 3, asserts=b"first")
-    assert baseline_check.fault(baseline, candidate, examples(*shards)) is None
+    assert baseline_check.fault(baseline, candidate, examples(*shards), PROBLEM) is None
+
+
+def test_a_baseline_whose_folder_has_been_removed_is_said_to_be_gone(model, examples, tmp_path):
+    fault = baseline_check.fault(str(tmp_path / "gone"), model("candidate", tf.float32, 3), examples([b"first"]))
+    assert fault == "its folder is not there"
 
 
 def test_without_a_row_the_shapes_are_compared(model, examples):
     folder = examples([])
-    assert baseline_check.fault(model("baseline", tf.float32, 3), model("candidate", tf.float32, 3), folder) is None
-    assert baseline_check.fault(model("other", tf.float32, 4), model("candidate", tf.float32, 3), folder)
+    assert baseline_check.fault(model("baseline", tf.float32, 3), model("candidate", tf.float32, 3), folder, PROBLEM) is None
+    assert baseline_check.fault(model("other", tf.float32, 4), model("candidate", tf.float32, 3), folder, PROBLEM)
 
 
 @pytest.mark.parametrize(
@@ -61,13 +69,13 @@ def test_without_a_row_the_shapes_are_compared(model, examples):
     [(tf.float64, (3,), "float64 for 3 classes"), (tf.float32, (2, 3), "float32 for 3 classes"), (tf.float32, (), "float32 of shape (1,)")],
 )
 def test_an_answer_of_another_dtype_or_shape_is_said(model, examples, dtype, shape, said):
-    fault = baseline_check.fault(model("baseline", dtype, *shape), model("candidate", tf.float32, 3), examples([b"first"]))
+    fault = baseline_check.fault(model("baseline", dtype, *shape), model("candidate", tf.float32, 3), examples([b"first"]), PROBLEM)
     assert fault == f"it answers {said}, and the new model float32 for 3 classes"
 
 
 def test_a_baseline_that_fails_has_its_cause_said_and_not_that_a_graph_was_executed(model, examples):
     baseline = model("baseline", tf.float32, 3, asserts=b"another", message="Expected another row.")
-    fault = baseline_check.fault(baseline, model("candidate", tf.float32, 3), examples([b"first"]))
+    fault = baseline_check.fault(baseline, model("candidate", tf.float32, 3), examples([b"first"]), PROBLEM)
     assert re.match(r"it does not answer \(InvalidArgumentError: .*Expected another row\.", fault), fault
     assert "\n" not in fault
 

@@ -34,7 +34,8 @@ def test_the_last_blessed_model_may_be_better_by_the_drop_or_is_not_compared():
     compared = threshold(EvaluatorConfig(max_accuracy_drop=0.02))
     assert compared.change_threshold.absolute.value == -0.02
     assert compared.change_threshold.direction == config_pb2.MetricDirection.HIGHER_IS_BETTER
-    assert not threshold(EvaluatorConfig(max_accuracy_drop=None)).HasField("change_threshold")
+    assert not threshold(EvaluatorConfig(min_accuracy=0.7, max_accuracy_drop=None)).HasField("change_threshold")
+    assert threshold(EvaluatorConfig(max_accuracy_drop=None)) is None
 
 
 def test_what_tfma_is_asked_does_not_grow_with_the_classes():

@@ -69,7 +69,7 @@ def test_the_answer_does_not_depend_on_how_rows_are_divided_over_workers(predict
 
 def test_a_perfect_model_has_1_everywhere_and_a_constant_one_half_an_auc():
     labels = np.arange(20) % 4
-    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(macro_metrics.NAMES, 1.0) | {"loss": 0.0}
+    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(macro_metrics.NAMES, 1.0) | {"loss": 0.0, "log_loss": 0.0}
     assert measure(labels, np.full((20, 4), 0.25, np.float32))["auc"] == 0.5
 
 
@@ -124,3 +124,41 @@ def test_memory_grows_with_rows_and_not_with_the_square_of_the_classes():
     values = {key.name: value for key, value in merged.items()}
     assert values["recall"] == 0.0
     assert values[MISSED_CLASSES] == classes
+
+
+def test_mcc_and_the_mean_average_precision_are_scikit_learns(predictions):
+    labels, probabilities = predictions
+    received = measure(labels, probabilities, workers=3)
+    assert received["mcc"] == pytest.approx(sklearn_metrics.matthews_corrcoef(labels, probabilities.argmax(axis=1)), abs=1e-12)
+    expected = sklearn_metrics.average_precision_score(np.eye(CLASSES)[labels], probabilities, average="macro")
+    assert received["pr_auc"] == pytest.approx(expected, abs=2e-3)  # the probabilities are in a thousand buckets
+
+
+def test_of_two_classes_the_average_precision_is_the_positive_ones_alone():
+    random = np.random.default_rng(0)
+    labels = (random.random(600) < 0.2).astype(int)
+    positive = 1 / (1 + np.exp(-random.normal(2.0 * labels - 1, 1)))
+    received = measure(labels, np.stack([1 - positive, positive], axis=1).astype(np.float32))
+    expected = sklearn_metrics.average_precision_score(labels, positive)
+    assert abs(expected - sklearn_metrics.average_precision_score(1 - labels, 1 - positive)) > 0.1
+    assert received["pr_auc"] == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_third_class_without_rows_makes_the_other_two_no_positive_and_negative_one():
+    labels, scores = np.arange(40) % 2, np.random.default_rng(1).random((40, 3)).astype(np.float32)
+    expected = sklearn_metrics.average_precision_score(np.eye(2)[labels], scores[:, :2], average="macro")
+    assert measure(labels, scores)["pr_auc"] == pytest.approx(expected, abs=5e-3)
+
+
+def test_one_answer_to_every_row_correlates_with_nothing():
+    assert measure(np.arange(20) % 4, np.eye(4, dtype=np.float32)[[1] * 20])["mcc"] == 0.0
+
+
+def test_a_class_that_the_train_split_does_not_have_counts_as_wrong():
+    """Its number is -1."""
+    labels, answers = np.asarray([0, 1, -1, -1]), np.eye(2, dtype=np.float32)[[0, 1, 0, 1]]
+    received = measure(labels, answers)
+    assert received["log_loss"] == pytest.approx(-2 * np.log(1e-7) / 4, rel=1e-3)
+    assert received["precision"] == pytest.approx(0.5)
+    assert received["recall"] == 1.0
+    assert received["mcc"] == pytest.approx(sklearn_metrics.matthews_corrcoef(labels, answers.argmax(axis=1)))

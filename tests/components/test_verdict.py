@@ -167,13 +167,16 @@ def test_the_metrics_are_the_candidates_with_and_without_a_baseline(request, whi
     assert metrics["example_count"] == len(ROWS)
     assert metrics["loss"] == pytest.approx(-(8 * np.log(0.9) + 2 * np.log(0.1)) / 10 + np.log(1.1), abs=1e-4)
     assert metrics["precision"] == metrics["recall"] == pytest.approx((0.75 + 5 / 6) / 2)
-    assert {"f1", "auc"} <= metrics.keys()
-    assert all(type(metrics[name]) is float for name in ("accuracy", "loss", "precision", "recall", "f1", "auc"))
+    assert metrics["log_loss"] == metrics["loss"]
+    assert metrics["mcc"] == pytest.approx((3 * 5 - 1 * 1) / (4 * 6))
+    assert metrics["pr_auc"] == pytest.approx(((0.75 * 0.75 + 0.25 * 0.4) + (25 / 36 + 1 / 6 * 0.6)) / 2)
+    assert all(type(metrics[name]) is float for name in ("accuracy", "loss", "precision", "recall", "f1", "auc", "pr_auc", "mcc"))
 
 
 def test_the_count_of_classes_below_their_bound_is_the_gates_own_and_no_metric_of_the_record(refused):
     assert verdict.metrics(refused[0], PROBLEM).keys() == {
-        *("accuracy", "accuracy_by_class", "auc", "confusion_matrix", "example_count", "f1", "loss", "precision", "recall")
+        *("accuracy", "accuracy_by_class", "auc", "confusion_matrix", "example_count", "f1", "log_loss", "loss", "mcc"),
+        *("pr_auc", "precision", "recall"),
     }
 
 

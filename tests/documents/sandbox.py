@@ -96,6 +96,7 @@ class Sandbox:
     def filled_in(self, text: str) -> str:
         """The command as a reader types it, on this machine."""
         for pattern, value in [
+            (r"^tapeline init PATH\b", f"tapeline init {self._data}"),
             (r"\[?\bCONFIG\b\]?", "configs/digits.yaml"),
             (r"\bPACKAGE\b", "pipeline.yaml"),
             (r"\bFILE\.\.\.", "seven.png"),

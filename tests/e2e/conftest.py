@@ -56,16 +56,21 @@ class Place:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 
-    def start(self, config, *arguments, code=None):
-        """A run under way; `code` is executed before it in the same process."""
+    def start(self, config, *arguments, code=None, everywhere=""):
+        """A run under way; `code` is executed before it in the same process, and `everywhere` first in every process."""
         command = (
             ["-m", "pipeline.cli"]
             if code is None
             else ["-c", code + "\nimport sys; from pipeline import cli; sys.exit(cli.main(sys.argv[1:]))"]
         )
         command = [sys.executable, *command, "run", str(config), "--json", "--root", str(self.root), *arguments]
+        environment = self.environment
+        if everywhere:
+            (self.folder / "site").mkdir(exist_ok=True)
+            (self.folder / "site" / "sitecustomize.py").write_text(everywhere)
+            environment["PYTHONPATH"] = f"{self.folder / 'site'}{os.pathsep}{environment['PYTHONPATH']}"
         return subprocess.Popen(
-            command, cwd=self.folder / "cwd", env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, cwd=self.folder / "cwd", env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def run(self, config, *arguments):

@@ -1,16 +1,18 @@
-"""`kill -9` at any point: the next run completes, and pushes once."""
+"""`kill -9` of a run, or of its worker, at any point: the next run completes, and pushes once."""
+
+import json
 
 import pytest
 
 SMALL = ("--set", "trainer.epochs=2", "--set", "evaluator.min_accuracy=0.0")
 
-# Ends the process between the Pusher's rename and TFX's bookkeeping, where no progress line could tell.
+# Ends the worker between the Pusher's rename and TFX's bookkeeping, where no progress line could tell.
 DIE_AFTER_RENAME = """
 import os, signal
 rename = os.rename
 def rename_and_die(source, target, **options):
     rename(source, target, **options)
-    if "/serving/digits/" in str(target):
+    if "serving/digits/" in str(target):
         os.kill(os.getpid(), signal.SIGKILL)
 os.rename = rename_and_die
 """
@@ -18,7 +20,7 @@ DIE_BEFORE_RENAME = """
 import os, signal
 rename = os.rename
 def die_or_rename(source, target, **options):
-    if "/serving/digits/" in str(target):
+    if "serving/digits/" in str(target):
         os.kill(os.getpid(), signal.SIGKILL)
     rename(source, target, **options)
 os.rename = die_or_rename
@@ -55,13 +57,22 @@ def test_killed_in_every_component_one_after_the_other_the_last_run_completes_an
 @pytest.mark.parametrize(
     "code", [DIE_IN_TRAINING, DIE_BEFORE_RENAME, DIE_AFTER_RENAME], ids=["in training", "before the rename", "after the rename"]
 )
-def test_killed_inside_the_trainer_and_on_both_sides_of_the_pushers_rename_the_next_run_pushes_once(place, digits_yaml, code, request):
+def test_a_worker_killed_in_the_trainer_and_on_both_sides_of_the_pushers_rename_is_told_and_the_next_run_pushes_once(
+    place, digits_yaml, code
+):
     here = place("killed")
-    with here.start(digits_yaml, *SMALL, code=code) as process:
-        _, stderr = process.communicate()
-    assert process.returncode == -9, stderr
+    with here.start(digits_yaml, *SMALL, everywhere=code) as process:
+        stdout, stderr = process.communicate()
+    assert process.returncode == 1, stderr
+    ended = json.loads(stdout)
+    component = "Trainer" if code is DIE_IN_TRAINING else "Pusher"
+    assert ended["reasons"][0].startswith(f"{component}: Expected the run's process to end by itself. Received: SIGKILL, ")
+    [file] = (here.root / "records").iterdir()
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert (kept["outcome"], kept["failure"]) == ("failed", ended["reasons"][0])
+    assert [each["name"] for each in kept["components"]][-1] == component
     if code is DIE_AFTER_RENAME:
-        [version] = here.versions()
+        [version] = [name for name in here.versions() if name.isdecimal()]  # and the folder that it was copied in
     elif code is DIE_BEFORE_RENAME:
         [staging] = here.versions()
         assert staging.startswith(".incoming-")

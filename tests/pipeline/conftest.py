@@ -1,8 +1,5 @@
 """A config and a workspace to try things on."""
 
-import os
-import tempfile
-
 import pytest
 
 from pipeline import config
@@ -20,8 +17,6 @@ def settings():
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch):
-    """A workspace; TMPDIR is put back after the test."""
-    monkeypatch.setenv("TMPDIR", os.environ["TMPDIR"])
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+def workspace(tmp_path):
+    """A workspace that is not there yet."""
     return Workspace(tmp_path / "root")

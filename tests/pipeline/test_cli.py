@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DIGITS = str(CHECKOUT / "configs" / "digits.yaml")
 HELP = [
     "",
+    "init",
     "run",
     "compile",
     "kubeflow",
@@ -171,11 +173,26 @@ def test_help_answers_at_once(helped, command):
 
 
 def test_output_whose_reader_has_gone_is_no_error(tmp_path):
-    code = f"import sys; from pipeline import cli; sys.exit(cli.main(['config', 'show', {DIGITS!r}]) or sys.stdout.flush())"
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "pipeline.cli", "config", "show", DIGITS]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     assert process.stderr.read() == b""
-    process.wait()
+    assert process.wait() == 0
+
+
+def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch, capsys):
+    """As that of a server that ends the connection while it is sent something."""
+
+    def send(*_):
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        with ours:
+            ours.sendall(b"a")
+
+    monkeypatch.setattr(config, "load", send)
+    assert call("config", "check", DIGITS) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "BrokenPipeError: [Errno 32] Broken pipe\n")
 
 
 def _config(tmp_path, path):

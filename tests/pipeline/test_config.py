@@ -12,7 +12,7 @@ from trainer.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 MINIMAL = "name: mine\ndata: {format: digits}\n"
-TOP_KEYS = "name, data, schema, preprocessing, trainer, evaluator, pusher, accelerator, kubeflow"
+TOP_KEYS = "name, data, schema, preprocessing, task, label, features, trainer, evaluator, pusher, accelerator, kubeflow"
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_a_place_with_a_bucket_or_elsewhere_is_taken(file, place):
 
 def test_a_minimal_file_gets_the_documented_defaults(file):
     settings = config.load(file(MINIMAL))
-    assert (settings.trainer.loop, settings.trainer.model, settings.trainer.epochs, settings.trainer.batch_size) == ("fit", "mlp", 10, 64)
-    assert (settings.data.splits.train, settings.evaluator.min_accuracy, settings.pusher.base_path, settings.schema_.path) == (
+    assert (settings.trainer.loop, settings.trainer.model, settings.trainer.epochs, settings.trainer.batch_size) == ("fit", "auto", 10, 64)
+    assert (settings.data.splits.train, settings.gate.min_accuracy, settings.pusher.base_path, settings.schema_.path) == (
         8,
         0.9,
         None,
@@ -78,8 +78,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
             "data: {format: digits, epochs: 3}",
-            "data.epochs: Expected one of the keys format, path, download, max_image_pixels, splits. Received: 'epochs'. "
-            "`epochs` belongs to `trainer`.",
+            "data.epochs: Expected one of the keys format, path, download, max_image_pixels, csv, max_unreadable, splits. "
+            "Received: 'epochs'. `epochs` belongs to `trainer`.",
         ),
         (
             "trainer: {path: x}",
@@ -93,13 +93,13 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",
-            "data.splits.validation: Expected one of the keys train, eval, test. Received: 'validation'.",
+            "data.splits.validation: Expected one of the keys train, eval, test, column, files, group, time. Received: 'validation'.",
         ),
         (
             "trainer: {loop: gradient_tap}",
             "trainer.loop: Expected 'fit' or 'gradient_tape'. Received: \"gradient_tap\". Did you mean 'gradient_tape'?",
         ),
-        ("trainer: {model: CNN}", "trainer.model: Expected 'mlp' or 'cnn'. Received: \"CNN\"."),
+        ("trainer: {model: CNN}", "trainer.model: Expected 'auto', 'mlp', 'cnn' or 'tabular'. Received: \"CNN\"."),
         ("trainer: {epochs: ten}", 'trainer.epochs: Expected a valid integer. Received: "ten".'),
         ("trainer: {epochs: 2.5}", "trainer.epochs: Expected a valid integer. Received: 2.5."),
         ("trainer: {epochs: true}", "trainer.epochs: Expected a valid integer. Received: true."),
@@ -120,7 +120,11 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("preprocessing: {image_size: 28}", None),
         ("schema: schema.pbtxt", None),
         ("data: {path: x}", "data.format: Expected a value. Received: none. Add the key `data.format`."),
-        ("data: {format: csv}", "data.format: Expected 'digits' or 'idx'. Received: \"csv\"."),
+        ("data: {format: cvs}", "data.format: Expected 'digits', 'idx' or 'csv'. Received: \"cvs\". Did you mean 'csv'?"),
+        (
+            "features: {age: number}",
+            "features: Expected none with `data.format: digits`, whose rows are a picture and a number. Remove it.",
+        ),
         (
             "data: {format: digits, path: x}",
             "data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. "

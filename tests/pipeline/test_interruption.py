@@ -11,12 +11,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
-def process(body, number=signal.SIGTERM):
+def process(body, number=signal.SIGTERM, options=""):
     """What a process does in which `body` sends itself the signal by `send()`: exit status, stdout, stderr."""
     code = f"""if True:
         import os, signal, sys, time, weakref
         from pipeline import interruption
-        interruption.raise_on_signals()
+        interruption.raise_on_signals({options})
         send = lambda: os.kill(os.getpid(), {int(number)})
         try:
             {body}
@@ -54,6 +54,11 @@ def test_an_error_that_was_made_of_the_exception_counts_as_the_signal():
 def test_the_second_signal_ends_the_process_at_once():
     hanging = "exec('try: send(); time.sleep(60)\\nfinally: send(); time.sleep(60)')"
     assert process(hanging) == (143, "", "")
+
+
+def test_where_the_first_signal_may_come_twice_the_second_ends_nothing():
+    putting_in_order = "exec('try: send(); time.sleep(60)\\nfinally: send(); print(1)')"
+    assert process(putting_in_order, options="second_ends=False") == (143, "1\ncleaned up after Interrupted\n", "")
 
 
 def test_once_the_work_is_done_the_first_signal_interrupts_nothing_and_the_second_ends_the_process():

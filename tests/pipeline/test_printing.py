@@ -4,6 +4,7 @@ The runs are answered from the record of the last one, which takes half a second
 """
 
 import argparse
+import datetime
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from components.bound import Bound
 from components.example_gen import raw_files
 from pipeline import cli, config
-from pipeline.runs import last_run
+from pipeline.runs import last_run, record
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace
 from tests.pipeline.kubeflow.kfp_script import package
@@ -40,7 +41,11 @@ def root(tmp_path):
     version.mkdir(parents=True)
     summary = Summary(outcome="pushed", version="7", model_dir=str(version), bounds=[Bound("accuracy", 0.9, 0.95, True)])
     summary.components = [{"name": "Pusher", "seconds": 1.0, "cached": False, "rows": None}]
-    last_run.remember(workspace, last_run.key(settings, workspace, raw_files.fingerprint(settings.data), None), summary, [str(version)])
+    summary.log = str(workspace.logs / "first.log")
+    fingerprint = raw_files.fingerprint(settings.data)
+    kept = record.of(settings, workspace, fingerprint, datetime.datetime.now().astimezone(), summary, {})
+    record.write(workspace, kept)
+    last_run.remember(workspace, last_run.key(settings, workspace, fingerprint, None), kept)
     return workspace.root
 
 
@@ -96,14 +101,15 @@ def test_a_pushed_run_stays_one_whether_it_can_be_told_or_not(root, redirection,
     assert b"Traceback" not in answer.stderr
     [log] = (root / "logs").iterdir()  # and not what the next file's descriptor happened to be
     assert log.read_text(encoding="utf-8") == "Nothing has changed since the last run.\n"
-    assert json.loads((root / "last_run.json").read_text())["summary"]["outcome"] == "pushed"
+    kept = json.loads((root / "records" / f"{log.stem}.json").read_text(encoding="utf-8"))
+    assert (kept["outcome"], kept["exit_status"], kept["answered_from"]) == ("pushed", 0, "first")
 
 
 def test_a_record_that_could_not_be_written_is_said(root):
     answer = shell(f"tapeline run '{DIGITS}' --root '{root}' --json >/dev/full")
     assert answer.stderr.decode().splitlines()[-1] == (
         "Note: stdout could not be written (No space left on device). The exit status 0 holds all the same. "
-        "ROOT/last_run.json has the record of a finished run."
+        "ROOT/records has the run's record."
     )
 
 

@@ -95,7 +95,7 @@ def test_a_folder_as_the_schemas_path_is_refused(settings, target):
         (b"feature { name: 'x' }\nfeatur { name: 'y' }\n", "2:1 : "),
         (b"\x89PNG\r\n", "invalid start byte"),
         (b"{}", "1:1 : "),
-        (b"feature { struct_domain { " * 3000, "recursion"),
+        (b"feature { struct_domain { " * 3000, "nested too deeply"),
     ],
 )
 def test_a_file_that_is_no_schema_is_named_with_its_line(settings, target, content, reason):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ from pipeline.workspace import Workspace, default_root, serving_path
 from trainer.errors import ConfigError
 
 
-def test_temporary_files_stay_below_the_root_and_are_gone_after_the_run(workspace):
+def test_there_is_a_folder_for_temporary_files_below_the_root_which_is_gone_after_the_run(workspace):
     with workspace.use():
-        assert os.environ["TMPDIR"] == tempfile.gettempdir() == str(workspace.root / "tmp")
-        Path(tempfile.mkdtemp(), "beam").touch()
+        (workspace.temporary / "beam").mkdir()
     assert not (workspace.root / "tmp").exists()
 
 
@@ -38,8 +36,8 @@ def test_each_run_has_a_log_of_its_own(workspace):
     with workspace.use() as first:
         pass
     with workspace.use() as second:
-        assert first.parent == second.parent == workspace.root / "logs"
-        assert first.name < second.name
+        assert first.log.parent == second.log.parent == workspace.root / "logs"
+        assert first.log.name < second.log.name
 
 
 def test_a_second_run_in_the_same_root_is_refused_with_the_first_ones_process(workspace):

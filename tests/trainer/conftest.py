@@ -1,23 +1,18 @@
 """Scikit-learn's digits through the real TensorFlow Transform, once a session: the artifacts that TFX would hand to the trainer."""
 
-import functools
 import pathlib
 from typing import NamedTuple
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform.beam as tft_beam
 from google.protobuf import text_format
 from sklearn.datasets import load_digits
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
-from tfx_bsl.coders import example_coder
-from tfx_bsl.public import tfxio
 
 from tests.problems import of_pictures
-from trainer import preprocessing
+from tests.trainer import transform_run
 from trainer.config import TrainerConfig
 from trainer.features import Features, names
 from trainer.features.image import ImageFeature
@@ -74,37 +69,12 @@ def to_example(png, label):
 
 
 def run_transform(folder: pathlib.Path, images, labels, image) -> Artifacts:
-    """What TFX's Transform does, in TFX's layout: analyze the train split, transform every split."""
+    """The pictures and their labels through Transform."""
     pngs = [tf.io.encode_png(image).numpy() for image in images]
     raw = [to_example(png, int(label)) for png, label in zip(pngs, labels, strict=True)]
-    for split, rows in ROWS.items():
-        with tf.io.TFRecordWriter(str(folder / f"raw-{split}.gz"), "GZIP") as file:
-            for row in raw[rows]:
-                file.write(row)
     artifacts = Artifacts(images, labels, raw, pngs, str(folder), Features(by_name={names.IMAGE: image}), of_pictures())
-    preprocess = functools.partial(preprocessing.preprocessing_fn, custom_config=artifacts.custom_config())
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "tmp")):
-        source = {split: tfxio.TFExampleRecord(str(folder / f"raw-{split}.gz"), schema=_SCHEMA) for split in ROWS}
-        data = {split: (pipeline | f"Read[{split}]" >> io.BeamSource(), io.TensorAdapterConfig()) for split, io in source.items()}
-        transform_fn = data["train"] | tft_beam.AnalyzeDataset(preprocess)
-        _ = transform_fn | tft_beam.WriteTransformFn(str(folder))
-        for split in ROWS:
-            batches, metadata = (data[split], transform_fn) | f"Transform[{split}]" >> tft_beam.TransformDataset(output_record_batches=True)
-            _ = (
-                batches
-                | f"Encode[{split}]" >> beam.FlatMap(_encode, beam.pvalue.AsSingleton(metadata.deferred_metadata))
-                | f"Write[{split}]"
-                >> beam.io.WriteToTFRecord(
-                    str(folder / f"examples/Split-{split}/transformed_examples"), file_name_suffix=".gz", num_shards=2
-                )
-            )
-    (folder / "metadata").mkdir()
-    (folder / "metadata/schema.pbtxt").write_text(text_format.MessageToString(_SCHEMA))
+    transform_run.run(folder, {split: raw[rows] for split, rows in ROWS.items()}, _SCHEMA, artifacts.features, artifacts.problem)
     return artifacts
-
-
-def _encode(batch, metadata):
-    return example_coder.RecordBatchToExamplesEncoder(metadata.schema).encode(batch[0])
 
 
 @pytest.fixture(scope="session")

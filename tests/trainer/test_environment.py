@@ -67,3 +67,8 @@ def test_a_home_that_is_there_stays(tmp_path):
 )
 def test_what_may_change_results_is_named_in_one_line(given, note):
     assert environment.note(given) == note
+
+
+def test_settings_of_keras_that_do_not_count_are_listed_and_those_that_are_the_products_own_are_not():
+    given = {"KERAS_MAX_EPOCHS": "1", "KERAS_BACKEND": "jax", "KERAS_HOME": os.devnull, "TF_USE_LEGACY_KERAS": "0", "PATH": "/bin"}
+    assert environment.overruled(given) == ["KERAS_BACKEND=jax", "KERAS_MAX_EPOCHS=1"]

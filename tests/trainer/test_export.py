@@ -1,11 +1,16 @@
 """The SavedModel that a run leaves: its signatures say what the model in this process says."""
 
+import math
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from serving.server.saved_model import SavedModel
+from tests.trainer import conftest
 from tests.trainer.conftest import ROWS, run_transform
 from trainer import export, fit, gradient_tape
 from trainer.config import TrainerConfig
@@ -124,6 +129,34 @@ def test_a_normalization_that_looks_at_a_pixels_place_is_not_exported(digits, tm
     artifacts = run_transform(tmp_path, *digits, ImageFeature(size=(8, 8)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="by its value and channel alone"):
         ServedPicture(model_for(artifacts), tft.TFTransformOutput(artifacts.graph_path), artifacts.problem)
+
+
+def test_a_picture_that_some_rows_may_lack_by_the_schema_is_answered_like_any_other(digits, tmp_path, monkeypatch):
+    """Without a shape in the schema the raw feature is sparse."""
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(conftest._SCHEMA)
+    schema.feature[0].ClearField("shape")
+    monkeypatch.setattr(conftest, "_SCHEMA", schema)
+    artifacts = run_transform(tmp_path, *digits, ImageFeature(size=(8, 8)))
+    model = model_for(artifacts, seed=3)
+    signatures = ServedPicture(model, tft.TFTransformOutput(artifacts.graph_path), artifacts.problem).signatures()
+    for name, value in inputs(artifacts, slice(0, 9)).items():
+        [tensor] = value.values()
+        np.testing.assert_allclose(signatures[name](tensor)["probabilities"], expected(artifacts, model, slice(0, 9)), atol=1e-5)
+
+
+class Flattened(keras.layers.Layer):
+    """Multiplies the lengths of its input's axes, which must be known when the graph is made."""
+
+    def call(self, inputs):
+        return keras.ops.reshape(inputs, (-1, math.prod(inputs.shape[1:])))
+
+
+def test_a_model_may_rely_on_the_size_of_its_pictures_in_every_signature(scaled):
+    pixels = keras.Input(scaled.images.shape[1:])
+    model = keras.Model(pixels, keras.layers.Dense(10)(Flattened()(pixels)))
+    served = ServedPicture(model, tft.TFTransformOutput(scaled.graph_path), scaled.problem)
+    assert set(served.signatures()) == {"serving_default", "predict_image", "predict_pixels"}
 
 
 @pytest.mark.parametrize(("loop", "strategy"), [(fit, "one_device"), (gradient_tape, "mirrored")], ids=["fit", "gradient_tape"])

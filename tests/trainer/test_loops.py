@@ -26,7 +26,7 @@ LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
 def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **settings):
     """(model after the last epoch, history) of what `run` does up to there; `make_optimizer` gives another than the config's."""
-    config = TrainerConfig(**{"loop": loop, "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
+    config = TrainerConfig(**{"loop": loop, "model": "mlp", "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     task = artifacts.problem.task
     batches = [

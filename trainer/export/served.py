@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.features import names
+from trainer.features import MISSING_VALUES, names
 from trainer.features.kind import one_a_row
 from trainer.input_pipeline import only_or_all
 from trainer.problem import Problem
@@ -28,7 +28,7 @@ class Served(tf.Module):
         self._task = problem.task
         raw = graph.raw_feature_spec()
         self._kinds = dict(problem.features)
-        self._raw_specs = {name: raw[name] for name in problem.features}
+        self._raw_specs = {name: _with_default(raw[name], kind) for name, kind in problem.features.items()}
         self._label, self._label_spec, self._label_signatures = problem.label, raw[problem.label], problem.label_signatures
         if problem.task.names:  # not the transform graph, which would want the features too, and decode every picture
             classes = tf.lookup.KeyValueTensorInitializer(problem.task.names, tf.range(len(problem.task.names), dtype=tf.int64))
@@ -71,3 +71,11 @@ class Served(tf.Module):
         examples = tf.TensorSpec((None,), tf.string, "examples")
         served = {"serving_default": self.predict_examples.get_concrete_function(examples)}
         return served | {name: self.transform_label.get_concrete_function(examples) for name in self._label_signatures}
+
+
+def _with_default(spec: tf.io.FixedLenFeature | tf.io.VarLenFeature, kind: str) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:
+    """Lets a caller leave out a value that every row of the train split had, where the kind knows what missing is."""
+    missing = MISSING_VALUES.get(kind)
+    if missing is None or not isinstance(spec, tf.io.FixedLenFeature):
+        return spec
+    return tf.io.FixedLenFeature(spec.shape, spec.dtype, tf.fill(spec.shape, tf.constant(missing, spec.dtype)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature, TextFeature)
 _DTYPES = {"bytes": "string", "string": "string", "float": "float32", "int": "int64"}
 RAW_DTYPES = {kind.model_fields["kind"].default: _DTYPES[kind.raw_type] for kind in KINDS}  # TensorFlow's name, by kind
+MISSING_VALUES = {kind.model_fields["kind"].default: kind.missing_value for kind in KINDS}  # what stands for none, by kind
 
 
 def _in_full(given: Any) -> Any:
@@ -30,9 +31,9 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-Feature = Annotated[
-    ImageFeature | NumberFeature | CategoryFeature | TimeFeature | TextFeature, Field(discriminator="kind"), BeforeValidator(_in_full)
-]
+_InFull = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature | TextFeature, Field(discriminator="kind")]
+_Short = Literal["image", "number", "category", "time", "text"]  # for the JSON Schema: what `_in_full` takes
+Feature = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
 
 
 class Features(Settings):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
+from pydantic import Field
+
 from trainer.features import names
 from trainer.features.kind import Kind, RawType, one_a_row
 from trainer.lazy import tf, tft
@@ -21,8 +23,9 @@ class CategoryFeature(Kind):
     """A text that names one of several; missing is one more value."""
 
     raw_type: ClassVar[RawType] = "string"
+    missing_value: ClassVar[float | bytes | None] = b""
 
-    kind: Literal["category"] = "category"
+    kind: Literal["category"] = Field("category", description="One of several values.")
 
     @classmethod
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:

@@ -23,7 +23,7 @@ class ImageFeature(Kind):
 
     raw_type: ClassVar[RawType] = "bytes"
 
-    kind: Literal["image"] = "image"
+    kind: Literal["image"] = Field("image", description="A picture.")
     size: Size = Field((28, 28), description="Height and width in pixels that the model sees; other sizes are resized.")
     channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for RGB.")
     normalize: Literal["scale", "standardize"] = Field(

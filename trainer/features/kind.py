@@ -23,6 +23,7 @@ class Kind(Settings):
     """
 
     raw_type: ClassVar[RawType]
+    missing_value: ClassVar[float | bytes | None] = None  # what a caller sends for none; None where there must be one
 
     kind: Any = None  # each subclass's own literal
 

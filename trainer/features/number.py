@@ -17,6 +17,7 @@ from trainer.lazy import tf, tft
 
 BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
 _EPSILON = 0.001  # how exact a quantile is, as a share of the rows
+_NEXT_TO_NOTHING = 1e-6  # rows
 _CLIP = 3.0  # quarters' distances where the clipping is felt
 
 
@@ -24,8 +25,9 @@ class NumberFeature(Kind):
     """A number; missing is NaN or no value."""
 
     raw_type: ClassVar[RawType] = "float"
+    missing_value: ClassVar[float | bytes | None] = float("nan")
 
-    kind: Literal["number"] = "number"
+    kind: Literal["number"] = Field("number", description="A number.")
     missing: Literal["median"] | float = Field("median", description="What a missing value counts as: the `median`, or a number.")
     log: bool = Field(False, description="Whether the logarithm is taken first, for numbers of very different sizes: sign(x) log(1 + |x|).")
 
@@ -40,13 +42,12 @@ class NumberFeature(Kind):
         values = tf.stack(columns, axis=1)
         missing = tf.math.logical_not(tf.math.is_finite(values))
         known = tf.where(missing, tf.constant(float("nan")), values)
-        inner = tft.quantiles(known, BUCKETS, _EPSILON, reduce_instance_dims=False)  # (features, BUCKETS - 1); NaN does not count
-        inner = tf.where(tf.math.is_nan(inner), 0.0, inner)  # a column without a value
+        inner = _quantiles(known)
         low = tft.min(tf.where(missing, tf.float32.max, known), reduce_instance_dims=False)
         high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
         low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
         median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
-        given = tf.constant([float("nan") if feature.missing == "median" else float(feature.missing) for feature in features.values()])
+        given = tf.stack([_instead(feature) for feature in features.values()])
         instead = tf.where(tf.math.is_nan(given), median, given)
         values = tf.where(missing, instead, values)
         spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
@@ -59,8 +60,26 @@ class NumberFeature(Kind):
 
 
 def _column(raw: tf.Tensor | tf.SparseTensor, feature: NumberFeature) -> tf.Tensor:
-    values = tf.cast(one_a_row(raw, float("nan")), tf.float32)
+    return _in_scale(tf.cast(one_a_row(raw, float("nan")), tf.float32), feature)
+
+
+def _instead(feature: NumberFeature) -> tf.Tensor:
+    """What a missing value counts as, NaN for the median."""
+    return _in_scale(tf.constant(float("nan") if feature.missing == "median" else feature.missing, tf.float32), feature)
+
+
+def _in_scale(values: tf.Tensor, feature: NumberFeature) -> tf.Tensor:
     return tf.sign(values) * tf.math.log1p(tf.abs(values)) if feature.log else values
+
+
+def _quantiles(known: tf.Tensor) -> tf.Tensor:
+    """(features, BUCKETS - 1) of the train split's values in `known`, where NaN does not count; 0 for a column without a value.
+
+    The analyzer fails where a column has none at all, so each batch gets a row of zeros that weighs next to nothing.
+    """
+    padded = tf.concat([known, tf.zeros((1, known.shape[1]))], axis=0)
+    weights = tf.concat([tf.ones(tf.shape(known)[:1]), [_NEXT_TO_NOTHING]], axis=0)
+    return tft.quantiles(padded, BUCKETS, _EPSILON, weights=weights, reduce_instance_dims=False)
 
 
 def _ranks(values: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:

@@ -30,6 +30,7 @@ class TextFeature(Kind):
     """A text in any language; missing is an empty one."""
 
     raw_type: ClassVar[RawType] = "string"
+    missing_value: ClassVar[float | bytes | None] = b""
 
     kind: Literal["text"] = "text"
     words: int = Field(2, ge=0, le=5, description="The most words of an n-gram of words; 0 for none.")

@@ -22,8 +22,9 @@ class TimeFeature(Kind):
     """A point in time, int64 seconds since 1970-01-01 UTC; missing is no value."""
 
     raw_type: ClassVar[RawType] = "int"
+    missing_value: ClassVar[float | bytes | None] = MISSING
 
-    kind: Literal["time"] = "time"
+    kind: Literal["time"] = Field("time", description="A point in time.")
     order: Literal["year_first", "day_first", "month_first"] = Field(
         "year_first", description="What 1/2/2024 means; years of four digits at the front, and Unix seconds, are always read."
     )

@@ -16,7 +16,7 @@ NO_SIZES: Mapping[str, int] = {}
 
 
 def build_model(
-    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES
+    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES, steps: int = 1
 ) -> keras.Model:
     """The compiled model of `trainer/models/<config.model>.py`; call it under the strategy's scope.
 
@@ -25,20 +25,21 @@ def build_model(
       task: what the model gives, its loss and metrics.
       inputs: shape and dtype of a row of what it takes, by name.
       sizes: of those that are places in a table, how many rows the table has.
+      steps: how many the training has, all epochs together.
 
     Returns:
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
       initial weights and an equal sequence of dropout masks.
     """
     keras.utils.set_random_seed(config.seed)
-    build = importlib.import_module(f"trainer.models.{_name(config, task, inputs)}").build
+    build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
     model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION)
-    model.compile(optimizer=make_optimizer(config), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
+    model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def _name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
+def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
     """The file of the model that `config.model` names, or that suits the inputs."""
     if config.model != "auto":
         return config.model

@@ -1,7 +1,7 @@
 """An ensemble whose members share one network: how it is trained, judged and asked.
 
 training: every member has a loss of its own, so that the members stay different; their mean is the model's
-judging and predicting: the members' probabilities are averaged, which is better than the best of them
+judging and predicting: the members' probabilities are averaged
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _log_mean_exp(logs: tf.Tensor) -> tf.Tensor:
 class Ensemble(keras.Model):
     """A functional model that gives logits (batch, members, outputs); the labels and the loss are those of a model without members.
 
-    While it trains, the loss is the mean of the members' own losses. On the eval split it is the loss of their average, as it will be
-    served: members that overfit each by themselves are still good together, so the mean would stop the training too early. Metrics
+    While it trains, the loss is the mean of the members' own losses. On the eval split it is the loss of their average, because that is
+    what will be served; so `loss` and `val_loss` are not the same quantity, and early stopping watches the second. Metrics
     see the average always. Both loops get there by `compute_loss` and `compute_metrics`.
     """
 

@@ -48,6 +48,15 @@ _OPTIMIZERS = {
 }
 
 
-def make_optimizer(config: TrainerConfig) -> keras.optimizers.Optimizer:
-    """The optimizer that `config.optimizer` names, with `config.learning_rate`."""
-    return _OPTIMIZERS[config.optimizer](learning_rate=config.learning_rate)
+def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer that `config.optimizer` names, with the learning rate, decay and clipping of `config`.
+
+    Args:
+      config: the settings.
+      steps: of all epochs together, over which a schedule goes.
+    """
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    decay = {} if config.weight_decay is None else {"weight_decay": config.weight_decay}
+    return _OPTIMIZERS[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, **decay)

@@ -1,6 +1,6 @@
 """The tasks, one a file: what is predicted, by which head and loss, what a caller is answered, and how a label is told."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -16,4 +16,6 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-Task = Annotated[Binary | Multiclass | Regression, Field(discriminator="kind"), BeforeValidator(_in_full)]
+_InFull = Annotated[Binary | Multiclass | Regression, Field(discriminator="kind")]
+_Short = Literal["binary", "multiclass", "regression"]  # for the JSON Schema: what `_in_full` takes
+Task = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]

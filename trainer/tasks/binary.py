@@ -15,7 +15,7 @@ from trainer.tasks.multiclass import Multiclass
 class Binary(Multiclass):
     """As for several classes, with the positive class as number 1."""
 
-    kind: Literal["binary"] = "binary"  # type: ignore[assignment]  # another literal than the base's
+    kind: Literal["binary"] = Field("binary", description="One of two classes.")  # type: ignore[assignment]  # another literal than the base's
     positive: str | None = Field(
         None, description="The class that is looked for, as its label is written; the rarer one of the train split where it is not given."
     )
@@ -26,7 +26,7 @@ class Binary(Multiclass):
         if self.positive is None:
             return number  # by frequency: the rarer one is 1
         is_positive = tf.cast(tf.equal(one_a_row(raw, b""), self.positive), tf.int64)
-        return tf.where(tf.logical_or(number < 0, number > 1), -1, is_positive)
+        return tf.where(tf.logical_or(number < 0, number > 1), tf.constant(-1, tf.int64), is_positive)
 
     def _ordered(self, names: list[str]) -> list[str]:
         if len(names) != 2:

@@ -9,7 +9,7 @@ from pydantic import Field
 from trainer.errors import DataError
 from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
-from trainer.settings import Settings
+from trainer.settings import FOUND, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,11 +34,13 @@ class Multiclass(Settings):
     PREDICTIONS: ClassVar[str] = "probabilities"  # the served output that metrics are taken of
     ACTIVATION: ClassVar[str] = "softmax"  # what makes probabilities of logits
 
-    kind: Literal["multiclass"] = "multiclass"
+    kind: Literal["multiclass"] = Field("multiclass", description="One of several classes.")
     classes: int | None = Field(
         None, ge=2, le=MOST_CLASSES, description="Number of classes, where labels are numbers from 0 to one less; any other is an anomaly."
     )
-    names: tuple[str, ...] | None = Field(None, strict=False, description="The classes' names by their numbers, once they are known.")
+    names: tuple[str, ...] | None = Field(
+        None, strict=False, description="The classes' names by their numbers, once they are known.", json_schema_extra=FOUND
+    )
 
     @property
     def raw_type(self) -> RawType:

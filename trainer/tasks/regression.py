@@ -9,7 +9,7 @@ from pydantic import Field
 from trainer.errors import DataError
 from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
-from trainer.settings import Settings
+from trainer.settings import FOUND, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,9 +30,11 @@ class Regression(Settings):
     PREDICTIONS: ClassVar[str] = "values"
     ACTIVATION: ClassVar[str] = "linear"
 
-    kind: Literal["regression"] = "regression"
-    mean: float = Field(0.0, description="Of the train split's labels, once it is known.")
-    deviation: float = Field(1.0, gt=0.0, description="The standard deviation of the train split's labels, once it is known.")
+    kind: Literal["regression"] = Field("regression", description="A number.")
+    mean: float = Field(0.0, description="Of the train split's labels, once it is known.", json_schema_extra=FOUND)
+    deviation: float = Field(
+        1.0, gt=0.0, description="The standard deviation of the train split's labels, once it is known.", json_schema_extra=FOUND
+    )
 
     outputs: ClassVar[int] = 1
     names: ClassVar[None] = None

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from components.example_gen import download, source
+from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError
 from trainer.features import names
@@ -123,7 +124,7 @@ def test_a_config_without_a_path_reads_the_download_under_the_digest_that_is_kno
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     monkeypatch.setitem(download.DATA_SETS, "mnist", ((mirror,), digests))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with source.open_data(DataConfig(format="idx", download="mnist")) as (parts, fingerprint):
+    with source.open_data(DataConfig(format="idx", download="mnist"), Columns()) as (parts, fingerprint):
         assert [rows.batch.column(names.IMAGE_LABEL).to_pylist() for part in parts for rows in part.read(print)] == [[0, 1, 2, 3, 4, 5]]
     assert fingerprint == download.published_digest("mnist")
     assert fingerprint != download.combined(dict.fromkeys(digests, "0" * 64))

@@ -16,6 +16,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.example_gen import executor, raw_files, split
+from components.example_gen.columns import Columns
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.readers import idx, labelled_images
@@ -78,7 +79,7 @@ def test_a_row_has_the_fields_usual_features_and_its_png_decodes_to_the_very_pix
 
 
 def test_every_row_is_in_the_split_that_its_hash_says_in_the_original_order(ingested, images):
-    splits = split.assign(split.hashes_of_images(images(ROWS)), SplitsConfig(train=2, eval=1), has_official_test=True)
+    splits = split.assign(split.hashes_of_images(images(ROWS)), SplitsConfig(train=2, eval=1), ("train", "eval"))
     for name in ("train", "eval"):
         received = [tf.io.decode_png(values(row)[names.IMAGE][0]).numpy()[..., 0] for row in rows_of(ingested, name)]
         np.testing.assert_array_equal(received, images(ROWS)[splits == name])
@@ -125,8 +126,8 @@ def test_a_chunk_is_given_up_before_the_next_one_is_read(tmp_path, images, label
         return Chunk(pixels, labels(5))
 
     part = labelled_images.part(LabelledImages("images", "test", 15, 12, {}, lambda _: map(chunk, range(3))))
-    written = executor._WriteShards({"test": str(tmp_path)}, SplitsConfig(), True).process((0, part))
-    assert [rows for _, rows, _ in written] == [5, 5, 5]
+    written = executor._WriteShards({"test": str(tmp_path)}, SplitsConfig(), Columns(), [part]).process((0, part))
+    assert [each.rows for each in written] == [5, 5, 5, 0]  # the last one tells what was left out
     assert held == [0, 0, 0]
 
 

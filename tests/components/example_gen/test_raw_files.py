@@ -3,7 +3,7 @@
 import pytest
 
 from components.example_gen import raw_files
-from components.example_gen.config import DataConfig
+from components.example_gen.config import DataConfig, SplitsConfig
 from trainer.errors import ConfigError
 
 
@@ -80,3 +80,63 @@ def test_a_folder_with_the_files_name_is_said_to_be_one_with_the_file_inside(fol
     (folder / name / name).unlink()
     with pytest.raises(ConfigError, match=rf"where {name} is a folder without a file\. Put the file itself there\.$"):
         raw_files.files(config(folder))
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """A folder of CSV files."""
+    for name in ("train-1.csv", "train-2.csv", "val.csv", "test.csv"):
+        (tmp_path / name).write_text(f"a\n{name}\n")
+    return tmp_path
+
+
+def csv_files(path, **files):
+    """The names of the files by the split that they are."""
+    splits = SplitsConfig(files=files) if files else SplitsConfig()
+    found = raw_files.csv_files(DataConfig(format="csv", path=str(path), splits=splits))
+    return {split: [file.name for file in paths] for split, paths in found.items()}
+
+
+def test_a_table_is_a_file_or_the_files_of_a_pattern_in_their_names_order(tables):
+    assert csv_files(tables / "val.csv") == {None: ["val.csv"]}
+    assert csv_files(tables / "train-*.csv") == {None: ["train-1.csv", "train-2.csv"]}
+    (tables / "odd[1].csv").write_text("a\n1\n")
+    assert csv_files(tables / "odd[1].csv") == {None: ["odd[1].csv"]}
+
+
+def test_splits_with_files_of_their_own_are_those_and_train_is_divided_for_those_without(tables):
+    assert csv_files(tables, train="train-*.csv", eval="val.csv", test="test.csv") == {
+        "train": ["train-1.csv", "train-2.csv"],
+        "eval": ["val.csv"],
+        "test": ["test.csv"],
+    }
+    assert csv_files(tables, train="train-*.csv", test="test.csv") == {"test": ["test.csv"], None: ["train-1.csv", "train-2.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tran-1.csv", "which is not there. Did you mean 'train-1.csv'?"),
+        ("", "which is a folder. Name the files: {folder}/*.csv."),
+        ("*.tsv", "which is not there."),
+    ],
+)
+def test_a_path_without_a_file_is_refused_with_what_to_do(tables, name, said):
+    with pytest.raises(ConfigError) as refused:
+        csv_files(tables / name)
+    path = str(tables / name)
+    assert str(refused.value) == f"Expected a CSV file, or a pattern of some. Received: '{path}', {said.format(folder=tables)}"
+
+
+def test_files_of_splits_without_the_train_splits_are_refused(tables):
+    with pytest.raises(ConfigError, match=r"^Expected `data\.splits\.files` to name the train split's file\. Received: none\."):
+        csv_files(tables, test="test.csv")
+
+
+def test_the_fingerprint_of_a_table_changes_with_any_of_its_files(tables):
+    config = DataConfig(format="csv", path=str(tables / "train-*.csv"))
+    before = raw_files.fingerprint(config)
+    (tables / "val.csv").write_text("other")
+    assert raw_files.fingerprint(config) == before
+    (tables / "train-2.csv").write_text("other")
+    assert raw_files.fingerprint(config) != before

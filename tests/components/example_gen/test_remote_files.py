@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.example_gen import raw_files, remote_files, source
+from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from trainer.errors import ConfigError, DataError
 from trainer.features import names
@@ -46,9 +47,9 @@ def test_remote_images_are_ingested_as_local_ones_are(remote, write_idx, images,
     local = write_idx(tmp_path, images(30), labels(30))
     for path in local.iterdir():
         _write(remote, path.name, path.read_bytes())
-    with source.open_data(DataConfig(format="idx", path=str(local))) as (parts, _):
+    with source.open_data(DataConfig(format="idx", path=str(local)), Columns()) as (parts, _):
         expected = [rows.batch.column(names.IMAGE_LABEL).to_pylist() for part in parts for rows in part.read(print)]
-    with source.open_data(DataConfig(format="idx", path=remote)) as (parts, fingerprint):
+    with source.open_data(DataConfig(format="idx", path=remote), Columns()) as (parts, fingerprint):
         assert fingerprint == remote_files.fingerprint(remote)
         assert [rows.batch.column(names.IMAGE_LABEL).to_pylist() for part in parts for rows in part.read(print)] == expected
 

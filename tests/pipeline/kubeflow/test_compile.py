@@ -1,6 +1,7 @@
 """What a compiled package says, held against KFP's protos, the local DAG and golden files."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -282,6 +283,9 @@ def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="-o to name a file that can be written"):
         compiler.write_package(config.load("configs/digits.yaml"), tmp_path / "file" / "pipeline.yaml")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=f"Received: '{tmp_path}/pipe': It is no regular file."):
+        compiler.write_package(config.load("configs/digits.yaml"), tmp_path / "pipe")
 
 
 def test_a_pipeline_root_that_the_libraries_would_take_for_a_pattern_is_refused(compile_config):

@@ -257,6 +257,7 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_look_again(server, submit, 
     ]
     assert not [path for _, path, _, _ in server.requests if path.endswith(":terminate")]
     assert cli.main(["kubeflow", "terminate", run]) == 0
+    assert capsys.readouterr().out == f"Ending {run}. See it end: tapeline kubeflow status {run} --follow\n"
     assert cli.main(["kubeflow", "status", run]) == 1
     assert "the run was canceled" in capsys.readouterr().out
 

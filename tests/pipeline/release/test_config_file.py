@@ -234,6 +234,13 @@ def test_a_version_that_was_not_pushed_is_refused_with_the_nearest(release, conf
     assert config_file.read_text() == before
 
 
+def test_a_pipe_is_no_config_file_and_nobody_waits_for_it(release, tmp_path):
+    os.mkfifo(tmp_path / "models.config")
+    answer = release("promote", 3, "--model_config_file", tmp_path / "models.config", "--no-wait")
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert f"Received: '{tmp_path}/models.config': It is no regular file." in answer.err
+
+
 def test_a_base_path_that_is_a_pods_is_not_checked_and_that_is_said(release, tmp_path, entry):
     path = tmp_path / "models.config"
     path.write_text('model_config_list { config { name: "digits" base_path: "/models/digits" model_platform: "tensorflow" } }')
@@ -295,6 +302,7 @@ def test_a_wrong_command_line_ends_with_2_and_the_next_step(release, config_file
     [
         (None, "No such file or directory. Did you mean 'models.config'?\n"),
         ("model_config_list {", "models.config2: Expected a ModelServerConfig, such as model_config_list"),
+        ("custom_model_config " + "{ [type.googleapis.com/google.protobuf.Any] " * 3000, "Received: nested too deeply.\n"),
         ("", "Received: no model.\n"),
         ("# Zürich", "models.config2: Expected a ModelServerConfig as UTF-8 text. Received: invalid start byte.\n"),
         (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.runs import local
+from pipeline.runs import local, worker
 from trainer.errors import DataError
 
 
@@ -16,11 +16,10 @@ from trainer.errors import DataError
             RuntimeError("Traceback (most recent call last):\n  File x\nValueError: the cause [while running 'Write']\n"),
             "Trainer: ValueError: the cause [while running 'Write']",
         ),
-        (KeyboardInterrupt(), "Trainer was interrupted. Run the same command again: finished components are taken from the cache."),
     ],
 )
 def test_a_failure_is_one_line_with_its_cause(error, line):
-    assert local._reason(error, "Trainer", "/root") == line
+    assert worker._reason(error, "Trainer", "/root") == line
 
 
 def test_data_is_downloaded_only_where_the_config_says_so_and_gives_no_path(settings, monkeypatch, tmp_path):

@@ -1,4 +1,7 @@
-"""`tapeline run` in this process, with a tiny pipeline in the place of the real one: what it shows, remembers and says of an end."""
+"""A local run with a tiny pipeline in the place of the real one: what it shows, remembers and says of an end.
+
+The worker's half runs in this process, which takes half a second; test_worker_process.py has the other process.
+"""
 
 import contextlib
 import functools
@@ -18,7 +21,8 @@ from components.bound import Bound
 from components.gate_verdict import Verdict
 from pipeline import cli, interruption
 from pipeline.code_digest import code_digests
-from pipeline.runs import local, pipeline_run
+from pipeline.runs import local, pipeline_run, quiet, record, worker, worker_process
+from pipeline.workspace import Workspace
 from tests.pipeline.runs.tiny_pipeline import create_pipeline
 
 
@@ -27,10 +31,23 @@ def root(tmp_path):
     return tmp_path / "root"
 
 
+def work_here(task, of, hear, log, environ, lock, settled):
+    """What `worker_process.run` does, without another process."""
+    events = []
+    with pytest.MonkeyPatch.context() as patch, quiet._output_to(Path(f"/dev/fd/{log}")):
+        patch.setattr(os, "environ", {**environ})
+        patch.setattr(tempfile, "tempdir", environ["TMPDIR"])
+        getattr(worker, task)(lambda *event: events.append(json.dumps(event)), **of)
+    for event in events:
+        hear(json.loads(event))
+    settled()
+    return worker_process.End(0, None)
+
+
 @pytest.fixture
 def run(root, settings, monkeypatch, capfd):
     """run(rows, fails, destination, ...) -> (summary, lines of stdout and of stderr), with `given`, what the pipeline was made of."""
-    monkeypatch.setenv(local.EPOCHS_VARIABLE, "")
+    monkeypatch.setattr(local.worker_process, "run", work_here)
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.WARNING)
 
@@ -41,11 +58,7 @@ def run(root, settings, monkeypatch, capfd):
             return create_pipeline(artifacts, connection, **options)
 
         monkeypatch.setattr(pipeline_run.dag, "create_pipeline", tiny)
-        temporary = tempfile.tempdir
-        try:
-            summary = local.run(settings(**(sections or {})), root, as_json=as_json)
-        finally:  # capfd needs a temporary folder, and the run's own is gone
-            os.environ["TMPDIR"] = tempfile.tempdir = temporary
+        summary = local.run(settings(**(sections or {})), root, as_json=as_json)
         return summary, *(text.splitlines() for text in capfd.readouterr())
 
     yield start
@@ -59,6 +72,14 @@ def shown(lines):
     """(component, state, rows) of each component's line."""
     words = [line.split() for line in lines if line[:1] in "✓✗-"]
     return [(line[1], line[-1], int(line[line.index("rows") - 1].replace(",", "")) if "rows" in line else None) for line in words]
+
+
+def record_of(summary, root):
+    """The record of the run that ended with `summary`; it says what `--json` does."""
+    kept = record.read(Workspace(root), Path(summary.log).stem)
+    assert kept.summary(Workspace(root)).to_json() == summary.to_json()
+    assert kept.exit_status == summary.exit_status
+    return kept
 
 
 def states(lines):
@@ -81,6 +102,10 @@ def test_a_run_shows_each_component_and_tells_the_version_and_its_log(run, root)
     assert summary.seconds > 0
     assert Path(summary.log).parent == root / "logs"
     assert absl.logging.get_verbosity() == absl.logging.INFO  # TFX's words are in the log
+    kept = record_of(summary, root)
+    assert kept.data.rows == {"train": 4000, "eval": 2000, "test": 1000}
+    assert kept.artifacts["Trainer"] == {"model": "artifacts/Trainer/model/2"}
+    assert kept.pushed == record.Pushed(version="17", model_dir="serving/digits/17")
 
 
 def test_with_json_stdout_is_left_to_the_record(run):
@@ -115,14 +140,18 @@ def test_an_unchanged_run_is_answered_from_the_record(run, root):
     ]
     assert (second.outcome, second.version, second.model_dir) == ("pushed", "17", first.model_dir)
     assert second.log != first.log
+    kept = record_of(second, root)
+    assert kept.answered_from == Path(first.log).stem
+    assert (kept.data, kept.artifacts) == (record_of(first, root).data, record_of(first, root).artifacts)
     assert Path(second.log).read_text(encoding="utf-8") == "Nothing has changed since the last run.\n"
 
 
-def test_a_refused_run_is_answered_from_the_record_as_refused(run):
+def test_a_refused_run_is_answered_from_the_record_as_refused(run, root):
     for others in (["run"] * 4, ["cached"] * 3):
         summary, out, _ = run()
         assert states(out) == [*others, "refused"]
         assert (summary.outcome, summary.version, summary.model_dir) == ("refused", None, None)
+        assert record_of(summary, root).pushed is None
 
 
 @pytest.mark.parametrize("gone", ["last_run.json", "artifacts/ImageExampleGen/schema/1"])
@@ -200,30 +229,32 @@ def test_a_component_that_fails_ends_the_run_with_its_line_and_status(run, root,
     assert not any("Traceback" in line for line in out + err)
     assert not (root / "last_run.json").exists()
     assert not (root / "tmp").exists()
+    assert record_of(summary, root).failure == reason
     again, out, _ = run(**PUSHED)
     assert states(out)[:3] == ["run", "cached", "run"]
     assert again.exit_status == 0
 
 
-def test_a_signal_that_somebody_swallowed_ends_the_run_before_the_next_component(run, monkeypatch):
+def test_a_signal_that_somebody_swallowed_ends_the_run_before_the_next_component(run, root, monkeypatch):
     monkeypatch.setattr(interruption, "_came", [15])
     summary, out, _ = run(**PUSHED)
     assert shown(out) == [("start", "run", None)]
     assert (summary.outcome, summary.exit_status) == ("failed", 143)
     assert summary.reasons == ["start was interrupted. Run the same command again: finished components are taken from the cache."]
+    assert record_of(summary, root).exit_status == 143
 
 
 def test_a_signal_that_comes_after_the_push_changes_nothing_of_what_is_said(run, monkeypatch):
-    finish = local.Progress.finish
+    finish = worker._Shown.finish
 
-    def interrupted(progress, *arguments, **named):
-        if progress.lines[-1].name == "Pusher" and progress.lines[-1].state == "running" and not came:
+    def interrupted(shown, *arguments, **named):
+        if shown.name == "Pusher" and not came:
             came.append(True)
             raise interruption.Interrupted(15)
-        finish(progress, *arguments, **named)
+        finish(shown, *arguments, **named)
 
     came = []
-    monkeypatch.setattr(local.Progress, "finish", interrupted)
+    monkeypatch.setattr(worker._Shown, "finish", interrupted)
     summary, out, _ = run(**PUSHED)
     assert came
     assert (summary.outcome, summary.version, summary.exit_status) == ("pushed", "17", 0)
@@ -236,7 +267,7 @@ def test_the_command_gives_the_summary_as_its_last_line_and_its_status(root, tmp
     file.write_text("name: digits\ndata: {format: digits}\n")
     asked = []
 
-    def refused(config, place, verbose, as_json):
+    def refused(config, place, verbose, as_json, settled):
         asked.append((config.name, config.trainer.epochs, place, verbose, as_json))
         return local.Summary(outcome="refused", reasons=["too bad"])
 
@@ -266,6 +297,9 @@ def test_metadata_that_are_damaged_are_told_before_anything_is_loaded(run, root)
     (root / "metadata.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(local.ConfigError, match=r"a file that cannot be read"):
         run(**PUSHED)
+    [file] = (root / "records").iterdir()
+    kept = record.read(Workspace(root), file.stem)
+    assert (kept.outcome, kept.exit_status, kept.components) == ("failed", 2, [])
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,15 @@ def test_every_request_is_accounted_for_and_the_page_has_the_figures(run, tmp_pa
     assert text.count("<svg") == 2
     assert "http://" not in text
     assert "https://" not in text
-    assert not page.with_name("load.html.part").exists()
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_page_that_would_take_the_place_of_a_pipe_is_refused_before_anything_is_sent(run, tmp_path):
+    os.mkfifo(tmp_path / "load.html")
+    status, out, err = run("--rate", 100, "--duration", 1, "--output", tmp_path / "load.html")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{tmp_path}/load.html: expected a file that can be written. It is no regular file." in err
+    assert (tmp_path / "load.html").is_fifo()
 
 
 class Stalls:

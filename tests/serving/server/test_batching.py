@@ -308,7 +308,7 @@ def test_a_parameters_file_is_read_with_tensorflow_servings_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("max_batch_size: 64", "expected a BatchingParameters text file"),
+        ("max_batch_size: 64", "is no BatchingParameters ("),
         ("max_batchsize { value: 64 }", "max_batchsize"),
         ("max_batch_size { value: 0 }", "expected max_batch_size to be at least 1, received 0"),
         ("batch_timeout_micros { value: -1 }", "expected batch_timeout_micros to be 0 or more, received -1"),

@@ -116,6 +116,10 @@ def test_an_empty_file_serves_nothing_yet(tmp_path):
         (b"model_config_list {", r"^Invalid protobuf file: '.*models\.config' is no ModelServerConfig \(.*\); expected such as"),
         (b"\xff\xfe", r"^Invalid protobuf file"),
         (
+            b"custom_model_config " + b"{ [type.googleapis.com/google.protobuf.Any] " * 3000,
+            r"is no ModelServerConfig \(nested too deeply\)",
+        ),
+        (
             f"model_config_list {{ config {{ {model()} }} config {{ {model()} }} }}".encode(),
             r"models\.config: Illegal to list model digits",
         ),

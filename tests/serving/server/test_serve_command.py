@@ -87,7 +87,11 @@ def test_neither_a_folder_nor_a_config_file_is_a_usage_error():
             "model_config_list { config { name: 'a' base_path: 'b' } }",
             "Expected model a to have an absolute path or URI",
         ),
-        ("--batching_parameters_file", "max_batch_size: many", "expected a BatchingParameters text file"),
+        ("--batching_parameters_file", "max_batch_size: many", "is no BatchingParameters ("),
+        ("--batching_parameters_file", None, "--batching_parameters_file {path} cannot be read: No such file or directory"),
+        ("--monitoring_config_file", None, "--monitoring_config_file {path} cannot be read: No such file or directory"),
+        ("--ssl_config_file", None, "--ssl_config_file {path} cannot be read: No such file or directory"),
+        ("--ssl_config_file", "server_ky: 'a'", "is no SSLConfig (1:1 : "),
         ("--monitoring_config_file", "prometheus_config: yes", "is no MonitoringConfig"),
         ("--ssl_config_file", "server_key: 'nothing'", "server_key is neither PEM text nor a file that can be read"),
     ],
@@ -104,7 +108,7 @@ def test_a_wrong_file_is_one_line_and_exit_2_without_tensorflow_and_grpc(tmp_pat
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout == "2\n"
     assert done.stderr.startswith("tapeline serve: ")
-    assert (done.stderr.count("\n"), text in done.stderr) == (1, True)
+    assert (done.stderr.count("\n"), text.replace("{path}", str(path)) in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])

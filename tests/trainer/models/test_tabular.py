@@ -89,7 +89,7 @@ def test_the_values_of_a_column_start_with_one_factor_in_each_member():
     factors = model.get_layer("member_scale").factors.numpy()
     assert factors.shape == (MEMBERS, 3 * EMBEDDING + 4)
     by_column = factors[:, :-4].reshape(MEMBERS, 3, EMBEDDING)
-    np.testing.assert_array_equal(by_column, np.repeat(by_column[..., :1], 8, axis=-1))
+    np.testing.assert_array_equal(by_column, np.repeat(by_column[..., :1], EMBEDDING, axis=-1))
     assert len(np.unique(factors)) == MEMBERS * (3 + 4)
 
 

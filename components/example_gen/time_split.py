@@ -1,0 +1,43 @@
+"""Splits by time: a first pass finds the time at which each split ends, so that the latest rows test a model of earlier ones."""
+
+import numpy as np
+import pyarrow as pa
+
+from components.example_gen import split
+from components.example_gen.config import SplitsConfig
+from components.example_gen.readers.rows import Part
+from trainer.errors import DataError
+
+
+def bounds(parts: list[Part], config: SplitsConfig) -> dict[str, float]:
+    """The latest time of each split but the last, by the shares of rows; the parts are read once for it.
+
+    Raises:
+      DataError: no row has a time, or too few different ones to divide them.
+    """
+    column = config.time or ""
+    times = [_numbers(rows.batch.column(column)) for part in parts for rows in part.read(lambda reject: None)]
+    known = np.sort(np.concatenate([part[np.isfinite(part)] for part in times])) if times else np.zeros(0)
+    names = split.SPLITS
+    shares = np.cumsum([getattr(config, name) for name in names]) / sum(getattr(config, name) for name in names)
+    latest = {
+        name: float(known[max(0, round(share * len(known)) - 1)]) for name, share in zip(names[:-1], shares, strict=False) if len(known)
+    }
+    if not latest or not latest[split.TRAIN] < latest[split.EVAL] < known[-1]:
+        raise DataError(
+            f"Expected times in the column '{column}' (`data.splits.time`) that divide the rows by their shares. "
+            f"Received: {len(np.unique(known)):,} different ones in {len(known):,} rows. Give another column, or shares by content."
+        )
+    return latest
+
+
+def assign(times: pa.Array, latest: dict[str, float]) -> np.ndarray:
+    """The split of each row, str (rows,), "" for one without a time."""
+    values = _numbers(times)
+    place = np.searchsorted(list(latest.values()), values, side="left")
+    return np.where(np.isfinite(values), np.asarray(split.SPLITS)[place], "")
+
+
+def _numbers(times: pa.Array) -> np.ndarray:
+    """float64 (rows,), NaN where there is none."""
+    return times.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)

@@ -1,0 +1,106 @@
+"""Which kind of feature a column is, and why.
+
+numbers: codes? -> times? -> a number; else dates? -> prose? -> a category
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.example_gen.readers import cells
+from pipeline.init.column import Column
+from trainer.features import KINDS
+
+# Kinds that a config can name. `text` is told from `category` all the same, and left out as long as there is no such kind.
+USED = frozenset(kind.model_fields["kind"].default for kind in KINDS)
+
+_LEADING_ZERO = r"^-?0[0-9]"
+_CODE_NAME = re.compile(r"(?i)(^|[\W_])(code|cd|zip|zipcode|postcode|postal_?code)$|コード$|区分$|郵便番号$")
+_TIME_NAME = re.compile(r"(?i)time|date|timestamp|(^|[\W_])(at|ts)$|日時|時刻|日付")
+_DAY = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
+_SECONDS = (10**8, 4 * 10**9)  # 1973 to 2096
+_FEW = 20  # whole numbers that could be codes
+_TRIED = 2000  # distinct values
+_WORDS = 3  # on average, as AutoGluon tells prose
+_MOST_NAMED_VALUES = 100  # as many as TFDV takes into a domain: a column of fewer values that come back is no prose
+_OFTEN_NEW, _SOMETIMES_NEW = 0.5, 0.01  # shares of different values
+_CJK = re.compile(r"[぀-ヿ㐀-鿿가-힣]")
+
+
+class Kind(NamedTuple):
+    """What a column is.
+
+    Attributes:
+      name: `number`, `category`, `time` or `text`.
+      why: a clause for people.
+      order: of a time, how its dates are written.
+      doubt: where another answer is as good, a sentence; else empty.
+    """
+
+    name: str
+    why: str
+    order: str = "year_first"
+    doubt: str = ""
+
+
+def kind_of(column: Column) -> Kind:
+    """The kind of a column that has values."""
+    if column.is_numeric:
+        return _of_numbers(column)
+    return _dates(column) or _prose(column) or _category(column)
+
+
+def _of_numbers(column: Column) -> Kind:
+    count = len(column.distinct)
+    if not column.is_whole:
+        return Kind("number", "numbers")
+    if pc.any(pc.match_substring_regex(column.distinct, _LEADING_ZERO)).as_py():
+        return Kind("category", "leading zeros: codes")
+    if _CODE_NAME.search(column.name) and column.different < _OFTEN_NEW:
+        return Kind("category", "its name says codes")
+    if pc.all(pc.match_substring_regex(column.distinct, _DAY)).as_py() and not cells.times(column.distinct[:_TRIED]).wrong:
+        return Kind("time", "days as YYYYMMDD")
+    low, high = column.numbers.min(), column.numbers.max()
+    for unit, factor in (("seconds", 1), ("milliseconds", 1000)):
+        if _TIME_NAME.search(column.name) and _SECONDS[0] * factor <= low and high <= _SECONDS[1] * factor:
+            return Kind("time", f"by its name, Unix time in {unit}")
+    if 2 < count <= _FEW:
+        return Kind("number", f"{count} whole numbers; `category` if they are codes")
+    return Kind("number", "whole numbers")
+
+
+def _dates(column: Column) -> Kind | None:
+    tried = column.distinct[:_TRIED]
+    if not pc.all(pc.match_substring_regex(tried[:10], "[0-9][-/.年 ]")).as_py():
+        return None
+    if not cells.times(tried).wrong:
+        return Kind("time", "dates, the year first")
+    fitting = [order for order in ("month_first", "day_first") if not cells.times(tried, order).wrong]  # type: ignore[arg-type]  # they are
+    if not fitting:
+        return None
+    other = {"month_first": "day", "day_first": "month"}[fitting[0]]
+    doubt = f"In the dates of '{column.name}' the {other} could come first as well; say so by `order: {other}_first`."
+    return Kind("time", f"dates, the {fitting[0].partition('_')[0]} first", fitting[0], doubt if len(fitting) > 1 else "")
+
+
+def _prose(column: Column) -> Kind | None:
+    words = _words(column.distinct, column.counts)
+    is_new = column.different > (_OFTEN_NEW if len(column.distinct) <= _MOST_NAMED_VALUES else _SOMETIMES_NEW)
+    if words < _WORDS or not is_new:
+        return None
+    return Kind("text", f"{words:.0f} words on average, {column.different:.0%} different")
+
+
+def _words(values: pa.Array, counts: np.ndarray) -> float:
+    """Words of a value on average; two characters of a script without spaces count as one."""
+    texts = values[:_TRIED].to_pylist()
+    each = [max(len(text.split()), len(_CJK.findall(text)) / 2) for text in texts]
+    return float(np.average(each, weights=counts[:_TRIED]))
+
+
+def _category(column: Column) -> Kind:
+    count = len(column.distinct)
+    return Kind("category", f"{count:,} value{'' if count == 1 else 's'}")

@@ -1,0 +1,56 @@
+"""Which column is predicted: as given, by its name, as a person answers, or the last one that could be."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.init.proposal import Request
+from trainer.errors import ConfigError, did_you_mean
+
+# In order of preference.
+_USUAL = """
+    label labels target targets y class classes outcome response species category
+    ラベル 正解ラベル 正解 目的変数 クラス 分類 カテゴリ カテゴリー
+"""
+
+
+class Label(NamedTuple):
+    """The column's name, and how it was chosen; empty where it was given."""
+
+    name: str
+    why: str
+
+
+def choose(request: Request, names: Sequence[str], usable: Sequence[str]) -> Label:
+    """The label among the columns `names`, of which `usable` could be one.
+
+    Raises:
+      ConfigError: there is no such column, or nobody can be asked and nothing may be assumed.
+    """
+    if request.label is not None:
+        return Label(_known(request.label, names, "--label"), "")
+    by_name = {name.strip().casefold(): name for name in reversed(usable)}
+    usual = next((by_name[name] for name in _USUAL.split() if name in by_name), None)
+    if usual:
+        return Label(usual, "assumed by its name; --label COLUMN names another")
+    last = next(reversed(usable), names[-1])
+    if request.ask:
+        return Label(_known(request.ask("Which column is predicted?", last), names, "a column"), "")
+    if request.assume:
+        return Label(last, "assumed as the last column that could be; --label COLUMN names another")
+    raise ConfigError(
+        f"Expected --label COLUMN, because no column has a usual label's name. Received: {listed(names)}. "
+        f"Name the column that is predicted, or take '{last}' with --yes."
+    )
+
+
+def _known(given: str, names: Sequence[str], expected: str) -> str:
+    name = next((name for name in names if name == given), None) or next((name for name in names if name.strip() == given.strip()), None)
+    if name is None:
+        what = "to be a column of the data" if expected.startswith("--") else "of the data"
+        raise ConfigError(f"Expected {expected} {what}: {listed(names)}. Received: '{given}'.{did_you_mean(given, names)}")
+    return name
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for an error's line."""
+    return ", ".join(f"'{name}'" for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,0 +1,45 @@
+"""What `tapeline init` is asked for, and what it comes to."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import RenderableType
+
+Ask = Callable[[str, str], str]  # (question, proposed answer) -> answer
+
+
+class Request(NamedTuple):
+    """What the command line says.
+
+    Attributes:
+      path: the file, folder or pattern, as it was given.
+      name: of the pipeline.
+      output: where the config goes.
+      label: the column that is predicted, None where it was not given.
+      task: its kind, None where it was not given.
+      ask: asks a person; None where what is not given is assumed, and `assume` says whether it may be.
+      assume: whether to go on with what is assumed where nobody can be asked.
+    """
+
+    path: str
+    name: str
+    output: Path
+    label: str | None = None
+    task: str | None = None
+    ask: Ask | None = None
+    assume: bool = False
+
+
+class Proposal(NamedTuple):
+    """A config, and what a person should know about it.
+
+    Attributes:
+      text: the YAML.
+      found: what was found in the data, to be printed in this order: lines, and what rich renders.
+      warnings: what speaks against the data or what was assumed, one sentence or two each.
+    """
+
+    text: str
+    found: list[RenderableType]
+    warnings: list[str]

@@ -1,0 +1,116 @@
+"""Proposes a config for CSV and TSV files.
+
+files -> dialect -> sample -> columns and their kinds -> label -> task -> what is left out, and why -> text, and what to print
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.example_gen import split
+from components.example_gen.readers.dialect import Dialect
+from components.example_gen.readers.sniffer import Found, sniff
+from pipeline.init import giveaway, label, left_out, sample, shown, table_config, table_files, task
+from pipeline.init.column import Column
+from pipeline.init.kinds import USED, Kind, kind_of
+from pipeline.init.proposal import Proposal, Request
+from trainer.errors import ConfigError
+
+_SPLIT_NAMES = ("split", "subset", "partition")
+
+
+def propose(request: Request) -> Proposal:
+    """The config for the files that the request's path means.
+
+    Raises:
+      ConfigError: there is no such label, the task does not fit it, or no column is left for a feature.
+      DataError: a file cannot be read.
+    """
+    files = table_files.find(request.path)
+    found = sniff(files.paths[0])
+    taken = _read(files.paths, found, request.path)
+    columns = [_column(name, taken, found.dialect) for name in found.columns]
+    kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
+    reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
+    split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
+    usable = [name for name in found.columns if not reasons[name] and name != split_column]
+    chosen = label.choose(request, found.columns, usable)
+    [labelled] = [column for column in columns if column.name == chosen.name]
+    target = task.choose(labelled, request.task)
+    doubts = [kinds[name].doubt for name in usable if name != chosen.name]
+    for column in columns:
+        if column.name in usable and column is not labelled:
+            reasons[column.name], doubt = giveaway.judge(column, labelled, target.kind == "regression")
+            doubts.append(doubt)
+    features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
+    _check_features(features, reasons)
+    table = table_config.Table(
+        files=files,
+        found=found,
+        taken=taken,
+        label=labelled,
+        target=target,
+        features={name: kind for name, kind in features.items() if not reasons[name]},
+        others={name: (kind, reasons[name]) for name, kind in features.items() if reasons[name]},
+        split=split_column,
+        split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
+    )
+    lines = [f"{taken.words}, {len(columns)} columns; {'; '.join(found.reasons)}."]
+    return Proposal(
+        table_config.text(request, table),
+        [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
+        _warnings(table, doubts),
+    )
+
+
+def _column(name: str, taken: sample.Sample, dialect: Dialect) -> Column:
+    values = taken.table.column(name)
+    return Column(name, values.chunk(0) if values.num_chunks else pa.array([], pa.string()), dialect, taken.head.column(name))
+
+
+def _read(paths: list[Path], found: Found, path: str) -> sample.Sample:
+    try:
+        return sample.read(paths, found.dialect, found.columns)
+    except ConfigError as error:  # a file without one of the first one's columns
+        raise ConfigError(f"{error} Name only files of one header: '{path}' has {len(paths)} files.") from None
+
+
+def _is_split(column: Column) -> bool:
+    is_named = column.name.strip().casefold() in _SPLIT_NAMES
+    return is_named and column.given > 0 and "" not in split.named(column.distinct, column.name)
+
+
+def _split_fault(column: Column) -> str:
+    """Why a column of splits cannot be used, a clause; empty where it can."""
+    there = set(split.named(column.distinct, column.name))
+    lacking = [name for name in split.SPLITS if name not in there]
+    if lacking:
+        return f"has no rows of {' and '.join(lacking)}"
+    return f"has no value in {column.missing:,} rows" if column.missing else ""
+
+
+def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
+    if any(not reasons[name] for name in features):
+        return
+    if not features:
+        raise ConfigError("Expected a column beside the label. Received: none. Give other data.")
+    only = "; ".join(f"'{name}' ({reasons[name]})" for name in list(features)[:5]) + ("; ..." if len(features) > 5 else "")
+    raise ConfigError(
+        f"Expected a column that can be a feature ({', '.join(sorted(USED - {'image'}))}). Received only: {only}. "
+        "Give data with other columns, or another --label."
+    )
+
+
+def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
+    target, taken = table.target, table.taken
+    found = list(table.found.doubts)
+    if taken.rejects.count:
+        found.append(
+            f"{taken.rejects.count:,} of {taken.rows + taken.rejects.count:,} rows cannot be read: {'; '.join(taken.rejects.examples)}. "
+            "Mend them, or allow it: `data.max_unreadable`."
+        )
+    found += task.warnings(table.label, target)
+    found += filter(None, doubts)
+    if table.split_fault:
+        found.append(f"The column '{table.split}' names splits, but {table.split_fault}: it is not used.")
+    return found

@@ -1,0 +1,118 @@
+"""What is to be learnt of the label: two values are `binary`, words and few whole numbers `multiclass`, all else `regression`.
+
+The bounds are AutoGluon's.
+"""
+
+import re
+from typing import NamedTuple
+
+from pipeline.init.column import Column
+from trainer.errors import ConfigError
+
+MOST_CLASSES = 1000
+_MANY_ROWS = 1000
+_FEW_VALUES, _FEW_VALUES_OF_MANY = 0.1, 0.05  # shares of different whole numbers up to which they are classes
+_MOST_WORDS = 0.5  # share of different words from which on they are no classes
+_LEAST_ROWS = 30
+_UNBALANCED = 0.8
+_POSITIVE = re.compile(
+    r"(?i)1(\.0*)?|true|t|yes|y|positive|pos|spam|fraud|churn(ed)?|malignant|abnormal|anomaly|defect(ive)?|fail(ed|ure)?|はい|有|あり|有り|陽性|異常"
+)
+
+
+class Target(NamedTuple):
+    """What is to be learnt.
+
+    Attributes:
+      kind: the task, as a config names it.
+      why: a clause for people; empty where it was given.
+      positive: of a binary task, the class that is looked for.
+    """
+
+    kind: str
+    why: str
+    positive: str | None = None
+
+
+def choose(label: Column, given: str | None) -> Target:
+    """The task for the label.
+
+    Raises:
+      ConfigError: the label's values cannot be learnt so, or not at all.
+    """
+    count = len(label.distinct)
+    if count < 2:
+        received = f"only '{label.distinct[0].as_py()}'" if count else "none"
+        raise ConfigError(f"Expected at least two values in the label '{label.name}'. Received: {received}. Give another --label.")
+    kind, why = (given, "") if given else _kind(label)
+    if kind == "binary" and count != 2:
+        raise ConfigError(
+            f"Expected two values in '{label.name}' for --task binary. Received: {count:,} ({_first(label)}). Give --task "
+            f"{_kind(label)[0]}, or another --label."
+        )
+    if kind == "regression" and not label.is_numeric:
+        raise ConfigError(
+            f"Expected numbers in '{label.name}' for --task regression. Received: '{label.not_numbers[0]}'. Give --task "
+            f"{_kind(label)[0]}, or another --label."
+        )
+    return Target(kind, why, _positive(label) if kind == "binary" else None)
+
+
+def _kind(label: Column) -> tuple[str, str]:
+    count, share = len(label.distinct), label.different
+    if count == 2:
+        return "binary", "two values"
+    if label.is_numeric:
+        if not label.is_whole:
+            return "regression", "numbers"
+        few = _FEW_VALUES if label.given <= _MANY_ROWS else _FEW_VALUES_OF_MANY
+        if share <= few and count <= MOST_CLASSES:
+            return "multiclass", f"{count:,} different whole numbers, at most {few:.0%} of the rows"
+        return "regression", f"{count:,} different whole numbers"
+    if count > MOST_CLASSES or (share > _MOST_WORDS and count > _LEAST_ROWS):
+        raise ConfigError(
+            f"Expected a label of numbers, or of at most {MOST_CLASSES:,} values that come back. "
+            f"Received: {count:,} different texts in {label.given:,} rows of '{label.name}'. Give another --label."
+        )
+    return "multiclass", f"{count:,} different texts"
+
+
+def _positive(label: Column) -> str:
+    """The one that sounds like it, else the rarer one."""
+    values = label.distinct.to_pylist()
+    fitting = [value for value in values if _POSITIVE.fullmatch(value.strip())]
+    return fitting[0] if len(fitting) == 1 else values[-1]
+
+
+def _first(label: Column) -> str:
+    values = label.distinct[:3].to_pylist()
+    return ", ".join(f"'{value}'" for value in values) + (", ..." if len(label.distinct) > len(values) else "")
+
+
+def is_unbalanced(label: Column) -> bool:
+    """Whether the accuracy would be high already for the answer that is always the same."""
+    return bool(label.counts[0] > _UNBALANCED * label.given)
+
+
+def warnings(label: Column, target: Target) -> list[str]:
+    """What makes the label hard to learn, a sentence or two each."""
+    found = []
+    if label.missing:
+        found.append(f"{label.missing:,} rows have no '{label.name}' and are left out.")
+    if label.given < _LEAST_ROWS:
+        found.append(f"There are only {label.given:,} rows with a label: a split may come out empty, and no figure says much.")
+    if target.kind == "regression":
+        return found
+    if len(label.distinct) > MOST_CLASSES:
+        found.append(f"There are {len(label.distinct):,} classes: more than {MOST_CLASSES:,} are rarely meant.")
+    single = label.distinct.to_pylist()[len(label.counts) - int((label.counts == 1).sum()) :]
+    if single:
+        named = ", ".join(f"'{name}'" for name in single[:5]) + (f" and {len(single) - 5:,} more" if len(single) > 5 else "")
+        found.append(f"{'Classes' if len(single) > 1 else 'A class'} with one row, which is in one split only: {named}.")
+    if is_unbalanced(label):
+        share = label.counts[0] / label.given
+        found.append(
+            f"Classes are unbalanced: always answering '{label.distinct[0].as_py()}' reaches an accuracy of {share:.2f}. "
+            "The config proposes bounds of `mcc` and `f1`."
+        )
+    return found

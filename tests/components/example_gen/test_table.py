@@ -1,0 +1,123 @@
+"""A table through the ingestion component: which rows come out, in which split, and what is said of the others."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tfx.types import standard_artifacts
+
+from components.example_gen import executor, raw_files, split
+from components.example_gen.columns import Columns
+from components.example_gen.config import DataConfig, SplitsConfig
+from trainer.errors import DataError
+
+ROWS, SHORT, UNLABELLED = 60, 17, 31  # how many there are; which one cannot be read, and which one has no label
+COLUMNS = Columns(kept={"都市": "string", "面積": "float", "日": "int", "価格": "float"}, label="価格", orders={"日": "day_first"})
+THIRDS = SplitsConfig(train=1, eval=1, test=1)
+
+
+def text(rows=ROWS):
+    """The table, with a city or an area missing in some rows; `部` names a split, and `店` is one of seven shops."""
+    lines = ["番号,都市,面積,日,価格,部,店"]
+    for row in range(rows):
+        city, area = "" if row % 5 == 0 else f"市{row % 3}", "NA" if row % 7 == 0 else f"{row}.5"
+        price = "" if row == UNLABELLED else f"{row * 10}"
+        part = ("train", "train", "val", "test")[row % 4]
+        lines.append("壊れた行" if row == SHORT else f'{row},"{city}",{area},{row % 28 + 1}/2/2024,{price},{part},{row % 7}')
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def ingest(beam_context, tmp_path):
+    """ingest(**settings): the Examples artifact of the table, with settings of DataConfig."""
+    (tmp_path / "家.csv").write_text(text(), encoding="utf-8")
+
+    def run(columns=COLUMNS, **settings):
+        data = DataConfig(**{"format": "csv", "path": str(tmp_path / "家.csv"), "splits": THIRDS, **settings})
+        artifact = standard_artifacts.Examples()
+        artifact.uri = str(tmp_path / "examples")
+        executor.Executor(beam_context(tmp_path)).Do(
+            {},
+            {"examples": [artifact]},
+            {"data": data.to_json(), "columns": columns.to_json(), "fingerprint": raw_files.fingerprint(data)},
+        )
+        return artifact
+
+    return run
+
+
+def rows_of(artifact, name):
+    """Each row's features by name, of a split."""
+    files = sorted(str(path) for path in Path(artifact.uri, f"Split-{name}").iterdir())
+    rows = [tf.train.Example.FromString(record.numpy()).features.feature for record in tf.data.TFRecordDataset(files, "GZIP")]
+    return [{name: list(getattr(each, each.WhichOneof("kind")).value) for name, each in row.items()} for row in rows]
+
+
+def prices(artifact):
+    """The numbers of the rows of each split, by which the table's prices are."""
+    return {name: {round(row["価格"][0] / 10) for row in rows_of(artifact, name)} for name in split.SPLITS}
+
+
+def test_every_readable_row_with_a_label_is_in_one_split_and_the_others_are_told(ingest):
+    artifact = ingest(max_unreadable=0.02)
+    found = prices(artifact)
+    counts = {name: artifact.get_int_custom_property(f"rows_{name}") for name in split.SPLITS}
+    assert counts == {name: len(rows) for name, rows in found.items()}
+    assert sum(counts.values()) == ROWS - 2
+    assert set().union(*found.values()) == set(range(ROWS)) - {SHORT, UNLABELLED}
+    assert json.loads(artifact.get_string_custom_property("notes")) == [
+        f"1 of {ROWS} rows cannot be read and were left out: line {SHORT + 2} of 家.csv: 1 field instead of 7.",
+        f"1 of {ROWS - 1} rows have no '価格' and were left out.",
+    ]
+
+
+def test_a_row_holds_the_kept_columns_under_their_own_names_and_nothing_where_a_value_is_missing(ingest):
+    artifact = ingest(max_unreadable=0.02)
+    rows = {round(row["価格"][0] / 10): row for name in split.SPLITS for row in rows_of(artifact, name)}
+    february = 1_706_745_600  # 2024-02-01
+    assert rows[8] == {"都市": ["市2".encode()], "面積": [8.5], "日": [february + 8 * 86_400], "価格": [80.0]}
+    assert rows[35] == {"都市": [], "面積": [], "日": [february + 7 * 86_400], "価格": [350.0]}
+
+
+def test_more_unreadable_rows_than_the_share_are_refused_in_one_line_that_names_file_and_line(ingest):
+    with pytest.raises(DataError) as refused:
+        ingest(max_unreadable=0.01)
+    assert str(refused.value) == (
+        f"Expected at most 1.00% unreadable rows (`data.max_unreadable`). Received: 1 of {ROWS} that cannot: "
+        f"line {SHORT + 2} of 家.csv: 1 field instead of 7. Mend them, or leave them out with `data.max_unreadable: 0.02`."
+    )
+
+
+def test_a_column_may_name_each_rows_split(ingest):
+    found = prices(ingest(max_unreadable=0.02, splits=SplitsConfig(column="部")))
+    wanted = {
+        name: {row for row in range(ROWS) if row % 4 in places} for name, places in (("train", (0, 1)), ("eval", (2,)), ("test", (3,)))
+    }
+    assert found == {name: rows - {SHORT, UNLABELLED} for name, rows in wanted.items()}
+
+
+def test_a_word_that_names_no_split_is_refused_with_its_line(ingest):
+    with pytest.raises(DataError) as refused:
+        ingest(max_unreadable=0.02, splits=SplitsConfig(column="都市"))
+    assert str(refused.value) == (
+        "Expected train, eval or test in the column '都市' (`data.splits.column`). Received: None in line 2 of '家.csv'."
+    )
+
+
+def test_rows_of_one_group_stay_in_one_split(ingest):
+    found = prices(ingest(max_unreadable=0.02, splits=SplitsConfig(train=1, eval=1, test=1, group="店")))
+    shops = [{row % 7 for row in rows} for rows in found.values()]
+    assert set().union(*shops) == set(range(7))
+    assert sum(map(len, shops)) == 7
+
+
+def test_splits_with_files_of_their_own_are_read_from_these(ingest, tmp_path):
+    lines = text().splitlines()
+    for name, rows in (("train", range(40)), ("test", range(40, ROWS))):
+        (tmp_path / f"{name}.csv").write_text("\n".join([lines[0], *(lines[row + 1] for row in rows)]) + "\n", encoding="utf-8")
+    files = {"train": "train.csv", "test": "test.csv"}
+    found = prices(ingest(path=str(tmp_path), max_unreadable=0.02, splits=SplitsConfig(train=3, eval=1, files=files)))
+    assert found["test"] == set(range(40, ROWS))
+    assert found["train"] | found["eval"] == set(range(40)) - {SHORT, UNLABELLED}
+    assert not found["train"] & found["eval"]

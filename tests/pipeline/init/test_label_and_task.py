@@ -1,0 +1,126 @@
+"""The label is the column that is named, that has a usual name, or that a person says; the task follows from its values."""
+
+import builtins
+import sys
+
+import pytest
+
+from pipeline import config
+
+
+def test_a_usual_name_is_taken_for_the_label_and_that_is_said(write, init, some):
+    result = init(write(Species=some("a", "b", "c"), x=some()))
+    assert result.config.label == "Species"
+    assert "Label 'Species' (assumed by its name; --label COLUMN names another): multiclass (3 different texts)." in result.out
+
+
+def test_a_usual_name_is_no_label_where_its_values_cannot_be_one(write, init, some):
+    assert init(write(label=["same"] * 100, x=some(), target=some("a", "b"))).config.label == "target"
+
+
+def test_without_a_usual_name_nothing_is_assumed_unasked(write, init, some):
+    result = init(write(x=some(), kind=some("a", "b")))
+    assert (result.status, result.text) == (2, None)
+    assert result.err == (
+        "Expected --label COLUMN, because no column has a usual label's name. Received: 'x', 'kind'. "
+        "Name the column that is predicted, or take 'kind' with --yes.\n"
+    )
+
+
+def test_with_yes_the_last_column_that_could_be_is_the_label_and_that_is_said(write, init, some):
+    result = init(write(x=some(), kind=some("a", "b"), version=["1"] * 100), "--yes")
+    assert result.config.label == "kind"
+    assert "Label 'kind' (assumed as the last column that could be; --label COLUMN names another): binary" in result.out
+
+
+@pytest.mark.parametrize(("typed", "label"), [("", "kind"), ("x", "x")])
+def test_on_a_terminal_the_label_is_asked_for(write, init, some, monkeypatch, typed, label):
+    asked = []
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(builtins, "input", lambda question: asked.append(question) or typed)
+    assert init(write(x=some(), kind=some("a", "b"))).config.label == label
+    assert asked == ["Which column is predicted? [kind] "]
+
+
+def test_an_unknown_label_names_the_nearest_column(write, init, some):
+    result = init(write(x=some(), kind=some("a", "b")), "--label", "kin")
+    assert (result.status, result.text) == (2, None)
+    assert result.err == "Expected --label to be a column of the data: 'x', 'kind'. Received: 'kin'. Did you mean 'kind'?\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "positive"),
+    [
+        (["spam"] * 60 + ["ham"] * 40, "binary", "spam"),
+        (["1"] * 60 + ["0"] * 40, "binary", "1"),
+        (["no", "yes"] * 50, "binary", "yes"),
+        (["無"] * 30 + ["有"] * 70, "binary", "有"),
+        (["a"] * 60 + ["b"] * 40, "binary", "b"),
+        (["a", "b", "c", "d"] * 25, "multiclass", None),
+        ([1, 2, 3, 4] * 25, "multiclass", None),
+        (list(range(10)) * 10, "multiclass", None),
+        ([number * 7 % 20 for number in range(100)], "regression", None),
+        ([0.5, 1.5, 2.5, 3.5] * 25, "regression", None),
+    ],
+)
+def test_the_task_follows_from_the_labels_values(write, init, some, values, task, positive):
+    result = init(write(x=some(), y=values))
+    assert result.config.task.kind == task
+    assert getattr(result.config.task, "positive", None) == positive
+
+
+def test_of_many_rows_a_smaller_share_of_whole_numbers_are_classes(write, init):
+    rows = [number * 7 % 13 for number in range(2000)]
+    assert init(write(x=rows, y=[number % 100 for number in range(2000)])).config.task.kind == "multiclass"
+    assert init(write(x=rows, y=[number % 101 for number in range(2000)]), output="other.yaml").config.task.kind == "regression"
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "said"),
+    [
+        (
+            ["a", "b", "c", "d"] * 25,
+            "binary",
+            "Expected two values in 'y' for --task binary. Received: 4 ('a', 'b', 'c', ...). Give --task mul",
+        ),
+        (["a", "b", "1", "2"] * 25, "regression", "Expected numbers in 'y' for --task regression. Received: 'a'. Give --task multiclass"),
+        (["a"] * 100, "multiclass", "Expected at least two values in the label 'y'. Received: only 'a'. Give another --label."),
+        ([""] * 100, "multiclass", "Expected at least two values in the label 'y'. Received: none. Give another --label."),
+    ],
+)
+def test_a_task_that_the_values_cannot_have_is_refused(write, init, some, values, task, said):
+    result = init(write(x=some(), y=values), "--label", "y", "--task", task)
+    assert (result.status, result.text, result.err.count("\n")) == (2, None, 1)
+    assert result.err.startswith(said)
+
+
+def test_texts_that_hardly_come_back_are_no_classes(write, init, some):
+    result = init(write(x=some(), y=[f"K{number}" for number in range(100)]), "--label", "y")
+    assert (result.status, result.text) == (2, None)
+    assert "Received: 100 different texts in 100 rows of 'y'." in result.err
+
+
+def test_a_given_task_wins(write, init, some):
+    assert init(write(x=some(), y=[1, 2, 3, 4] * 25), "--task", "regression").config.task.kind == "regression"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([*["a", "b"] * 49, "c", "d"], "Classes with one row, which is in one split only: 'c', 'd'."),
+        (["a"] * 90 + ["b"] * 10, "Classes are unbalanced: always answering 'a' reaches an accuracy of 0.90."),
+        (["a", "b"] * 10 + [""] * 80, "80 rows have no 'y' and are left out."),
+        (["a", "b"] * 10 + [""] * 80, "There are only 20 rows with a label"),
+    ],
+)
+def test_what_makes_a_label_hard_to_learn_is_said(write, init, some, values, said):
+    assert said in init(write(x=some(), y=values)).out
+
+
+def test_unbalanced_classes_get_other_bounds_than_accuracy_as_comments_that_hold(write, init, some, tmp_path):
+    result = init(write(x=some(), y=["a"] * 90 + ["b"] * 10))
+    bounds = [line.removeprefix("# ") for line in result.text.splitlines() if line.startswith(("# evaluator:", "#   "))]
+    assert ["metric: mcc" in bounds[2], "metric: f1" in bounds[3]] == [True, True]
+    assert result.config.evaluator.bounds == ()
+    (tmp_path / "mine.yaml").write_text(result.text + "\n".join(line.lstrip("#") for line in bounds) + "\n")
+    assert [bound.metric for bound in config.load("mine.yaml").evaluator.bounds] == ["mcc", "f1"]

@@ -1,0 +1,25 @@
+"""A sample holds rows from all over the data, however many there are."""
+
+from components.example_gen.readers.dialect import Dialect
+from pipeline.init import sample
+
+
+def test_a_small_table_is_taken_whole(write):
+    taken = sample.read([write(x=range(100))], Dialect(), ["x"])
+    assert (taken.table.num_rows, taken.rows, taken.is_whole, taken.words) == (100, 100, True, "100 rows")
+
+
+def test_of_a_large_table_every_so_many_rows_are_taken_over_all_files(write):
+    paths = [write(f"{number}.csv", x=range(number * 15_000, (number + 1) * 15_000)) for number in range(3)]
+    taken = sample.read(paths, Dialect(), ["x"], most=1000)
+    numbers = [int(value) for value in taken.table.column("x").to_pylist()]
+    assert numbers == list(range(0, 45_000, 64))
+    assert taken.words == "45,000 rows, of which 704 were looked at"
+    assert not taken.is_whole
+    assert taken.head.column(0)[:3].to_pylist() == ["0", "1", "2"]
+
+
+def test_behind_a_bound_of_bytes_nothing_is_read(write, monkeypatch):
+    monkeypatch.setattr(sample, "_MOST_READ", 1)
+    taken = sample.read([write(x=range(25_000))], Dialect(), ["x"])
+    assert (taken.rows, taken.words) == (10_000, "the first 10,000 rows")

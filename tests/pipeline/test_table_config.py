@@ -1,0 +1,102 @@
+"""The configuration of a table: its columns, kinds, label and task."""
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline import config
+from trainer.errors import ConfigError
+
+TABLE = """
+name: houses
+data: {format: csv, path: houses.csv}
+task: regression
+label: 価格
+features:
+  面積: number
+  都市: category
+  売れた日: {kind: time, order: day_first}
+  部屋: {kind: number, missing: 0.0}
+evaluator: {bounds: [{metric: rmse, max: 9.5}, {metric: mae, max: 5.0, slice: {都市: 札幌}}]}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    """file(text): a config file with that text."""
+
+    def write(text, name="houses.yaml"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return write
+
+
+def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_schema_and_reads_back_equal(file):
+    settings = config.load(file(TABLE))
+    assert settings.problem.features == {"面積": "number", "都市": "category", "売れた日": "time", "部屋": "number"}
+    assert (settings.problem.label, settings.problem.task.kind, settings.gate.min_accuracy) == ("価格", "regression", None)
+    shown = config.to_yaml(settings)
+    assert config.load(file(shown, "shown.yaml")) == settings
+    for text in (TABLE, shown):
+        jsonschema.validate(yaml.safe_load(text), config.json_schema(), jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "label=null",
+            "label: Expected a value with `data.format: csv`. Received: none. `tapeline init PATH` writes a config from the data.",
+        ),
+        (
+            "features={}",
+            "features: Expected a value with `data.format: csv`. Received: none. `tapeline init PATH` writes a config from the data.",
+        ),
+        ("label=都市", "features: Expected columns other than the label. Received: '都市'. Remove it from `features`."),
+        ("data.download=mnist", "data.download: Expected none with `data.format: csv`. Remove it, and name the file in `data.path`."),
+        (
+            "data.splits={group: 都市, column: 部}",
+            "data.splits: Expected one of column, files, group and time. Received: column and group.",
+        ),
+        (
+            "evaluator.bounds=[{metric: rmse}]",
+            "evaluator.bounds: Expected one of min and max for the metric 'rmse'. Received: neither.",
+        ),
+        (
+            "evaluator.bounds=[{metric: rmse, min: 1.0, max: 2.0}]",
+            "evaluator.bounds: Expected one of min and max for the metric 'rmse'. Received: both.",
+        ),
+        (
+            "features.面積=numbr",
+            "features.面積: Expected one of 'image', 'number', 'category', 'time'. Received: 'numbr'. Did you mean 'number'?",
+        ),
+        (
+            "features.面積={kind: number, lok: true}",
+            "features.面積.lok: Expected one of the keys kind, missing, log. Received: 'lok'. Did you mean 'log'?",
+        ),
+        (
+            "features.面積={kind: time, order: day}",
+            "features.面積.order: Expected 'year_first', 'day_first' or 'month_first'. Received: \"day\".",
+        ),
+        (
+            "task={kind: binary, positiv: spam}",
+            "task.positiv: Expected one of the keys kind, classes, names, positive. Received: 'positiv'. Did you mean 'positive'?",
+        ),
+        (
+            "evaluator.bounds=[{metrc: rmse, max: 1.0, metric: rmse}]",
+            "evaluator.bounds.0.metrc: Expected one of the keys metric, min, max, slice. Received: 'metrc'. Did you mean 'metric'?",
+        ),
+        ("task=binry", "task: Expected one of 'binary', 'multiclass', 'regression'. Received: 'binry'. Did you mean 'binary'?"),
+    ],
+)
+def test_a_mistake_in_a_table_is_one_line_too(file, override, message):
+    path = file(TABLE)
+    with pytest.raises(ConfigError) as refused:
+        config.load(path, [override])
+    assert str(refused.value) == f"{path}: {message}"
+
+
+def test_a_bound_is_no_key_of_its_own_for_it_is_one_of_a_list():
+    assert "evaluator.bounds" in config.field_paths()
+    assert not [path for path in config.field_paths() if path.startswith("evaluator.bounds.")]
