@@ -22,7 +22,7 @@ class ServedColumns(Served):
 
     @tf.function(autograph=False)
     def predict_columns(self, **columns: tf.Tensor) -> Prediction:
-        """A tensor (n,) a column: float32 numbers, string categories, int64 times; NaN, empty and `time.MISSING` are missing values."""
+        """A tensor (n,) a column: float32 numbers, string categories and texts, int64 times; NaN, empty and `time.MISSING` are missing."""
         names = {_argument(index, name): name for index, name in enumerate(self._raw_specs)}
         return self.answer({names[argument]: self._as_raw(names[argument], values) for argument, values in columns.items()})
 
