@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from serving.predict import main
 from serving.times import seconds
@@ -166,6 +167,19 @@ def test_a_line_that_is_no_json_is_set_aside(run):
     assert (status, err.count("\n"), len(out.splitlines())) == (1, 2, 3)
     assert "rows.ndjson:2: expected a JSON object of features. Received: [1]" in err
     assert "rows.ndjson:3: expected a JSON object of features. Expecting value" in err
+
+
+def test_a_list_is_no_value(run):
+    status, out, err = run("named", '{"x": 1, "color": "a", "when": 5}\n{"x": [1], "color": "a", "when": 5}\n', "--json", name="rows.jsonl")
+    assert (status, len(out.splitlines())) == (1, 2)
+    assert err.endswith("rows.jsonl:2: column 'x': expected one value. Received: [1].\n")
+
+
+def test_what_is_said_of_tables_is_refused_of_pictures(servers, tmp_path, capsys):
+    Image.new("L", (2, 2)).save(tmp_path / "a.png")
+    for flag, value in {"--encoding": "cp932", "--column": "x:float"}.items():
+        assert main([str(tmp_path / "a.png"), flag, value, "--model_name", "digits", "--server", servers["named"]]) == 2
+        assert capsys.readouterr().err == f"tapeline predict: {flag}: expected rows of features, in CSV or JSON lines. Received images.\n"
 
 
 def test_a_file_in_another_encoding_names_the_flag(run, rows):
