@@ -12,7 +12,8 @@ class _FusedAdamUpdate:
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """Moves `variable` and its two moments by one step, in place.
 
-        An embedding's gradient comes as the rows that a batch has used. Adam moves the others too, by their moments, so it is made whole.
+        An embedding's gradient comes as the rows that a batch has used. The kernel takes it whole, for Adam moves the others too, by
+        their moments.
         """
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
@@ -26,7 +27,7 @@ class _FusedAdamUpdate:
             beta1=tf.cast(self.beta_1, variable.dtype),
             beta2=tf.cast(self.beta_2, variable.dtype),
             epsilon=tf.cast(self.epsilon, variable.dtype),
-            grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
         )
 
 
