@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -37,6 +38,7 @@ def build(
     *,
     sizes: Mapping[str, int] = MappingProxyType({}),
     activation: Activation = "softmax",
+    **_: Any,
 ) -> keras.Model:
     """The model for any of `numbers`, `ranks`, `categories` and further vectors of numbers, float32 (n,), such as `missing` or `times`.
 
