@@ -80,8 +80,8 @@ class TrainerConfig(Settings):
     dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
     augment: list[Augmentation] = Field(
         [],
-        description="What is done to pictures at random while training, so that a few of them teach more: `flip` left and right, `crop` to a "
-        "part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. None by default.",
+        description="What is done to pictures at random while training, so that few of them teach more: `flip` left and right, `crop` to "
+        "a part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. None by default.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(

@@ -13,8 +13,8 @@ from keras import layers
 
 from trainer.config import Augmentation
 
-_ZOOM = (-0.3, 0.1)  # -0.3 shows 0.7 of the height and width
-_SHIFT = 0.1  # of the height and of the width
+_ZOOM = (-0.65, 0.2)  # -0.65 shows 0.35 of the height and width
+_SHIFT = 0.2  # of the height and of the width
 _TURN = 0.05  # of a full circle
 
 _LAYERS: dict[Augmentation, Callable[[], list[layers.Layer]]] = {

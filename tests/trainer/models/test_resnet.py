@@ -113,7 +113,7 @@ def test_both_loops_end_with_equal_weights_and_an_equal_history(scaled, tmp_path
     assert fitted[1]["loss"][-1] < fitted[1]["loss"][0]
 
 
-def test_the_exported_model_answers_as_the_model_with_the_statistics_that_it_learnt(scaled, tmp_path, narrow):
+def test_the_exported_model_answers_as_the_model_does(scaled, tmp_path, narrow):
     model, _ = trained("fit", scaled, tmp_path, model="resnet", augment=ALL, epochs=1)
     export.export(model, tft.TFTransformOutput(scaled.graph_path), scaled.problem, str(tmp_path / "served"))
     signatures = tf.saved_model.load(str(tmp_path / "served")).signatures
