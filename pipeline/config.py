@@ -151,6 +151,8 @@ def _column_fault(config: PipelineConfig) -> str | None:
         return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
     if config.label in config.features:
         return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
+    if config.trainer.augment and list(config.inputs.kinds.values()) != ["image"]:
+        return "trainer.augment: Expected none where the model is given more than one picture. Remove it."
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
     return None

@@ -28,14 +28,17 @@ class EarlyStoppingConfig(Settings):
     min_delta: float = Field(0.0, ge=0.0, description="The least decrease of the loss that counts as improvement.")
 
 
+Augmentation = Literal["flip", "crop", "rotate", "colour"]
+
+
 class TrainerConfig(Settings):
     """What is trained, by which loop, for how long."""
 
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
-    model: Literal["auto", "mlp", "cnn", "tabular", "text"] = Field(
+    model: Literal["auto", "mlp", "cnn", "resnet", "tabular", "text"] = Field(
         "auto",
         description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
-        "numbered classes and `cnn` for one in named classes.",
+        "numbered classes and `resnet`, a small residual network, for one in named classes.",
     )
     classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
@@ -75,6 +78,11 @@ class TrainerConfig(Settings):
         None, description="Metrics shown for every epoch, the task's own where not given; the gate's own are the evaluator's."
     )
     dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
+    augment: list[Augmentation] = Field(
+        [],
+        description="What is done to pictures at random while training, so that few of them teach more: `flip` left and right, `crop` to "
+        "a part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. None by default.",
+    )
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
         "auto",

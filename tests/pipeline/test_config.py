@@ -361,3 +361,15 @@ def test_smoothing_labels_for_a_loss_that_cannot_is_refused_with_the_one_that_ca
         ConfigError, match=r"trainer.label_smoothing: Expected 0 with .* Did you mean `trainer.loss: categorical_crossentropy`"
     ):
         config.load(file(MINIMAL), ["trainer.label_smoothing=0.1"])
+
+
+def test_augmentation_is_for_a_picture_alone(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "name: c\ndata: {format: csv, path: rows.csv}\nlabel: y\ntask: binary\nfeatures: {x: number}\ntrainer: {augment: [flip]}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match=r"trainer\.augment: Expected none where the model is given more than one picture\. Remove it\."):
+        config.load(path)
+    path.write_text("name: c\ndata: {format: images, path: photos}\ntrainer: {augment: [flip, crop]}\n", encoding="utf-8")
+    assert config.load(path).trainer.augment == ["flip", "crop"]

@@ -21,7 +21,7 @@ def build_model(
     """The compiled model of `trainer/models/<config.model>.py`; call it under the strategy's scope.
 
     Args:
-      config: model, dropout, seed, optimizer.
+      config: model, dropout, augmentation, seed, optimizer.
       task: what the model gives, its loss and metrics.
       inputs: shape and dtype of a row of what it takes, by name.
       sizes: of those that are places in a table, how many rows the table has.
@@ -29,11 +29,11 @@ def build_model(
 
     Returns:
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
-      initial weights and an equal sequence of dropout masks.
+      initial weights and equal sequences of dropout masks and augmentations.
     """
     keras.utils.set_random_seed(config.seed)
     build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
-    model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION)
+    model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment)
     model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
@@ -45,4 +45,4 @@ def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.Fix
         return config.model
     if list(inputs) != [names.PIXELS]:
         return "text" if len(token_inputs(inputs)) == len(inputs) else "tabular"
-    return "cnn" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes
+    return "resnet" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

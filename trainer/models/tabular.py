@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -39,6 +40,7 @@ def build(
     *,
     sizes: Mapping[str, int] = MappingProxyType({}),
     activation: Activation = "softmax",
+    **_: Any,
 ) -> keras.Model:
     """The model for any of `numbers`, `ranks`, `categories`, texts' `tokens` and further vectors, float32 (n,), as `missing` or `times`.
 
