@@ -54,7 +54,7 @@ def test_a_baseline_that_answers_the_first_row_alike_is_fine(model, examples, sh
 
 
 def test_a_baseline_whose_folder_has_been_removed_is_said_to_be_gone(model, examples, tmp_path):
-    fault = baseline_check.fault(str(tmp_path / "gone"), model("candidate", tf.float32, 3), examples([b"first"]))
+    fault = baseline_check.fault(str(tmp_path / "gone"), model("candidate", tf.float32, 3), examples([b"first"]), PROBLEM)
     assert fault == "its folder is not there"
 
 

@@ -95,7 +95,7 @@ def test_rows_that_cannot_be_read_are_counted(init, tmp_path, some):
 def test_few_rows_get_small_batches(write, init, rows, batch_size):
     result = init(write(x=[number * 7 % 13 / 2 for number in range(rows)], y=["a", "b"] * (rows // 2)))
     trainer = result.config.trainer
-    assert (trainer.batch_size, trainer.epochs, trainer.early_stopping.patience) == (batch_size, 100, 10)
+    assert (trainer.batch_size, trainer.epochs, trainer.early_stopping.patience) == (batch_size, 40, 16)
 
 
 def test_a_config_that_is_there_stays(write, init, some, tmp_path):

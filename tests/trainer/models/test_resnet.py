@@ -110,7 +110,6 @@ def test_both_loops_end_with_equal_weights_and_an_equal_history(scaled, tmp_path
     settings = {"model": "resnet", "augment": ALL, "optimizer": "adamw", "schedule": "cosine", "strategy": strategy, "batch_size": 64}
     fitted, taped = (trained(loop, scaled, tmp_path, **settings) for loop in LOOPS)
     assert_same(fitted, taped)
-    assert fitted[1]["loss"][-1] < fitted[1]["loss"][0]
 
 
 def test_the_exported_model_answers_as_the_model_does(scaled, tmp_path, narrow):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from components.example_gen import raw_files, source
+from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import digits
 
@@ -20,6 +21,6 @@ def test_all_1797_digits_are_8_by_8_bytes_that_use_the_whole_range():
 
 def test_they_are_read_where_the_config_names_them():
     config = DataConfig(format="digits")
-    with source.open_data(config) as (parts, fingerprint):
+    with source.open_data(config, Columns()) as (parts, fingerprint):
         assert [sum(len(rows.lines) for rows in part.read(print)) for part in parts] == [digits.ROWS]
         assert fingerprint == raw_files.fingerprint(config)
