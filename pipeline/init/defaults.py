@@ -23,5 +23,18 @@ def for_table(rows: int) -> dict[str, Any]:
 
 
 def for_pictures() -> dict[str, Any]:
-    """Of small grey pictures."""
+    """Of the small grey pictures of IDX files."""
     return {"model": "cnn", "epochs": 10, "batch_size": 64}
+
+
+def for_picture_files() -> dict[str, Any]:
+    """Of photos and other picture files in class folders."""
+    return {
+        "epochs": 60,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "learning_rate": 0.002,
+        "weight_decay": 0.0003,
+        "schedule": "cosine",
+        "early_stopping": {"patience": 16},
+    }
