@@ -21,7 +21,11 @@ _FOLDER = Path("configs")
 def add_to(commands: Any) -> None:
     """Adds `init` to the parser of `tapeline`."""
     parser = add_command(commands, "init", _init, "look at data and write a config for it")
-    parser.add_argument("path", metavar="PATH", help="a CSV or TSV file, a pattern of some, a folder of them, or a folder of IDX files")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        help="a CSV or TSV file, a pattern of some, a folder of them, of IDX files or of class folders of pictures, or an archive",
+    )
     parser.add_argument("--label", metavar="COLUMN", help="the column that is predicted (default: guessed by its name, or asked for)")
     parser.add_argument("--task", choices=TASKS, help="what is predicted (default: by the label's values)")
     parser.add_argument("--name", metavar="NAME", help="name of the pipeline and the model (default: the data's)")

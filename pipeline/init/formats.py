@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.init import idx, table, table_files
+from pipeline.init import idx, pictures, table, table_files
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError, did_you_mean
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _LOOKED_AT = 1000  # entries of a folder
 
 
@@ -38,23 +37,16 @@ def _named(*suffixes: str) -> Callable[[str], bool]:
     return recognises
 
 
-def _has_pictures(path: str) -> bool:
-    """Whether it is a picture, or a folder of them or of folders of them."""
-    folders = [Path(path), *(entry for entry in _entries(Path(path)) if entry.is_dir())]
-    return any(entry.suffix.lower() in _PICTURES for folder in folders for entry in [folder, *_entries(folder)])
-
-
 def _entries(folder: Path) -> list[Path]:
     return [entry for entry, _ in zip(folder.iterdir(), range(_LOOKED_AT), strict=False)] if folder.is_dir() else []
 
 
 FORMATS = (
     Format("IDX files", idx.recognises, idx.propose),
-    Format("pictures", _has_pictures, None, "Convert them to IDX files."),
+    Format("pictures in class folders", pictures.recognises, pictures.propose),
     Format("Parquet", _named(".parquet", ".pq"), None),
     Format("JSON lines", _named(".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"), None),
     Format("TFRecord", _named(".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"), None),
-    Format("an archive", _named(".zip", ".tar", ".tar.gz", ".tgz"), None, "Unpack it, and name the folder."),
     Format("CSV and TSV", lambda path: bool(table_files.find(path).paths), table.propose),
 )
 

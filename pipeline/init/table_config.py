@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.sniffer import Found
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, task
+from pipeline.init import defaults, gate
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.proposal import Request
@@ -114,32 +112,7 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     yield "  loop: fit  # or gradient_tape"
     yield from (f"  {key}: {value(each)}" for key, each in defaults.for_table(table.taken.rows).items())
     yield ""
-    yield from _gate(table)
+    yield from gate.lines(table.label, table.target)
     yield ""
     yield "schema:"
     yield f"  path: {request.name}.schema.pbtxt  # inferred until `tapeline schema accept` has written it"
-
-
-def _gate(table: Table) -> Iterator[str]:
-    """Comments only: which bounds are worth keeping is known once a model has been measured."""
-    label, target = table.label, table.target
-    yield "# The gate. Without bounds of your own a model must only beat what is answered without any feature."
-    yield "# evaluator:"
-    yield "#   bounds:"
-    if target.kind == "regression":
-        deviation = float(np.sqrt(np.cov(label.numbers, fweights=label.counts))) if label.given > 1 else 0.0
-        yield f"#     - {{metric: rmse, max: {_rounded(deviation / 2)}}}  # the mean for every row reaches {_rounded(deviation)}"
-        return
-    share = label.counts[0] / label.given
-    often = f"always {scalar(label.distinct[0].as_py())} reaches {share:.2f}"
-    if task.is_unbalanced(label):
-        yield f"#     - {{metric: mcc, min: 0.3}}  # classes are unbalanced: {often} in accuracy, but 0 here"
-        yield "#     - {metric: f1, min: 0.6}  # the mean over the classes, however rare they are"
-    else:
-        yield f"#     - {{metric: accuracy, min: {(1 + share) / 2:.2f}}}  # {often}"
-
-
-def _rounded(number: float) -> str:
-    """Three digits, without an exponent where people write none."""
-    rounded = float(f"{number:.3g}")
-    return f"{rounded:.0f}" if 100 <= rounded < 1e12 else f"{rounded:g}"

@@ -109,10 +109,15 @@ def warnings(label: Column, target: Target) -> list[str]:
     if single:
         named = ", ".join(f"'{name}'" for name in single[:5]) + (f" and {len(single) - 5:,} more" if len(single) > 5 else "")
         found.append(f"{'Classes' if len(single) > 1 else 'A class'} with one row, which is in one split only: {named}.")
-    if is_unbalanced(label):
-        share = label.counts[0] / label.given
-        found.append(
-            f"Classes are unbalanced: always answering '{label.distinct[0].as_py()}' reaches an accuracy of {share:.2f}. "
-            "The config proposes bounds of `mcc` and `f1`."
-        )
-    return found
+    return found + imbalance(label)
+
+
+def imbalance(label: Column) -> list[str]:
+    """A sentence or two where one class is nearly all there is."""
+    if not is_unbalanced(label):
+        return []
+    share = label.counts[0] / label.given
+    return [
+        f"Classes are unbalanced: always answering '{label.distinct[0].as_py()}' reaches an accuracy of {share:.2f}. "
+        "The config proposes bounds of `mcc` and `f1`."
+    ]

@@ -180,6 +180,22 @@ def _names_in(path: Path, max_bytes: int) -> tuple[list[str], list[Reject]]:
     return names, refused
 
 
+def contents(path: Path, pictures: Iterable[Picture], settings: PictureSettings) -> Iterator[tuple[Picture, bytes, str]]:
+    """(picture, its file as it is, empty where it cannot be read, and why then) of each, in any order, for a look at a few of them.
+
+    Raises:
+      DataError: an archive is broken.
+    """
+    with _loads(_Source(path, not path.is_dir(), {}, settings), tuple(pictures)) as loads:
+        for picture, load, _ in loads:
+            try:
+                yield picture, load(), ""
+            except archive.EntryError as error:
+                yield picture, b"", str(error)
+            except OSError as error:
+                yield picture, b"", error.strerror or str(error)
+
+
 def _walk(folder: Path) -> Iterator[str]:
     """The files below, by name; links are followed, but not in circles."""
     seen = set()

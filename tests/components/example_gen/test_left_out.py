@@ -22,7 +22,8 @@ def test_nothing_is_said_where_no_row_was_left_out():
 def test_rows_of_all_workers_are_counted_and_three_are_named_with_file_line_and_reason():
     written = [Written(split="train", rows=90), rejects(2), Written(unlabelled=3), rejects(4, "b.csv"), Written(unlabelled=1)]
     assert left_out.notes(written, 90, 0.1, "price") == [
-        "6 of 100 rows could not be read and were left out: line 2 of a.csv: 2 fields instead of 3; line 3 of a.csv: 2 fields instead of 3; "
+        "6 of 100 rows could not be read and were left out: line 2 of a.csv: 2 fields instead of 3; "
+        "line 3 of a.csv: 2 fields instead of 3; "
         "line 2 of b.csv: 2 fields instead of 3.",
         "4 of 94 rows without a 'price' were left out.",
     ]

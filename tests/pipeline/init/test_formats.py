@@ -36,14 +36,10 @@ def test_idx_files_have_no_columns(init, tmp_path, arguments):
 @pytest.mark.parametrize(
     ("name", "given", "words"),
     [
-        ("photos/cat/1.jpg", "photos", "pictures"),
-        ("photos/1.PNG", "photos", "pictures"),
-        ("one.png", "one.png", "pictures"),
         ("rows.parquet", "rows.parquet", "Parquet"),
         ("data/rows.parquet", "data", "Parquet"),
         ("rows.jsonl", "rows.jsonl", "JSON lines"),
         ("rows.tfrecord.gz", "rows.tfrecord.gz", "TFRecord"),
-        ("photos.zip", "photos.zip", "an archive"),
     ],
 )
 def test_a_format_that_is_still_to_come_is_named(init, tmp_path, name, given, words):

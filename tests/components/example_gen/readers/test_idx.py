@@ -237,8 +237,9 @@ def test_images_of_more_pixels_than_the_limit_are_refused_before_a_pixel_is_read
 @pytest.mark.parametrize(("limit", "is_refused"), [(12, False), (11, True)])
 def test_the_limit_of_pixels_is_the_configs(folder, limit, is_refused):
     data = DataConfig(format="idx", path=str(folder), max_image_pixels=limit)
-    with pytest.raises(DataError, match=rf"at most {limit} pixels") if is_refused else contextlib.nullcontext(), source.open_data(
-        data, Columns()
+    with (
+        pytest.raises(DataError, match=rf"at most {limit} pixels") if is_refused else contextlib.nullcontext(),
+        source.open_data(data, Columns()),
     ):
         pass
 
