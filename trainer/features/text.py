@@ -32,7 +32,7 @@ class TextFeature(Kind):
     raw_type: ClassVar[RawType] = "string"
     missing_value: ClassVar[float | bytes | None] = b""
 
-    kind: Literal["text"] = "text"
+    kind: Literal["text"] = Field("text", description="A text in any language.")
     words: int = Field(2, ge=0, le=5, description="The most words of an n-gram of words; 0 for none.")
     characters: Annotated[tuple[Characters, Characters], Field(strict=False)] | None = Field(
         (2, 4),
