@@ -22,6 +22,18 @@ def for_table(rows: int) -> dict[str, Any]:
     }
 
 
+def for_texts() -> dict[str, Any]:
+    """Of texts alone, however many."""
+    return {
+        "epochs": 20,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "learning_rate": 0.001,
+        "dropout": 0.5,
+        "early_stopping": {"patience": 3},
+    }
+
+
 def for_pictures() -> dict[str, Any]:
     """Of the small grey pictures of IDX files."""
     return {"model": "cnn", "epochs": 10, "batch_size": 64}

@@ -110,7 +110,9 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     yield ""
     yield "trainer:"
     yield "  loop: fit  # or gradient_tape"
-    yield from (f"  {key}: {value(each)}" for key, each in defaults.for_table(table.taken.rows).items())
+    are_texts = all(kind.name == "text" for kind in table.features.values())
+    recipe = defaults.for_texts() if are_texts else defaults.for_table(table.taken.rows)
+    yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)
     yield ""
