@@ -93,7 +93,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",
-            "data.splits.validation: Expected one of the keys train, eval, test, column, files, group, time. Received: 'validation'.",
+            "data.splits.validation: Expected one of the keys train, eval, test, column, files, prefixes, group, time. Received: 'validation'.",
         ),
         (
             "trainer: {loop: gradient_tap}",
@@ -120,7 +120,10 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("preprocessing: {image_size: 28}", None),
         ("schema: schema.pbtxt", None),
         ("data: {path: x}", "data.format: Expected a value. Received: none. Add the key `data.format`."),
-        ("data: {format: cvs}", "data.format: Expected 'digits', 'idx' or 'csv'. Received: \"cvs\". Did you mean 'csv'?"),
+        (
+            "data: {format: cvs}",
+            "data.format: Expected 'digits', 'idx', 'images', 'csv', 'parquet', 'jsonl' or 'tfrecord'. Received: \"cvs\". Did you mean 'csv'?",
+        ),
         (
             "features: {age: number}",
             "features: Expected none with `data.format: digits`, whose rows are a picture and a number. Remove it.",
