@@ -72,8 +72,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
     [
         (
             "trainer: {lop: fit}",
-            "trainer.lop: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, loss, "
-            "label_smoothing, metrics, dropout, early_stopping, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
+            "trainer.lop: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, "
+            "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
@@ -83,8 +83,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {path: x}",
-            "trainer.path: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, loss, "
-            "label_smoothing, metrics, dropout, early_stopping, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
+            "trainer.path: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, "
+            "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),
         (
             "pusher: {epoch: 3}",
@@ -93,7 +93,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",
-            "data.splits.validation: Expected one of the keys train, eval, test, column, files, prefixes, group, time. Received: 'validation'.",
+            "data.splits.validation: Expected one of the keys train, eval, test, column, files, prefixes, group, time. "
+            "Received: 'validation'.",
         ),
         (
             "trainer: {loop: gradient_tap}",
@@ -122,7 +123,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("data: {path: x}", "data.format: Expected a value. Received: none. Add the key `data.format`."),
         (
             "data: {format: cvs}",
-            "data.format: Expected 'digits', 'idx', 'images', 'csv', 'parquet', 'jsonl' or 'tfrecord'. Received: \"cvs\". Did you mean 'csv'?",
+            "data.format: Expected 'digits', 'idx', 'images', 'csv', 'parquet', 'jsonl' or 'tfrecord'. Received: \"cvs\". "
+            "Did you mean 'csv'?",
         ),
         (
             "features: {age: number}",

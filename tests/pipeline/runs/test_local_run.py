@@ -333,7 +333,7 @@ def test_a_reviewed_schema_that_is_none_ends_the_run_with_2(run, tmp_path):
 
 
 def test_what_cannot_be_printed_does_not_undo_a_push(run, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise OSError("no terminal")
 
     monkeypatch.setattr(local, "print_summary", broken)
