@@ -27,7 +27,7 @@ class Sandbox:
     def __init__(self, folder: Path) -> None:
         self.checkout, self.home = folder / "checkout", folder / "home"
         self.address = self.rest_address = ""
-        self._servers = []
+        self._servers, self._served = [], {}
         shutil.copytree(CHECKOUT, self.checkout, ignore=_not_copied)
         (self.home / "tmp").mkdir(parents=True)
         self._bring_environment()
@@ -95,6 +95,8 @@ class Sandbox:
 
     def filled_in(self, text: str) -> str:
         """The command as a reader types it, on this machine."""
+        named = re.search(r"--model_name (\w+)", text)
+        address = self._served.get(named[1], self.address) if named else self.address
         for pattern, value in [
             (r"^tapeline init PATH\b", f"tapeline init {self._data}"),
             (r"\[?\bCONFIG\b\]?", "configs/digits.yaml"),
@@ -109,7 +111,7 @@ class Sandbox:
             (r"--duration \d\d\b", "--duration 1"),
             (r"^tapeline serve\b", "tapeline serve --port 0 --rest_api_port 0"),
             (r"^tensorboard\b", "tensorboard --port 0"),
-            (r"^tapeline (predict|loadtest)\b", rf"tapeline \1 --server {self.address}"),
+            (r"^tapeline (predict|loadtest)\b(?! --model_dir)", rf"tapeline \1 --server {address}"),
             (r"Client\(model_name", f'Client("{self.address}", model_name'),
             (r"127\.0\.0\.1:8501\b", self.rest_address),
             # Without a folder it downloads MNIST.
