@@ -39,7 +39,7 @@ COMMENT = re.compile(r" *# .*$", re.MULTILINE)
 COMMAND = re.compile(r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema|kubeflow|release) [a-z]+|[a-z]+)([^|>\n]*)")
 
 
-@pytest.mark.parametrize(("japanese", "least"), [("README.ja.md", 6), ("docs/commands.ja.md", 2)])
+@pytest.mark.parametrize(("japanese", "least"), [("README.ja.md", 6), ("docs/commands.ja.md", 2), ("docs/your-own-data.ja.md", 12)])
 def test_a_translation_has_the_same_code_blocks(japanese, least):
     blocks = CODE_BLOCK.findall(text_of(original(japanese)))
     assert len(blocks) >= least
@@ -89,7 +89,7 @@ def test_every_tapeline_command_and_flag_that_is_named_exists(name, capsys, monk
     assert unknown == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", *JAPANESE, "docs/configuration.md", "docs/operations.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", *JAPANESE, "docs/configuration.md", "docs/your-own-data.md", "docs/operations.md"])
 def test_every_flag_that_stands_alone_belongs_to_some_command(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
     known = "".join(help_of(command, capsys) for command in ("", *commands(cli._parser())))

@@ -22,16 +22,18 @@ _READY = {"tapeline serve": r" serves: gRPC ([^,]+), REST http://([^/]+)/", "ten
 
 
 class Sandbox:
-    """The checkout, its home and its server; `address` and `rest_address` are the server's."""
+    """The checkout, its home and its server; `address` and `rest_address` are the server's. Other models have servers of their own."""
 
     def __init__(self, folder: Path) -> None:
         self.checkout, self.home = folder / "checkout", folder / "home"
         self.address = self.rest_address = ""
-        self._servers, self._served = [], {}
+        self._servers = []
+        self._served = {}  # the gRPC address of the first server of each model
         shutil.copytree(CHECKOUT, self.checkout, ignore=_not_copied)
         (self.home / "tmp").mkdir(parents=True)
         self._bring_environment()
         self._data = _write_pictures(self.home / "data")
+        _write_table(self.checkout / "my.csv")
 
     def prepare(self) -> None:
         """Adds what the pages take for granted once `make run` has pushed a version: older versions, a config of models, a server."""
@@ -83,6 +85,8 @@ class Sandbox:
         for line in process.stdout:
             said.append(line)
             if found := re.search(ready, line):
+                if " serves: " in line:
+                    self._served.setdefault(line.split()[0], found[1])
                 return found.groups()
         raise AssertionError("".join(said))
 
@@ -103,6 +107,7 @@ class Sandbox:
             (r"\bPACKAGE\b", "pipeline.yaml"),
             (r"\bFILE\.\.\.", "seven.png"),
             (r"\bCOMMAND\b", "run"),
+            (r"\bCOLUMN\b", "kind"),
             (r"\bFOLDER\b", str(self._data)),
             (r"\bROOT\b", "runs/digits"),
             (r"\bDIR\b", str(self.home / "models")),
@@ -154,6 +159,13 @@ def _write_pictures(folder: Path, rows: int = 1500) -> Path:
     for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
         (folder / name).write_bytes(struct.pack(f">I{array.ndim}I", 0x0800 | array.ndim, *array.shape) + array.tobytes())
     return folder
+
+
+def _write_table(path: Path, rows: int = 300) -> None:
+    """A table whose column `kind` follows from the two others."""
+    numbers = np.random.default_rng(0).normal(size=(rows, 2)).round(3)
+    lines = [f"{width},{height},{'wide' if width > height else 'high'}" for width, height in numbers]
+    path.write_text("\n".join(["width,height,kind", *lines]) + "\n")
 
 
 def _not_copied(folder: str, names: list[str]) -> set[str]:
