@@ -77,6 +77,18 @@ def run_transform(folder: pathlib.Path, images, labels, image) -> Artifacts:
     return artifacts
 
 
+_COLLECTIVE_KEYS = itertools.count(1000, 1000)
+
+
+@pytest.fixture(autouse=True)
+def _own_collective_keys(monkeypatch):
+    """TensorFlow remembers, by numbers that start anew in each strategy, the shapes that the replicas of a process have exchanged.
+
+    A model of other shapes in the same process needs other numbers, or every later exchange fails.
+    """
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", next(_COLLECTIVE_KEYS))
+
+
 @pytest.fixture(scope="session")
 def digits():
     """(uint8 (400, 8, 8, 1), int64 (400,)) of the bundled digits."""
