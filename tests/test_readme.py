@@ -89,7 +89,7 @@ def test_every_tapeline_command_and_flag_that_is_named_exists(name, capsys, monk
     assert unknown == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", *JAPANESE, "docs/configuration.md", "docs/your-own-data.md", "docs/operations.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", *JAPANESE, "docs/configuration.md", "docs/operations.md"])
 def test_every_flag_that_stands_alone_belongs_to_some_command(name, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tapeline"])  # `serve` sets it
     known = "".join(help_of(command, capsys) for command in ("", *commands(cli._parser())))

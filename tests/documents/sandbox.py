@@ -165,7 +165,7 @@ def _write_table(path: Path, rows: int = 300) -> None:
     """A table whose column `kind` follows from the two others."""
     numbers = np.random.default_rng(0).normal(size=(rows, 2)).round(3)
     lines = [f"{width},{height},{'wide' if width > height else 'high'}" for width, height in numbers]
-    path.write_text("\n".join(["width,height,kind", *lines]) + "\n")
+    path.write_text("\n".join(["width,height,kind", *lines]) + "\n", encoding="utf-8")
 
 
 def _not_copied(folder: str, names: list[str]) -> set[str]:
