@@ -72,9 +72,11 @@ class Command:
     @property
     def status(self) -> int:
         """With what it ends, as the page shows."""
-        return (
-            3 if "Refused: " in self.shown else 4 if "Anomalies: " in self.shown else 2 if re.match(r"\S+: .*Expected ", self.shown) else 0
-        )
+        if "Refused: " in self.shown:
+            return 3
+        if "Anomalies: " in self.shown:
+            return 4
+        return 2 if re.match(r"\S+: .*Expected ", self.shown) else 0
 
 
 def documented() -> list[Command]:

@@ -1,5 +1,6 @@
 """Scikit-learn's digits through the real TensorFlow Transform, once a session: the artifacts that TFX would hand to the trainer."""
 
+import itertools
 import pathlib
 from typing import NamedTuple
 
