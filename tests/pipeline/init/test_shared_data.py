@@ -69,10 +69,11 @@ def test_of_taxi_trips_the_empty_column_is_left_out_and_the_rare_class_is_named(
 
 
 def test_the_marks_of_sentences_give_their_label_away(of):
-    assert set(kinds(of("text/jcola_in_domain_train-v1.0.tsv"))) == {"source"}
+    assert set(kinds(of("text/jcola_in_domain_train-v1.0.tsv"))) == {"source", "sentence", "original"}  # not `diacritic`
 
 
-def test_messages_alone_have_no_feature_yet(of):
+def test_messages_without_a_header_are_a_text_and_its_label(of):
     result = of("text/SMSSpamCollection.tsv", "--yes")
-    assert (result.status, result.text) == (2, None)
-    assert "Received only: 'column_2' (free text, which is not used yet)." in result.err
+    assert result.status == 0
+    assert kinds(result) == {"column_2": "text"}
+    assert result.config.label == "column_1"
