@@ -4,6 +4,7 @@ In the worker, and only there, `sitecustomize` puts something tiny in the place 
 """
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -200,10 +201,19 @@ def test_a_worker_whose_caller_is_killed_ends_and_holds_nothing(tmp_path, in_wor
     with command(tmp_path / "root") as process:
         children = children_of(process)
         process.kill()
-    while any(_runs(child) for child in children):
-        pass
+    while any(_runs(child) for child in children) or not _is_free(tmp_path / "root" / ".lock"):
+        pass  # a process's first thread may have ended before the others, which still hold its files
     with Workspace(tmp_path / "root").use():
         pass
+
+
+def _is_free(lock):
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _runs(child):
