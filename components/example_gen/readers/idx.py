@@ -13,13 +13,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import numpy as np
 
 from components.example_gen import raw_files
 from components.example_gen.config import MAX_IMAGE_PIXELS
 from components.example_gen.readers.labelled_images import Chunk, LabelledImages
+from components.example_gen.readers.raw_file import Hashed, unsound_gzip
 from trainer.errors import DataError
 
 IMAGES_MAGIC = 0x00000803  # 0x08 is uint8, 0x03 the number of dimensions
@@ -96,7 +97,8 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path, self.offset = path, 0
         self._file = path.open("rb")
-        self._raw = _Hashed(self._file)
+        self._sha256 = hashlib.sha256()
+        self._raw = Hashed(self._file, self._sha256)
         self.is_zipped = self._file.peek(2)[:2] == b"\x1f\x8b"  # by content: browsers unpack downloads but keep the name
         self._bytes = gzip.GzipFile(fileobj=self._raw, mode="rb") if self.is_zipped else self._raw  # type: ignore[arg-type]  # only read
 
@@ -109,7 +111,7 @@ class _File:
     @property
     def digest(self) -> str:
         """Of the whole file once `read` has given nothing."""
-        return self._raw.sha256.hexdigest()
+        return self._sha256.hexdigest()
 
     @property
     def size(self) -> int:
@@ -121,24 +123,8 @@ class _File:
         try:
             block = self._bytes.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            cause = str(error).rstrip(".")
-            raise DataError(
-                f"Expected a sound gzip file. Received '{self.path}', which is truncated or corrupt near offset {self.offset:,}: {cause}. "
-                "Copy or download it again."
-            ) from error
+            raise unsound_gzip(self.path, self.offset, error) from error
         self.offset += len(block)
-        return block
-
-
-class _Hashed:
-    """A file of which whatever is read is hashed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.sha256 = file, hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        block = self._file.read(size)
-        self.sha256.update(block)
         return block
 
 

@@ -173,7 +173,7 @@ def _orientation(picture: "Image.Image") -> int:
     """EXIF's, from 1, upright, to 8; 1 where none can be read."""
     try:
         value = picture.getexif().get(0x0112, 1)
-    except Exception:  # noqa: BLE001  # broken EXIF says nothing of the pixels
+    except Exception:  # noqa: BLE001 - Pillow raises whatever broken EXIF leads to, and that says nothing of the pixels
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 

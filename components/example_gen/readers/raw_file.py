@@ -40,31 +40,37 @@ class RawFile:
         try:
             with self.path.open("rb") as file:
                 is_zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: browsers unpack downloads but keep the name
-                hashed = _Hashed(file, self._sha256)
+                hashed = Hashed(file, self._sha256)
                 source = gzip.GzipFile(fileobj=hashed, mode="rb") if is_zipped else hashed  # type: ignore[call-overload]  # only read
                 while block := source.read(size):
                     self.offset += len(block)
                     yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            cause = str(error).rstrip(".")
-            raise DataError(
-                f"Expected a sound gzip file. Received '{self.path}', which is truncated or corrupt near offset {self.offset:,}: {cause}. "
-                "Copy or download it again."
-            ) from error
+            raise unsound_gzip(self.path, self.offset, error) from error
         except OSError as error:
             raise DataError(f"Expected a file that can be read. Received '{self.path}': {error.strerror or error}.") from error
 
 
-class _Hashed:
+class Hashed:
     """A file of which whatever is read is hashed."""
 
     def __init__(self, file: IO[bytes], sha256: "hashlib._Hash") -> None:
         self._file, self._sha256 = file, sha256
 
     def read(self, size: int) -> bytes:
+        """The next `size` bytes, fewer at the end."""
         block = self._file.read(size)
         self._sha256.update(block)
         return block
+
+
+def unsound_gzip(path: Path, offset: int, error: Exception) -> DataError:
+    """What to raise where a gzipped file cannot be unpacked any further; `offset` counts unpacked bytes."""
+    cause = str(error).rstrip(".")
+    return DataError(
+        f"Expected a sound gzip file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {cause}. "
+        "Copy or download it again."
+    )
 
 
 def sha256(path: Path) -> str:
