@@ -85,9 +85,10 @@ class Column:
 
     def to_numbers(self, values: pa.Array) -> np.ndarray:
         """float64 of texts, NaN where missing or no number."""
-        found = cells.numbers(values, self._dialect.decimal, self._dialect.missing).values
-        return pc.fill_null(found, float("nan")).to_numpy(zero_copy_only=False)
+        return pc.fill_null(self._numbers(values).values, float("nan")).to_numpy(zero_copy_only=False)
 
     def _wrong(self, values: pa.Array) -> list[str]:
-        wrong = cells.numbers(values, self._dialect.decimal, self._dialect.missing).wrong
-        return [values[row].as_py() for row in wrong]
+        return [values[row].as_py() for row in self._numbers(values).wrong]
+
+    def _numbers(self, values: pa.Array) -> cells.Column:
+        return cells.numbers(values, self._dialect.decimal, self._dialect.missing, self._dialect.thousands)

@@ -21,6 +21,7 @@ _LEADING_ZERO = r"^-?0[0-9]"
 _CODE_NAME = re.compile(r"(?i)(^|[\W_])(code|cd|zip|zipcode|postcode|postal_?code)$|コード$|区分$|郵便番号$")
 _TIME_NAME = re.compile(r"(?i)time|date|timestamp|(^|[\W_])(at|ts)$|日時|時刻|日付")
 _DAY = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
+_TIME_OF_DAY = "^[^-/.年]*:"
 _SECONDS = (10**8, 4 * 10**9)  # 1973 to 2096
 _FEW = 20  # whole numbers that could be codes
 _TRIED = 2000  # distinct values
@@ -74,10 +75,11 @@ def _of_numbers(column: Column) -> Kind:
 
 def _dates(column: Column) -> Kind | None:
     tried = column.distinct[:_TRIED]
-    if not pc.all(pc.match_substring_regex(tried[:10], "[0-9][-/.年 ]")).as_py():
+    if not pc.all(pc.match_substring_regex(tried[:10], "[0-9][-/.年 :]")).as_py():
         return None
     if not cells.times(tried).wrong:
-        return Kind("time", "dates, the year first")
+        is_clock = pc.all(pc.match_substring_regex(tried, _TIME_OF_DAY)).as_py()
+        return Kind("time", "times of day" if is_clock else "dates, the year first")
     fitting = [order for order in ("month_first", "day_first") if not cells.times(tried, order).wrong]  # type: ignore[arg-type]  # they are
     if not fitting:
         return None

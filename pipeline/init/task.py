@@ -16,7 +16,7 @@ _MOST_WORDS = 0.5  # share of different words from which on they are no classes
 _LEAST_ROWS = 30
 _UNBALANCED = 0.8
 _POSITIVE = re.compile(
-    r"(?i)1(\.0*)?|true|t|yes|y|positive|pos|spam|fraud|churn(ed)?|malignant|abnormal|anomaly|defect(ive)?|fail(ed|ure)?|はい|有|あり|有り|陽性|異常"
+    r"(?i)1(\.0*)?|true|t|yes|y|ja|oui|sí|sim|是|positive|pos|spam|fraud|churn(ed)?|malignant|abnormal|anomaly|defect(ive)?|fail(ed|ure)?|はい|有|あり|有り|陽性|異常"
 )
 
 

@@ -10,10 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.example_gen.readers import written_numbers
+
 TimeOrder = Literal["year_first", "day_first", "month_first"]
 
 _NUMBER = r"^[ \t]*-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*$"
-_CLOCK = r"(?:[T ,]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?)?"
+_TIME_OF_DAY = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
+_CLOCK = rf"(?:[T ,]+{_TIME_OF_DAY})?"
 _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}))?"
 _YEAR_FIRST = r"(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?"
 _ORDERS = {"day_first": r"(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})", "month_first": r"(?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"}
@@ -33,11 +36,15 @@ class Column(NamedTuple):
     wrong: dict[int, str]
 
 
-def numbers(cells: pa.StringArray, decimal: str = ".", missing: tuple[str, ...] = ()) -> Column:
-    """float64 of `cells`; a cell that is not a finite number is wrong. `missing` matters where spaces surround it."""
+def numbers(cells: pa.StringArray, decimal: str = ".", missing: tuple[str, ...] = (), thousands: str | None = None) -> Column:
+    """float64 of `cells`; a cell that is not a finite number is wrong. `missing` matters where spaces surround it.
+
+    Currencies, per cent and brackets for minus are read as `written_numbers` says, and so are separators of thousands where `thousands`
+    names them.
+    """
     given = cells
     if decimal == ",":
-        # A point would be a thousands separator, which is not guessed at: with `_` it is no number.
+        # A point is no decimal point here: with `_` it is no number.
         cells = pc.replace_substring(pc.replace_substring(cells, ".", "_"), ",", ".")
     wrong: dict[int, str] = {}
     try:
@@ -47,7 +54,10 @@ def numbers(cells: pa.StringArray, decimal: str = ".", missing: tuple[str, ...] 
         others = np.flatnonzero(~fits.to_numpy(zero_copy_only=False))
         values = pc.utf8_trim(pc.if_else(fits, cells, None), " \t").cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
         is_null = pc.is_null(cells).to_numpy(zero_copy_only=False).copy()
-        for row in others.tolist():
+        written = written_numbers.plain(given.take(pa.array(others)), decimal, thousands).cast(pa.float64())
+        is_number = pc.is_valid(written).to_numpy(zero_copy_only=False)
+        values[others[is_number]] = written.drop_null().to_numpy(zero_copy_only=False)
+        for row in others[~is_number].tolist():
             text = cells[row].as_py()
             value = None if text.strip() in missing else _number(text)
             if value is None and text.strip() not in missing:
@@ -74,7 +84,8 @@ def times(cells: pa.StringArray, order: TimeOrder = "year_first", missing: tuple
     """int64 of `cells`: seconds since 1970 in UTC, which a time without a zone is taken to be in; fractions of a second are dropped.
 
     Read are dates, with a time of day or not, whose year stands first (ISO 8601, `2019/1/2`, `2019年1月2日`, `20190102`), or, by `order`,
-    day or month first (`31/12/2019`); and Unix time in seconds or milliseconds.
+    day or month first (`31/12/2019`); times of day alone (`14:37`), as those of the first day of 1970; and Unix time in seconds or
+    milliseconds.
     """
     try:
         values = cells.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -88,10 +99,10 @@ def _times(cells: pa.StringArray, order: TimeOrder, missing: tuple[str, ...]) ->
     cells = pc.utf8_trim_whitespace(cells)
     if missing:
         cells = pc.if_else(pc.is_in(cells, pa.array(missing, pa.string())), None, cells)
-    seconds, known = _dates(cells, _YEAR_FIRST)
-    patterns = [r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"]
+    seconds, known = _dates(cells, _YEAR_FIRST + _CLOCK)
+    patterns = [rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_CLOCK}", _TIME_OF_DAY]
     if order != "year_first":
-        patterns.insert(0, _with_year(order))
+        patterns.insert(0, _with_year(order) + _CLOCK)
     for pattern in patterns:
         if not known.all():
             more, fits = _dates(cells, pattern)
@@ -102,7 +113,7 @@ def _times(cells: pa.StringArray, order: TimeOrder, missing: tuple[str, ...]) ->
         text = cells[row].as_py()
         value = _number(text)
         if value is None or not math.isfinite(value):
-            is_other = order == "year_first" and any(_dates(cells[row : row + 1], _with_year(other))[1][0] for other in _ORDERS)
+            is_other = order == "year_first" and any(_dates(cells[row : row + 1], _with_year(other) + _CLOCK)[1][0] for other in _ORDERS)
             hint = "; say whether day or month comes first" if is_other else ""
             wrong[row], is_null[row] = f"'{_short(text)}' is no time{hint}", True
         else:
@@ -116,10 +127,12 @@ def _with_year(order: str) -> str:
 
 def _dates(cells: pa.StringArray, pattern: str) -> tuple[np.ndarray, np.ndarray]:
     """(int64 seconds since 1970, where a cell is a date of this pattern that the calendar has)."""
-    parts = pc.extract_regex(cells, f"^{pattern}{_CLOCK}{_ZONE}$")
+    parts = pc.extract_regex(cells, f"^{pattern}{_ZONE}$")
     found = pc.is_valid(parts).to_numpy(zero_copy_only=False)
 
-    def whole(name: str) -> np.ndarray:
+    def whole(name: str, otherwise: int = 0) -> np.ndarray:
+        if parts.type.get_field_index(name) < 0:
+            return np.full(len(cells), otherwise, np.int64)
         texts = pc.struct_field(parts, [parts.type.get_field_index(name)])
         texts = pc.if_else(pc.equal(pc.fill_null(texts, ""), ""), "0", texts)
         return texts.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -127,7 +140,7 @@ def _dates(cells: pa.StringArray, pattern: str) -> tuple[np.ndarray, np.ndarray]
     def text(name: str) -> np.ndarray:
         return pc.fill_null(pc.struct_field(parts, [parts.type.get_field_index(name)]), "").to_numpy(zero_copy_only=False).astype(str)
 
-    year, month, day, hour = whole("year"), whole("month"), whole("day"), whole("hour")
+    year, month, day, hour = whole("year", 1970), whole("month", 1), whole("day", 1), whole("hour")
     year = np.where(found & (year < 100), np.where(year < 69, year + 2000, year + 1900), year)  # as POSIX reads two digits
     half, zone = np.char.lower(text("half")), text("zone")
     is_valid = found & (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1000)

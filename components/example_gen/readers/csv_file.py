@@ -254,7 +254,7 @@ def _convert(table: pa.Table, reading: _Reading) -> tuple[pa.RecordBatch, dict[i
         column = strings.combine_chunks() if strings.num_chunks != 1 else strings.chunk(0)
         if not pa.types.is_string(kind):
             if pa.types.is_floating(kind):
-                converted = cells.numbers(column, reading.dialect.decimal, reading.dialect.missing)
+                converted = cells.numbers(column, reading.dialect.decimal, reading.dialect.missing, reading.dialect.thousands)
             else:
                 converted = cells.times(column, reading.orders.get(name, "year_first"), reading.dialect.missing)
             column = converted.values

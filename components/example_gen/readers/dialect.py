@@ -26,6 +26,7 @@ class Dialect(Settings):
     names: tuple[str, ...] | None = Field(None, description="The columns' names where there is no header.")
     skip: int = Field(0, ge=0, description="Lines before the header, or before the first row.")
     decimal: Literal[".", ","] = Field(".", description="The decimal point of numbers.")
+    thousands: Literal[",", ".", " ", "'"] | None = Field(None, description="What separates the thousands of numbers.")
     missing: tuple[str, ...] = Field(MISSING, description="What stands for a missing value.")
 
     @field_validator("encoding")

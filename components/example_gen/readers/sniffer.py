@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
+from components.example_gen.readers import written_numbers
 from components.example_gen.readers.dialect import MISSING, Dialect, column_names, fields
 from components.example_gen.readers.encoding import Encoding, NotTextError, detect, label, to_utf8
 from components.example_gen.readers.header import has_header
@@ -25,11 +27,12 @@ _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical ba
 _ROWS = 1000  # whose cells are looked at
 _MOST_PREAMBLE = 60  # records
 _CLOSE = 0.8  # of the best score; one that is nearer is a doubt
+_SEPARATORS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 _SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!")
 _MARKERS = ("None", "none", "?", "-", "--", ".", "n/a", "na", "<NA>", r"\N", "nil", "NIL", *_SPREADSHEET_ERRORS)  # in columns of numbers
 _UNKNOWN = ("?", "-")  # also in columns of words
 _POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+_MANY = 10  # numbers with a separator, from which it is no chance that all have three digits behind it
 _DATE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 _SIMPLE = re.compile(r"[^\s,;|\"]+( [^\s,;|\"]+){0,3}")
 
@@ -111,10 +114,12 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     names, first_row, skip, header = shape
     values = [row for row in body[first_row:] if len(row) >= len(names)][:_ROWS]
     columns = [[row[place] for row in values] for place in range(len(names))]
-    decimal, more_doubts = _decimal(names, columns)
+    decimal, thousands, more_doubts = _decimal(names, columns)
     missing, more_reasons, missing_doubts = _missing(names, columns, decimal)
     if decimal == ",":
         reasons.append("numbers with a decimal comma")
+    if thousands:
+        reasons.append(f"thousands separated by {_SEPARATORS[thousands]}")
     dialect = Dialect(
         encoding=encoding.codec,
         delimiter=guess.delimiter,
@@ -122,7 +127,8 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
         header=header,
         names=None if header else tuple(names),
         skip=skip + lines if skip or lines else 0,
-        decimal=decimal,
+        decimal=decimal,  # type: ignore[arg-type]  # one of the two
+        thousands=thousands,  # type: ignore[arg-type]  # one of those
         missing=missing,
     )
     shown = [
@@ -287,26 +293,71 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
     return (names, int(header), skip, header), reasons, doubts
 
 
-def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, list[str]]:
-    """The decimal point, and doubts."""
-    with_comma, with_point, thousands = [], [], []
+class _Writing(NamedTuple):
+    """How the numbers of a column are written: the columns that speak for each answer.
+
+    Attributes:
+      points: with a decimal point.
+      commas: with a decimal comma.
+      thousands: by the separator, those that can only be read so.
+      either: by `,` or `.`, those in which it could be a decimal point or part thousands off.
+    """
+
+    points: list[str]
+    commas: list[str]
+    thousands: dict[str, list[str]]
+    either: dict[str, list[str]]
+
+
+def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, str | None, list[str]]:
+    """(the decimal point, what separates thousands, doubts)."""
+    seen = _Writing([], [], {}, {})
     for name, column in zip(names, columns, strict=True):
         values = [value for cell in column if (value := cell.strip()) and value not in (*MISSING, *_MARKERS)]
-        if not values:
-            continue
-        if all(map(_POINT.fullmatch, values)):
-            with_point += [name] if any("." in value for value in values) else []
-        elif all(_THOUSANDS.fullmatch(value) or _POINT.fullmatch(value) for value in values):
-            thousands.append(name)
-        elif sum(bool(_COMMA.fullmatch(value)) for value in values) >= 0.9 * len(values):
-            with_comma.append(name)
+        if values and any(map(str.isdigit, "".join(values[:100]))):
+            _note_writing(name, written_numbers.core(pa.array(values, pa.string())).to_pylist(), seen)
+    points, commas = [*seen.points, *seen.thousands.get(",", [])], [*seen.commas, *seen.thousands.get(".", [])]
+    decimal = "," if len(commas) > len(points) else "."
+    other = "." if decimal == "," else ","
+    by_count = sorted(seen.thousands, key=lambda separator: -len(seen.thousands[separator]))
+    thousands = next((separator for separator in by_count if separator != decimal), None)
+    is_told = bool(commas if decimal == "," else points)
+    if not thousands and other in seen.either and is_told:
+        thousands = other
     doubts = []
-    if thousands:
-        point = ", and it is not read as a number" if not with_comma else ""
-        doubts.append(f"The comma in column '{thousands[0]}' could be a decimal comma or part thousands off{point}.")
-    if with_comma and with_point:
-        doubts.append(f"Column '{with_comma[0]}' has a decimal comma and column '{with_point[0]}' a decimal point.")
-    return ("," if len(with_comma) > len(with_point) else "."), doubts
+    if "," in seen.either and not is_told:
+        doubts.append(
+            f"The comma in column '{seen.either[','][0]}' could be a decimal comma or part thousands off, and it is not read as a number."
+        )
+    if commas and points:
+        doubts.append(f"Column '{commas[0]}' has a decimal comma and column '{points[0]}' a decimal point.")
+    return decimal, thousands, doubts
+
+
+def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
+    """Adds a column to the answer that its values speak for."""
+    with_comma = [value for value in values if _COMMA.fullmatch(value)]
+    for separator, decimal in ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."), ("'", ",")):
+        shape = re.compile(written_numbers.grouped(separator, decimal))
+        parted = [value for value in values if separator in value]
+        others = [value for value in values if separator not in value]
+        if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
+            continue
+        is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
+        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it.
+        is_likely = separator == "," and len(parted) >= _MANY and not any(re.match("-?0", value) for value in parted)
+        if is_sure or (is_likely and others and all(abs(float(value)) < 1000 for value in others)):
+            seen.thousands.setdefault(separator, []).append(name)
+            if separator in " '" and any(decimal in value for value in values):
+                (seen.points if decimal == "." else seen.commas).append(name)
+        else:
+            seen.either.setdefault(separator, []).append(name)
+        return
+    if all(map(_POINT.fullmatch, values)):
+        if any("." in value for value in values):
+            seen.points.append(name)
+    elif len(with_comma) >= 0.9 * len(values):
+        seen.commas.append(name)
 
 
 def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[tuple[str, ...], list[str], list[str]]:

@@ -35,7 +35,10 @@ def kind(values, name="x", **dialect):
         (PROSE, "text", "8 words on average, 100% different"),
         (JAPANESE, "text", "7 words on average, 100% different"),
         (["a rather long name of a class"] * 50 + ["another rather long name"] * 50, "category", "2 values"),
-        (["14:37", "09:05"] * 9, "category", "2 values"),
+        (["14:37", "09:05"] * 9, "time", "times of day"),
+        (["2:30 PM", "11:05 AM"] * 9, "time", "times of day"),
+        (["4:3", "16:9"] * 9, "category", "2 values"),
+        (["$1.50", "(2)", "12%"] * 9, "number", "numbers"),
     ],
 )
 def test_values_say_what_a_column_is(values, expected, why):

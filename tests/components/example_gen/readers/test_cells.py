@@ -74,6 +74,8 @@ def test_a_long_value_is_shortened_to_one_line():
         ("1577934245678", "2020-01-02T03:04:05"),
         ("1577934245.5", "2020-01-02T03:04:05"),
         ("1969-12-31 23:59:59", "1969-12-31T23:59:59"),
+        ("14:37", "1970-01-01T14:37:00"),
+        ("2:37:05 pm", "1970-01-01T14:37:05"),
     ],
 )
 def test_dates_whose_year_is_first_and_unix_time_are_read(text, expected):

@@ -134,6 +134,30 @@ def test_a_comma_that_may_part_thousands_off_is_a_doubt():
     assert result.doubts == ("The comma in column 'x' could be a decimal comma or part thousands off, and it is not read as a number.",)
 
 
+@pytest.mark.parametrize(
+    ("values", "decimal", "thousands"),
+    [
+        (["1,200.50", "3.25"], ".", ","),
+        (["1.200,50 €", "3,25 €"], ",", "."),
+        (["1,200,000", "7"], ".", ","),
+        (["1 200,5", "3,5"], ",", " "),
+        (["1'200", "7"], ".", "'"),
+        ([f"{number:,}" for number in range(100, 9000, 300)], ".", ","),
+        (["1.125", "0.250", "7"], ".", None),
+        ([f"{number / 1000:.3f}" for number in range(1000, 9000, 77)] + ["12"], ".", None),
+    ],
+)
+def test_what_separates_thousands_is_told_where_a_column_can_only_be_read_so(values, decimal, thousands):
+    dialect = found("x;y\n" + "".join(f"{value};a\n" for value in values)).dialect
+    assert (dialect.decimal, dialect.thousands) == (decimal, thousands)
+
+
+def test_a_comma_parts_thousands_off_where_other_columns_have_a_decimal_point():
+    result = found("x;y\n1,500;2.5\n2,250;3.5\n")
+    assert (result.dialect.decimal, result.dialect.thousands, result.doubts) == (".", ",", ())
+    assert "thousands separated by commas" in result.reasons
+
+
 def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbers():
     result = found("x,y,said\n1,2.5,None\n-,3.5,yes\n3,None,-?\n4,#REF!,no\n5,1.5,a\n6,2.5,b\n")
     assert set(result.dialect.missing) - {"", "NA", "N/A", "NaN", "nan", "null", "NULL"} == {"-", "None", "#REF!"}
