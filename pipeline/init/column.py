@@ -57,6 +57,10 @@ class Column:
         """The share of the values that are different ones."""
         return len(self.distinct) / max(1, self.given)
 
+    def counts_of(self, values: list[str]) -> list[int]:
+        """How often each of these distinct values is there."""
+        return self.counts[pc.index_in(pa.array(values, pa.string()), self.distinct).to_numpy()].tolist() if values else []
+
     @functools.cached_property
     def not_numbers(self) -> list[str]:
         """The distinct values that are no numbers, as far as the most frequent ones; where few of those are, of all of them."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.sniffer import Found, sniff
-from pipeline.init import giveaway, label, left_out, sample, shown, table_config, table_files, task
+from pipeline.init import giveaway, label, left_out, odd_cells, sample, shown, table_config, table_files, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
 from pipeline.init.proposal import Proposal, Request
@@ -30,6 +30,10 @@ def propose(request: Request) -> Proposal:
     found = sniff(files.paths[0])
     taken = _read(files.paths, found, request.path)
     columns = [_column(name, taken, found.dialect) for name in found.columns]
+    if odd := odd_cells.markers(columns):
+        dialect = found.dialect.model_copy(update={"missing": (*found.dialect.missing, *odd)})
+        found = found._replace(dialect=dialect, doubts=(*found.doubts, *odd.values()))
+        columns = [Column(each.name, odd_cells.without(each.values, odd), dialect, odd_cells.without(each.head, odd)) for each in columns]
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
     split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)

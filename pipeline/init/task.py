@@ -98,7 +98,8 @@ def warnings(label: Column, target: Target) -> list[str]:
     """What makes the label hard to learn, a sentence or two each."""
     found = []
     if label.missing:
-        found.append(f"{label.missing:,} rows have no '{label.name}' and are left out.")
+        rows = "1 row has" if label.missing == 1 else f"{label.missing:,} rows have"
+        found.append(f"{rows} no '{label.name}' and {'is' if label.missing == 1 else 'are'} left out.")
     if label.given < _LEAST_ROWS:
         found.append(f"There are only {label.given:,} rows with a label: a split may come out empty, and no figure says much.")
     if target.kind == "regression":

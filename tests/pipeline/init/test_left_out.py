@@ -27,7 +27,10 @@ def reason(result, name):
         ([f"K{number}" for number in range(100)], "an identifier: nearly all values are different"),
         ([f"K{number * number % 61}" for number in range(100)], None),
         ([f"K{number % 60}" for number in range(100)], "too many different values: 60 in 100 rows"),
-        (["unknown", *range(0, 198, 2)], "numbers, but 'unknown' is none: mend it or add it to `data.csv.missing`, and use `number`"),
+        (
+            ["unknown"] * 3 + [*range(0, 194, 2)],
+            "numbers, but 'unknown' is none: mend it or add it to `data.csv.missing`, and use `number`",
+        ),
         ([f"call {number} took rather long today" for number in range(100)], None),
     ],
 )
