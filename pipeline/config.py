@@ -81,11 +81,6 @@ class PipelineConfig(Settings):
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property
-    def sample(self) -> str:
-        """A file that the model can be asked about, for people."""
-        return "IMAGE.png" if list(self.inputs.kinds.values()) == ["image"] else "ROWS.csv"
-
-    @property
     def columns(self) -> Columns:
         """The columns that are read."""
         if not self.has_columns:

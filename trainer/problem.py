@@ -17,6 +17,11 @@ class Problem(Settings):
     task: Task = Field(description="What is predicted.")
 
     @property
+    def is_of_pictures(self) -> bool:
+        """Whether a picture is all that the model is given."""
+        return list(self.features.values()) == ["image"]
+
+    @property
     def label_signatures(self) -> list[str]:
         """The signatures of the saved model that turn tf.Examples into what a label is evaluated as, beside those that are served."""
         return [LABEL_SIGNATURE] if self.task.raw_type == "string" else []

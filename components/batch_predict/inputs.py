@@ -57,7 +57,7 @@ def open_input(place: str, problem: Problem) -> list[Source]:
       ConfigError: there are none, of a format that is read, or a feature is no column.
       DataError: one cannot be read.
     """
-    if list(problem.features.values()) == ["image"]:
+    if problem.is_of_pictures:
         [name] = problem.features
         return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
     types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()

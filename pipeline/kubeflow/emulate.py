@@ -17,12 +17,12 @@ from rich.console import Console
 
 from components.gate_verdict import Verdict, read_verdict
 from pipeline import interruption, places, steps
-from pipeline.kubeflow import emulator, launcher, load_package, run_parameters
+from pipeline.kubeflow import emulator, launcher, load_package, package_parameters, run_parameters
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.kubeflow.prepare import fingerprint_of
 from pipeline.plain import print_line
 from pipeline.runs.progress import EPOCHS_VARIABLE, Progress
-from pipeline.runs.summary import Summary, print_summary
+from pipeline.runs.summary import Summary, print_summary, sample
 from pipeline.workspace import Workspace
 from trainer.errors import AnomaliesError, ConfigError
 
@@ -69,7 +69,7 @@ def run(
         _run(compiled, workspace, parameters, kfp, image, use_cache, out, summary)
         interruption.hold()
     summary.seconds = round(time.monotonic() - started, 1)
-    print_summary(Console(file=out, highlight=False), summary, compiled.name)
+    print_summary(Console(file=out, highlight=False), summary, compiled.name, asked=sample(package_parameters.problem(compiled)))
     return summary
 
 

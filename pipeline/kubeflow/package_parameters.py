@@ -13,6 +13,7 @@ from components.config import EvaluatorConfig
 from components.example_gen.config import DataConfig
 from pipeline import steps
 from pipeline.config import PipelineConfig
+from pipeline.kubeflow.package import Package
 from pipeline.steps import Step
 from trainer.config import TrainerConfig
 from trainer.problem import Problem
@@ -75,7 +76,7 @@ PARAMETERS = (
         DOUBLE,
         (steps.EVALUATOR,),
         lambda config, _: config.gate.min_accuracy or 0.0,
-        "The least accuracy on the test split.",
+        "The least accuracy on the test split; 0 sets no such bound.",
     ),
     Parameter(
         "min_class_accuracy",
@@ -121,13 +122,19 @@ def gate_config(properties: Mapping[str, Any]) -> tuple[EvaluatorConfig, Problem
     given = json.loads(properties[GATE])
     values = json.loads(given["evaluator"])
     if "min_accuracy" in properties:
-        values["min_accuracy"] = float(properties["min_accuracy"])
+        values["min_accuracy"] = float(properties["min_accuracy"]) or None
     if "min_class_accuracy" in properties:
         values["min_class_accuracy"] = float(properties["min_class_accuracy"]) or None
     if "max_accuracy_drop" in properties:
         drop = float(properties["max_accuracy_drop"])
         values["max_accuracy_drop"] = None if drop == 1.0 else drop
     return EvaluatorConfig.from_json(json.dumps(values)), Problem.from_json(given["problem"]), given["code"]
+
+
+def problem(package: Package) -> Problem | None:
+    """What a compiled package learns; None where it has no Evaluator."""
+    parameters = package.tasks.get(steps.EVALUATOR.id, {}).get("inputs", {}).get("parameters", {})
+    return Problem.from_json(json.loads(parameters[GATE]["runtimeValue"]["constant"])["problem"]) if GATE in parameters else None
 
 
 def _data_path(values: dict[str, Any]) -> None:

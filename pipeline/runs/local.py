@@ -24,7 +24,7 @@ from pipeline.config import PipelineConfig
 from pipeline.runs import last_run, record, worker_process
 from pipeline.runs.progress import EPOCHS_VARIABLE, START, Progress
 from pipeline.runs.quiet import log_of
-from pipeline.runs.summary import Summary, print_summary
+from pipeline.runs.summary import Summary, print_summary, sample
 from pipeline.runs.worker import interrupted
 from pipeline.workspace import Held, Workspace, serving_path
 from trainer.cause import one_line
@@ -83,7 +83,7 @@ def run(
             raise
         keep(summary)
         try:
-            print_summary(Console(file=terminal, highlight=False), summary, config.name, sample=config.sample)
+            print_summary(Console(file=terminal, highlight=False), summary, config.name, asked=sample(config.problem))
         except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
             _note(held.log, traceback.format_exc())
             with contextlib.suppress(OSError, UnicodeError):

@@ -13,6 +13,7 @@ from components.gate_verdict import Verdict
 from pipeline import steps
 from pipeline.plain import command, print_line
 from trainer.errors import ConfigError
+from trainer.problem import Problem
 
 Outcome = Literal["pushed", "refused", "failed", "anomalies"]
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
@@ -93,15 +94,20 @@ class Summary:
         return {name: value for name, value in self.to_values().items() if name not in _NOT_PRINTED}
 
 
-def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None, sample: str = "IMAGE.png") -> None:
-    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it here and ask it about `sample`."""
+def sample(problem: Problem | None) -> str:
+    """The name of a file that a model of `problem` can be asked about, for people."""
+    return "ROWS.csv" if problem and not problem.is_of_pictures else "IMAGE.png"
+
+
+def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None, asked: str = "IMAGE.png") -> None:
+    """The gate's table, what became of the model, and what to type next: `following`, or how to serve it and ask about the file `asked`."""
     if summary.bounds:
         console.print(_gate_table(summary.bounds, ("≥", "≤") if console.encoding.startswith("utf") else (">=", "<=")))
     for note in summary.notes:
         print_line(console, f"   {note}", "Note:", "yellow")
     if summary.outcome == "pushed":
         print_line(console, f" {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", "Pushed", "green")
-        for line in _how_to_serve(summary, name, sample) if following is None else following:
+        for line in _how_to_serve(summary, name, asked) if following is None else following:
             print_line(console, line)
     else:
         title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
@@ -113,11 +119,11 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
         print_line(console, f"Log:    {summary.log}")
 
 
-def _how_to_serve(summary: Summary, name: str, sample: str) -> list[str]:
+def _how_to_serve(summary: Summary, name: str, asked: str) -> list[str]:
     base = (summary.model_dir or "").rpartition("/")[0]
     return [
         f"Next:   {command('serve', '--model_name', name, '--model_base_path', base)}",
-        f"Then:   {command('predict', sample, '--model_name', name)}",
+        f"Then:   {command('predict', asked, '--model_name', name)}",
     ]
 
 

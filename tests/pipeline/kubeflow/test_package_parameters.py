@@ -49,8 +49,8 @@ def test_the_gates_parameters_are_those_that_the_config_would_give():
 
 
 def test_the_values_that_set_no_bound_set_none():
-    config, _, _ = gate_config({GATE: _gate(EvaluatorConfig()), "min_class_accuracy": 0.0, "max_accuracy_drop": 1.0})
-    assert (config.min_class_accuracy, config.max_accuracy_drop) == (None, None)
+    config, _, _ = gate_config({GATE: _gate(EvaluatorConfig()), "min_accuracy": 0.0, "min_class_accuracy": 0.0, "max_accuracy_drop": 1.0})
+    assert (config.min_accuracy, config.min_class_accuracy, config.max_accuracy_drop) == (None, None, None)
 
 
 def test_a_parameter_out_of_bounds_is_refused():
