@@ -4,8 +4,10 @@ predict_columns:     a tensor a column, by the user's own names -> transform gra
 classify, regress:   tf.Examples -> what TensorFlow Serving's Classify and Regress answer
 """
 
+import keyword
 import os
 import re
+from collections.abc import Iterable
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -23,7 +25,7 @@ class ServedColumns(Served):
     @tf.function(autograph=False)
     def predict_columns(self, **columns: tf.Tensor) -> Prediction:
         """A tensor (n,) a column: float32 numbers, string categories and texts, int64 times; NaN, empty and `time.MISSING` are missing."""
-        names = {_argument(index, name): name for index, name in enumerate(self._raw_specs)}
+        names = {argument: name for name, argument in _arguments(self._raw_specs).items()}
         return self.answer({names[argument]: self._as_raw(names[argument], values) for argument, values in columns.items()})
 
     @tf.function(autograph=False)
@@ -40,8 +42,8 @@ class ServedColumns(Served):
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""
         columns = {
-            _argument(index, name): tf.TensorSpec((None,), RAW_DTYPES[self._kinds[name]], _argument(index, name))
-            for index, name in enumerate(self._raw_specs)
+            argument: tf.TensorSpec((None,), RAW_DTYPES[self._kinds[name]], argument)
+            for name, argument in _arguments(self._raw_specs).items()
         }
         examples = tf.TensorSpec((None,), tf.string, "inputs")
         more = {"regress": self.regress} if self._task.PREDICTIONS == "values" else {"classify": self.classify}
@@ -60,23 +62,31 @@ class ServedColumns(Served):
         return tf.SparseTensor(tf.stack([rows, tf.zeros_like(rows)], axis=1), values, tf.stack([tf.size(values, tf.int64), 1]))
 
 
-def _argument(index: int, name: str) -> str:
-    """The column's name where TensorFlow takes it, else one made of its place."""
-    return name if _ARGUMENT.fullmatch(name) else f"column.{index + 1}".replace(".", "_")
+def _arguments(columns: Iterable[str]) -> dict[str, str]:
+    """By column, its own name where Python and TensorFlow take that for an argument, else one made of its place that no column has."""
+    columns = list(columns)
+    found = {}
+    for number, name in enumerate(columns, 1):
+        made = f"column_{number}"
+        while made in columns:
+            made += "_"
+        is_taken = _ARGUMENT.fullmatch(name) and not keyword.iskeyword(name) and name != "self"
+        found[name] = name if is_taken else made
+    return found
 
 
 def use_own_names(served: ServedColumns, serving_model_dir: str) -> None:
     """Gives the inputs of `predict_columns` the user's own names in what TensorFlow Serving reads, the signature definitions."""
     path = os.path.join(serving_model_dir, "saved_model.pb")
-    own = {_argument(index, name): name for index, name in enumerate(served.raw_names)}
-    if all(argument == name for argument, name in own.items()):
+    arguments = _arguments(served.raw_names)
+    if all(argument == name for name, argument in arguments.items()):
         return
     saved = saved_model_pb2.SavedModel()
     with tf.io.gfile.GFile(path, "rb") as file:
         saved.ParseFromString(file.read())
     for graph in saved.meta_graphs:
         inputs = graph.signature_def[SIGNATURE].inputs
-        for argument, name in own.items():
+        for name, argument in arguments.items():
             if argument != name:
                 inputs[name].CopyFrom(inputs[argument])
                 del inputs[argument]
