@@ -17,6 +17,7 @@ from pyarrow import parquet
 from components.example_gen.columns import Columns
 from components.example_gen.image_columns import PICTURE
 from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file
+from components.example_gen.readers.cells import TimeOrder
 from components.example_gen.readers.data_files import files_at
 from components.example_gen.readers.rows import Part, Reject
 from components.example_gen.readers.sniffer import sniff
@@ -61,27 +62,29 @@ def open_input(place: str, problem: Problem) -> list[Source]:
         [name] = problem.features
         return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
     types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()
-    typed, own = _format(place)(place, types)
+    typed, own = _format(place)(place, types, problem.orders)
     return [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
 
 
 _Parts = tuple[list[Part], list[Part]]  # with the features, and with all columns
 
 
-def _csv(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+def _csv(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
     paths = list(files_at(place, _CSV_SUFFIXES, "CSV files").values())
     found = sniff(paths[0])
     verbatim = found.dialect.model_copy(update={"missing": ()})
-    return csv_file.open_csv(paths, found.dialect, types), csv_file.open_csv(paths, verbatim, dict.fromkeys(found.columns, pa.string()))
+    return csv_file.open_csv(paths, found.dialect, types, orders), csv_file.open_csv(
+        paths, verbatim, dict.fromkeys(found.columns, pa.string())
+    )
 
 
-def _json_lines(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+def _json_lines(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
     own = dict.fromkeys(json_lines.first_keys(place), pa.large_string())
-    return json_lines.open_json_lines(place, types), json_lines.open_json_lines(place, own)
+    return json_lines.open_json_lines(place, types, orders), json_lines.open_json_lines(place, own)
 
 
-def _parquet(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
-    typed = parquet_file.open_parquet(place, types)  # first, for it says what is wrong with the files
+def _parquet(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
+    typed = parquet_file.open_parquet(place, types, orders)  # first, for it says what is wrong with the files
     [path, *_] = files_at(place, parquet_file.SUFFIXES, "Parquet files").values()
     own = {field.name: kept for field in parquet.read_schema(path) if (kept := _kept(field.type)) is not None}
     return typed, parquet_file.open_parquet(place, own)
@@ -98,7 +101,7 @@ def _kept(given: pa.DataType) -> pa.DataType | None:
 _FORMATS = {_CSV_SUFFIXES: _csv, json_lines.SUFFIXES: _json_lines, parquet_file.SUFFIXES: _parquet}
 
 
-def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType]], _Parts]:
+def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], _Parts]:
     """By the suffix of the first file that has a known one."""
     path = Path(place)
     matched = [place] if path.is_file() else glob.glob(place, recursive=True) if glob.has_magic(place) else []  # noqa: PTH207  # Path's takes no absolute one

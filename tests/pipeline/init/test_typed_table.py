@@ -81,9 +81,7 @@ def test_each_format_gets_the_kinds_of_csv_and_a_config_that_reads_it(init, rows
     assert features == {"x": "number", "count": "number", "color": "category", "flag": "category", "on": "time"}
     assert (result.config.features["on"].order, result.config.label, result.config.task.kind) == ("day_first", "label", "binary")
     found = read(result.config)
-    assert found["x"] == pytest.approx([row["x"] for row in rows], nan_ok=True) or [
-        None if x is None else round(x, 2) for x in found["x"]
-    ] == [row["x"] for row in rows]
+    assert [None if x is None else round(x, 4) for x in found["x"]] == [row["x"] for row in rows]
     assert found["color"] == [row["color"] for row in rows]
     assert found["flag"] == [str(row["flag"]).lower() for row in rows]
     days = [datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%d/%m/%Y") for seconds in found["on"]]
@@ -105,7 +103,6 @@ def test_a_folder_and_a_pattern_are_read_whole(init, rows, tmp_path):
     ("column", "kind", "why"),
     [
         (pa.array([1.5, float("nan"), 2.25, None] * 30), "number", "numbers"),
-        (pa.array([1.0, float("nan"), 3.0, 2.0] * 30, pa.float16()), "number", "3 whole numbers"),
         (pa.array([20200102, 20210304] * 60), "number", "whole numbers; days as YYYYMMDD only where"),
         (pa.array(["20200102", "20210304"] * 60), "time", "days as YYYYMMDD"),
         (pa.array([datetime.date(2020, 1, 1), datetime.date(2021, 1, 9)] * 60), "time", "of the type date32"),
@@ -114,7 +111,7 @@ def test_a_folder_and_a_pattern_are_read_whole(init, rows, tmp_path):
         (pa.array(["1.5", "2"] * 60), "number", "numbers"),
         (pa.array(["00501", "90210"] * 60), "category", "leading zeros: codes"),
         (pa.array([b"a", b"b"] * 60), "category", "2 values"),
-        (pa.array(range(120)).cast(pa.decimal128(9, 2)), "-", "row numbers"),
+        (pa.array(range(120)).cast(pa.decimal128(21, 2)), "-", "row numbers"),
         (pa.array(["1", "NA", *"23456789"] * 12), "-", "numbers, but 'NA' is none: mend it or write null"),
         (pa.array([["a"]] * 120), "-", "a list, but a column holds one value a row"),
         (pa.array([{"a": 1}] * 120), "-", "nested: write a column for each of its fields"),
@@ -222,15 +219,9 @@ def test_a_feature_of_several_values_or_of_several_types_is_named_and_left_out(i
     encoder = example_coder.RecordBatchToExamplesEncoder()
     with tf.io.TFRecordWriter(str(tmp_path / "t.tfrecord")) as writer:
         for number in range(ROWS):
-            odd = pa.array([[number]]) if number < 60 else pa.array([[b"x"]])
-            columns = {
-                "pixels": [[1.5, 2.5]],
-                "raw": [[b"\xff"]],
-                "odd": odd,
-                "x": [[number * 7 % 11 + 0.5]],
-                "label": [[b"abb"[number % 2 :][:1]]],
-            }
-            batch = pa.RecordBatch.from_arrays([pa.array(values) for values in columns.values()], names=list(columns))
+            odd, label = [number] if number < 60 else [b"x"], [b"ab"[number % 2 :][:1]]
+            columns = {"pixels": [1, 2], "raw": [b"\xff"], "odd": odd, "x": [number * 7 % 11], "label": label}
+            batch = pa.RecordBatch.from_arrays([pa.array([values]) for values in columns.values()], names=list(columns))
             writer.write(encoder.encode(batch)[0])
     result = init("t.tfrecord")
     assert list(result.config.features) == ["x"]
