@@ -16,12 +16,12 @@ from pyarrow import parquet
 
 from components.example_gen.columns import Columns
 from components.example_gen.image_columns import PICTURE
-from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file
+from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file, tfrecord_file
 from components.example_gen.readers.cells import TimeOrder
-from components.example_gen.readers.data_files import files_at
+from components.example_gen.readers.data_files import SHARD, files_at
 from components.example_gen.readers.rows import Part, Reject
 from components.example_gen.readers.sniffer import sniff
-from components.example_gen.readers.typed import converts
+from components.example_gen.readers.typed import converts, is_number
 from trainer.errors import ConfigError
 from trainer.features import KINDS
 from trainer.problem import Problem
@@ -98,7 +98,25 @@ def _kept(given: pa.DataType) -> pa.DataType | None:
     return pa.string() if not is_binary and converts(given, pa.string()) else None
 
 
-_FORMATS = {_CSV_SUFFIXES: _csv, json_lines.SUFFIXES: _json_lines, parquet_file.SUFFIXES: _parquet}
+def _tfrecord(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
+    typed = tfrecord_file.open_tfrecords(place, types, orders)
+    first = next(tfrecord_file.batches(place, lambda _: None))
+    own = {}
+    for name, lists in zip(first.schema.names, first.columns, strict=True):
+        if pa.types.is_null(lists.type):
+            continue  # no record has a value of it
+        kind = lists.type.value_type if is_number(lists.type.value_type) else pa.string()
+        if not tfrecord_file.one_a_row(lists, kind).wrong:  # neither several values nor bytes that are no text
+            own[name] = kind
+    return typed, tfrecord_file.open_tfrecords(place, own)
+
+
+_FORMATS = {
+    _CSV_SUFFIXES: _csv,
+    json_lines.SUFFIXES: _json_lines,
+    parquet_file.SUFFIXES: _parquet,
+    tfrecord_file.SUFFIXES: _tfrecord,
+}
 
 
 def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], _Parts]:
@@ -108,7 +126,7 @@ def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType], Mapping[str
     names = matched or (sorted(file.name for file in path.rglob("*")) if path.is_dir() else [place])
     for name in names:
         for suffixes, opened in _FORMATS.items():
-            if name.casefold().endswith(suffixes):
+            if SHARD.sub("", name.casefold()).endswith(suffixes):
                 return opened
     if not names or not (path.exists() or matched):
         raise ConfigError(f"Expected a table, a file, a folder or a pattern. Received: '{place}', which is not there.")

@@ -14,6 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from components.batch_predict import predict
+from components.example_gen.examples import encode
 from pipeline.runs.beam_args import IN_MEMORY
 from trainer.errors import ConfigError, DataError
 from trainer.problem import Problem
@@ -157,6 +158,26 @@ def test_missing_values_and_times_are_what_the_model_was_taught(run, table_model
     path = table("x,my color,when\n2,ab,1970-01-01T00:00:10Z\n,ab,10\n2,,10\n2,ab,\n")
     rows, _, _ = run(table_model("value"), path)
     assert [row["value"] for row in rows] == [2012.0, 2009.0, 12.0, 2000.0]
+
+
+def test_tfrecords_show_their_features_of_one_value(run, table_model, tmp_path):
+    import tensorflow as tf
+
+    columns = {
+        "x": pa.array([1.5, None]),
+        "my color": ["a", "bc"],
+        "when": [5, 86_400],
+        "raw": pa.array([b"\xff"] * 2),
+        "two": [[1, 2]] * 2,
+    }
+    [batch] = pa.table(columns).to_batches()
+    with tf.io.TFRecordWriter(str(tmp_path / "in.tfrecord-00000-of-00001"), "GZIP") as writer:
+        for record in encode(batch):
+            writer.write(record)
+    rows, counts, _ = run(table_model("value"), tmp_path / "in.tfrecord-00000-of-00001")
+    assert counts == (2, 0)
+    assert [row["value"] for row in rows] == [1006.5, 88399.0]
+    assert {key: value for key, value in rows[0].items() if key not in ("file", "line", "value")} == {"my color": "a", "when": 5, "x": 1.5}
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.jsonl", "in.parquet"])
