@@ -13,6 +13,8 @@ from tfx_bsl.coders import example_coder
 
 from components.example_gen import source
 from components.example_gen.examples import encode
+from components.example_gen.readers.json_lines import as_text
+from components.example_gen.readers.typed import converted
 from pipeline.init import sample
 
 ROWS = 120
@@ -231,3 +233,8 @@ def test_a_feature_of_several_values_or_of_several_types_is_named_and_left_out(i
         "# odd  # of several types, int64 and binary: write one",
     ):
         assert line in result.text.replace("large_binary", "binary")
+
+
+def test_nan_is_no_text():
+    assert converted(pa.array([1.5, float("nan")]), pa.string()).values.to_pylist() == ["1.5", None]
+    assert as_text([1.5, float("nan"), True]).values.to_pylist() == ["1.5", None, "true"]
