@@ -25,7 +25,6 @@ from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.features import KINDS, Feature, Features, names
 from trainer.features.image import ImageFeature
-from trainer.features.time import TimeFeature
 from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.tasks import TASKS, Multiclass, Task
@@ -77,7 +76,8 @@ class PipelineConfig(Settings):
     def problem(self) -> Problem:
         """What is to be learnt."""
         if self.has_columns:
-            return Problem(features=self.inputs.kinds, label=self.label or PICTURE_LABEL, task=self.task or Multiclass())
+            task = self.task or Multiclass()
+            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, label=self.label or PICTURE_LABEL, task=task)
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property
@@ -86,8 +86,7 @@ class PipelineConfig(Settings):
         if not self.has_columns:
             return Columns()
         kept = {name: feature.raw_type for name, feature in self.inputs.by_name.items()} | {self.problem.label: self.problem.task.raw_type}
-        orders = {name: feature.order for name, feature in self.inputs.by_name.items() if isinstance(feature, TimeFeature)}
-        return Columns(kept=kept, label=self.problem.label, orders=orders)
+        return Columns(kept=kept, label=self.problem.label, orders=self.inputs.orders)
 
     @property
     def gate(self) -> EvaluatorConfig:

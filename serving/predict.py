@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from serving.errors import ServingError
 from serving.terminal import say
+from serving.times import ORDERS
 
 if TYPE_CHECKING:
     from serving.channel import Tls
@@ -98,6 +99,12 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         metavar="NAME:KIND",
         help="send a column of a table as int64, float or string (default: the kind that fits all of its cells); repeatable",
     )
+    parser.add_argument(
+        "--dates",
+        choices=ORDERS,
+        metavar="ORDER",
+        help="how the table's dates are written where the year is last: day_first or month_first",
+    )
     parser.add_argument("--encoding", type=_encoding, metavar="NAME", help="encoding of the tables, such as cp932 (default: utf-8)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, with all outputs")
     parser.add_argument(
@@ -113,7 +120,7 @@ def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     if isinstance(inputs, Images):
         _refuse_flags_of_tables(flags)
     else:
-        inputs.declared = dict(flags.column)
+        inputs.declared, inputs.order = dict(flags.column), flags.dates or ""
         inputs.decide()
 
     from serving.client import Client  # here, because it brings gRPC
@@ -148,7 +155,7 @@ def _signature_of_rows(client: "Client", flags: argparse.Namespace) -> str:
 def _refuse_flags_of_tables(flags: argparse.Namespace) -> None:
     from serving.errors import InputFileError
 
-    for name in ("column", "encoding"):
+    for name in ("column", "dates", "encoding"):
         if getattr(flags, name):
             raise InputFileError(f"--{name}: expected rows of features, in CSV or JSON lines. Received images.")
 

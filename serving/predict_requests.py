@@ -4,6 +4,7 @@ one input of strings -> images, or tf.Examples of a table's rows; otherwise -> a
 """
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -220,7 +221,7 @@ class FeatureRequests(ColumnRequests):
                     f"Expected the column '{name}', which the model takes. Received: {', '.join(table.kinds):.300}.{nearest} "
                     "Rename it in the table, or add it; its values may be empty."
                 )
-        table.convert = raw_values.raw_value
+        table.convert = functools.partial(raw_values.raw_value, order=table.order)
         self._left_out = others
         super().__init__(signature, table)
 

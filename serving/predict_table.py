@@ -58,12 +58,14 @@ class Table:
 
     Attributes:
       declared: TensorFlow's dtype numbers of the columns that the caller decides.
+      order: how dates whose year is last are written, one of `times.ORDERS`; empty where the caller does not say.
       kinds: those of all columns.
       convert: a cell as a dtype; raises ValueError or OverflowError.
     """
 
     read: Callable[[], Iterator[Record]]
     declared: Mapping[str, int] = field(default_factory=dict)
+    order: str = ""
     kinds: dict[str, int] = field(default_factory=dict)
     convert: Callable[[Any, np.dtype], Any] = field(default_factory=lambda: converted)
 

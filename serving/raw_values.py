@@ -10,23 +10,28 @@ from typing import Any
 import numpy as np
 
 from serving.predict_table import NotThat, converted
-from serving.times import seconds
+from serving.times import is_year_last, seconds
 
 SIGNATURE = "predict_columns"
 _MISSING = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"}
 _NO_VALUE = {"f": math.nan, "O": b"", "i": -(2**63)}
 
 
-def raw_value(cell: Any, dtype: np.dtype) -> Any:
-    """One cell: `str` of CSV, Python's own values and `bytes` of JSON, None where there is none. Raises ValueError."""
+def raw_value(cell: Any, dtype: np.dtype, order: str = "") -> Any:
+    """One cell: `str` of CSV, Python's own values and `bytes` of JSON, None where there is none; `order` is that of dates.
+
+    Raises ValueError.
+    """
     if _is_missing(cell, dtype) and dtype.kind in _NO_VALUE:
         return _NO_VALUE[dtype.kind]
     if isinstance(cell, list):
         raise NotThat("one value")
     if dtype.kind == "i":
-        return _time(cell)
+        return _time(cell, order)
     if dtype.kind == "O" and not isinstance(cell, (str, bytes)):
         return json.dumps(cell).encode()  # as the ingestion of JSON lines reads it
+    if dtype.kind == "f" and isinstance(cell, bytes):  # a number in quotes
+        cell = cell.decode("utf-8", "replace")
     try:
         return converted(cell, dtype)
     except ValueError:
@@ -41,10 +46,12 @@ def _is_missing(cell: Any, dtype: np.dtype) -> bool:
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
-def _time(cell: Any) -> int:
+def _time(cell: Any, order: str) -> int:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool) and math.isfinite(cell) and cell == cell // 1:
         return int(cell)
+    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
     try:
-        return seconds(cell.decode() if isinstance(cell, bytes) else cell)
-    except (ValueError, TypeError, AttributeError):
-        raise NotThat("a time such as 2024-01-31 or 2024-01-31T10:00:00Z") from None
+        return seconds(text, order)
+    except (ValueError, OverflowError):
+        which = " (say by --dates whether the day or the month is first)" if not order and is_year_last(text) else ""
+        raise NotThat(f"a time such as 2024-01-31 or 2024-01-31T10:00:00Z{which}") from None

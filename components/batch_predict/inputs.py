@@ -16,11 +16,12 @@ from pyarrow import parquet
 
 from components.example_gen.columns import Columns
 from components.example_gen.image_columns import PICTURE
-from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file
-from components.example_gen.readers.data_files import files_at
+from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file, tfrecord_file
+from components.example_gen.readers.cells import TimeOrder
+from components.example_gen.readers.data_files import SHARD, files_at
 from components.example_gen.readers.rows import Part, Reject
 from components.example_gen.readers.sniffer import sniff
-from components.example_gen.readers.typed import converts
+from components.example_gen.readers.typed import converts, is_number
 from trainer.errors import ConfigError
 from trainer.features import KINDS
 from trainer.problem import Problem
@@ -61,27 +62,29 @@ def open_input(place: str, problem: Problem) -> list[Source]:
         [name] = problem.features
         return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
     types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()
-    typed, own = _format(place)(place, types)
+    typed, own = _format(place)(place, types, problem.orders)
     return [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
 
 
 _Parts = tuple[list[Part], list[Part]]  # with the features, and with all columns
 
 
-def _csv(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+def _csv(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
     paths = list(files_at(place, _CSV_SUFFIXES, "CSV files").values())
     found = sniff(paths[0])
     verbatim = found.dialect.model_copy(update={"missing": ()})
-    return csv_file.open_csv(paths, found.dialect, types), csv_file.open_csv(paths, verbatim, dict.fromkeys(found.columns, pa.string()))
+    return csv_file.open_csv(paths, found.dialect, types, orders), csv_file.open_csv(
+        paths, verbatim, dict.fromkeys(found.columns, pa.string())
+    )
 
 
-def _json_lines(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
+def _json_lines(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
     own = dict.fromkeys(json_lines.first_keys(place), pa.large_string())
-    return json_lines.open_json_lines(place, types), json_lines.open_json_lines(place, own)
+    return json_lines.open_json_lines(place, types, orders), json_lines.open_json_lines(place, own)
 
 
-def _parquet(place: str, types: Mapping[str, pa.DataType]) -> _Parts:
-    typed = parquet_file.open_parquet(place, types)  # first, for it says what is wrong with the files
+def _parquet(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
+    typed = parquet_file.open_parquet(place, types, orders)  # first, for it says what is wrong with the files
     [path, *_] = files_at(place, parquet_file.SUFFIXES, "Parquet files").values()
     own = {field.name: kept for field in parquet.read_schema(path) if (kept := _kept(field.type)) is not None}
     return typed, parquet_file.open_parquet(place, own)
@@ -95,17 +98,35 @@ def _kept(given: pa.DataType) -> pa.DataType | None:
     return pa.string() if not is_binary and converts(given, pa.string()) else None
 
 
-_FORMATS = {_CSV_SUFFIXES: _csv, json_lines.SUFFIXES: _json_lines, parquet_file.SUFFIXES: _parquet}
+def _tfrecord(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
+    typed = tfrecord_file.open_tfrecords(place, types, orders)
+    first = next(tfrecord_file.batches(place, lambda _: None))
+    own = {}
+    for name, lists in zip(first.schema.names, first.columns, strict=True):
+        if pa.types.is_null(lists.type):
+            continue  # no record has a value of it
+        kind = lists.type.value_type if is_number(lists.type.value_type) else pa.string()
+        if not tfrecord_file.one_a_row(lists, kind).wrong:  # neither several values nor bytes that are no text
+            own[name] = kind
+    return typed, tfrecord_file.open_tfrecords(place, own)
 
 
-def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType]], _Parts]:
+_FORMATS = {
+    _CSV_SUFFIXES: _csv,
+    json_lines.SUFFIXES: _json_lines,
+    parquet_file.SUFFIXES: _parquet,
+    tfrecord_file.SUFFIXES: _tfrecord,
+}
+
+
+def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], _Parts]:
     """By the suffix of the first file that has a known one."""
     path = Path(place)
     matched = [place] if path.is_file() else glob.glob(place, recursive=True) if glob.has_magic(place) else []  # noqa: PTH207  # Path's takes no absolute one
     names = matched or (sorted(file.name for file in path.rglob("*")) if path.is_dir() else [place])
     for name in names:
         for suffixes, opened in _FORMATS.items():
-            if name.casefold().endswith(suffixes):
+            if SHARD.sub("", name.casefold()).endswith(suffixes):
                 return opened
     if not names or not (path.exists() or matched):
         raise ConfigError(f"Expected a table, a file, a folder or a pattern. Received: '{place}', which is not there.")

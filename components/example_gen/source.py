@@ -11,10 +11,13 @@ from components.example_gen import download, raw_files, remote_files
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, parquet_file, tfrecord_file
+from components.example_gen.readers.cells import TimeOrder
 from components.example_gen.readers.labelled_images import part
 from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.rows import Part
 from components.example_gen.readers.sniffer import sniff
+
+_Reader = Callable[[DataConfig, Columns], list[Part]]
 
 
 @contextlib.contextmanager
@@ -66,14 +69,17 @@ def _images(config: DataConfig, columns: Columns) -> list[Part]:
     return image_files.open_images(Path(config.path or ""), settings, config.splits.prefixes)
 
 
-def _typed(open_files: Callable[[str, Mapping[str, pa.DataType]], list[Part]]) -> Callable[[DataConfig, Columns], list[Part]]:
+def _typed(open_files: Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], list[Part]]) -> _Reader:
     """A reader of files that have types of their own."""
-    return lambda config, columns: open_files(
-        config.path or "", columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
-    )
+
+    def read(config: DataConfig, columns: Columns) -> list[Part]:
+        types = columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
+        return open_files(config.path or "", types, columns.orders)
+
+    return read
 
 
-_READERS: Mapping[str, Callable[[DataConfig, Columns], list[Part]]] = {
+_READERS: Mapping[str, _Reader] = {
     "csv": _csv,
     "images": _images,
     "parquet": _typed(parquet_file.open_parquet),

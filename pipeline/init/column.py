@@ -22,10 +22,13 @@ class Column:
       head: the first rows' values, neighbours as in the file.
       distinct: the values that are there, the most frequent first.
       counts: int64, of each.
+      type: that of the values as they are stored; None of text files, whose columns have none.
     """
 
-    def __init__(self, name: str, values: pa.Array, dialect: Dialect, head: pa.Array | None = None) -> None:
-        self.name, self.values, self.head = name, values, values if head is None else head
+    def __init__(
+        self, name: str, values: pa.Array, dialect: Dialect, head: pa.Array | None = None, stored: pa.DataType | None = None
+    ) -> None:
+        self.name, self.values, self.head, self.type = name, values, values if head is None else head, stored
         self._dialect = dialect
         counted = pc.value_counts(values.drop_null())
         counts = counted.field("counts").to_numpy()

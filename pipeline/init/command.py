@@ -24,7 +24,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "path",
         metavar="PATH",
-        help="a CSV or TSV file, a pattern of some, a folder of them, of IDX files or of class folders of pictures, or an archive",
+        help="a table (CSV, TSV, Parquet, JSON lines or TFRecord: a file, a pattern or a folder), a folder of IDX files, "
+        "or class folders of pictures or an archive of them",
     )
     parser.add_argument("--label", metavar="COLUMN", help="the column that is predicted (default: guessed by its name, or asked for)")
     parser.add_argument("--task", choices=TASKS, help="what is predicted (default: by the label's values)")

@@ -1,14 +1,28 @@
 """The formats that `tapeline init` knows, one entry each; the first one that recognises a path is its format."""
 
-from collections.abc import Callable
+import functools
+import glob
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.init import idx, pictures, table, table_files
+from components.example_gen.readers.data_files import SHARD
+from pipeline.init import csv_table, idx, json_lines, parquet, pictures, table, table_files, tfrecord
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError, did_you_mean
 
 _LOOKED_AT = 1000  # entries of a folder
+# The names of files that are a table's part in a folder, or among those that match a pattern.
+_TABLES = {
+    "Parquet": re.compile(r"\.(parquet|parq|pq)$"),
+    "JSON lines": re.compile(r"\.(jsonl|ndjson)(\.gz)?$"),
+    "TFRecord": re.compile(r"tfrec(ords?)?(\.gz)?$"),
+    "CSV and TSV": re.compile(r"\.(csv|tsv)(\.gz)?$"),
+}
+_JSON = re.compile(r"\.json(\.gz)?$")  # in a folder it says something about the data
 
 
 class Format(NamedTuple):
@@ -16,38 +30,30 @@ class Format(NamedTuple):
 
     Attributes:
       words: what such data is, for people.
-      instead: of a format that cannot be read yet, what to do.
       recognises: whether a path, or a pattern of some, is of this format.
-      propose: looks at the data; None where that is still to come.
+      propose: looks at the data.
     """
 
     words: str
     recognises: Callable[[str], bool]
-    propose: Callable[[Request], Proposal] | None
-    instead: str = "Convert it to CSV."
+    propose: Callable[[Request], Proposal]
 
 
-def _named(*suffixes: str) -> Callable[[str], bool]:
-    """Whether the path, or a file in the folder, has one of the suffixes."""
-
-    def recognises(path: str) -> bool:
-        names = [entry.name for entry in _entries(Path(path))] if Path(path).is_dir() else [Path(path).name]
-        return any(name.lower().endswith(suffixes) for name in names)
-
-    return recognises
+def _is_table(words: str) -> Callable[[str], bool]:
+    return lambda path: words in _tables(path)
 
 
-def _entries(folder: Path) -> list[Path]:
-    return [entry for entry, _ in zip(folder.iterdir(), range(_LOOKED_AT), strict=False)] if folder.is_dir() else []
+def _is_json(path: str) -> bool:
+    return "JSON lines" in _tables(path) or (not Path(path).is_dir() and any(_JSON.search(name.casefold()) for name in _names(path)))
 
 
 FORMATS = (
     Format("IDX files", idx.recognises, idx.propose),
     Format("pictures in class folders", pictures.recognises, pictures.propose),
-    Format("Parquet", _named(".parquet", ".pq"), None),
-    Format("JSON lines", _named(".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"), None),
-    Format("TFRecord", _named(".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"), None),
-    Format("CSV and TSV", lambda path: bool(table_files.find(path).paths), table.propose),
+    Format("Parquet", _is_table("Parquet"), functools.partial(table.propose, parquet.look)),
+    Format("JSON lines", _is_json, functools.partial(table.propose, json_lines.look)),
+    Format("TFRecord", _is_table("TFRecord"), functools.partial(table.propose, tfrecord.look)),
+    Format("CSV and TSV", lambda path: bool(table_files.find(path).paths), functools.partial(table.propose, csv_table.look)),
 )
 
 
@@ -55,15 +61,46 @@ def recognise(path: str) -> Callable[[Request], Proposal]:
     """What proposes a config for the data at `path`, a file, a folder or a pattern.
 
     Raises:
-      ConfigError: nothing is there, or nothing that could be read.
+      ConfigError: nothing is there, nothing that could be read, or tables of several formats.
     """
     found = next((each for each in FORMATS if each.recognises(path)), None)
-    readable = ", ".join(each.words for each in FORMATS if each.propose)
     if found is None:
+        readable = ", ".join(each.words for each in FORMATS)
         raise ConfigError(f"Expected data: {readable}. Received: '{path}', {_lacking(path)}")
-    if found.propose is None:
-        raise ConfigError(f"Expected data that can be read: {readable}. Received: '{path}', {found.words}: not yet. {found.instead}")
+    tables = _tables(path)
+    if found.words in tables and len(tables) > 1:
+        received = " and ".join(f"{words} ('{name}')" for words, name in tables.items())
+        raise ConfigError(
+            f"Expected files of one format in '{path}'. Received: {received}. Name those of one, by a pattern like 'data/*.csv'."
+        )
     return found.propose
+
+
+def _tables(path: str) -> dict[str, str]:
+    """The formats of tables that the files at `path` are of by their names, each with the first file."""
+    names = list(_names(path))
+    plain = {name: SHARD.sub("", name.casefold()) for name in names}
+    first = {words: next((name for name in names if pattern.search(plain[name])), "") for words, pattern in _TABLES.items()}
+    return {words: name for words, name in first.items() if name}
+
+
+def _names(path: str) -> Iterator[str]:
+    """Of the files that a path means, as far as a folder or a pattern is looked at."""
+    if Path(path).is_dir():
+        return itertools.islice(_below(path), _LOOKED_AT)
+    there = [path] if Path(path).is_file() else itertools.islice(glob.iglob(path, recursive=True), _LOOKED_AT)  # noqa: PTH207  # Path's takes no absolute one
+    return (Path(name).name for name in there if Path(name).is_file())
+
+
+def _below(folder: str) -> Iterator[str]:
+    """The names of a folder's files, those of the folders in it too, without the hidden ones and those that say something about others."""
+    for _, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        yield from (name for name in sorted(files) if not name.startswith((".", "_")))
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(itertools.islice(folder.iterdir(), _LOOKED_AT)) if folder.is_dir() else []
 
 
 def _lacking(path: str) -> str:

@@ -1,6 +1,6 @@
 """Which kind of feature a column is, and why.
 
-numbers: codes? -> times? -> a number; else dates? -> prose? -> a category
+a type that says it; numbers: codes? -> times? -> a number; else dates? -> prose? -> a category
 """
 
 import re
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.readers import cells
+from components.example_gen.readers.typed import is_number, is_time
 from pipeline.init.column import Column
 from trainer.features import KINDS
 
@@ -23,7 +24,7 @@ _TIME_NAME = re.compile(r"(?i)time|date|timestamp|(^|[\W_])(at|ts)$|日時|時�
 _DAY = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 _TIME_OF_DAY = "^[^-/.年]*:"
 _SECONDS = (10**8, 4 * 10**9)  # 1973 to 2096
-_FEW = 20  # whole numbers that could be codes
+_FEW = 20  # whole numbers that could be codes, and values that are looked at first
 _TRIED = 2000  # distinct values
 _WORDS = 3  # on average, as AutoGluon tells prose
 _MOST_NAMED_VALUES = 100  # as many as TFDV takes into a domain: a column of fewer values that come back is no prose
@@ -49,6 +50,8 @@ class Kind(NamedTuple):
 
 def kind_of(column: Column) -> Kind:
     """The kind of a column that has values."""
+    if column.type is not None and is_time(column.type):
+        return Kind("time", f"of the type {column.type}")
     if column.is_numeric:
         return _of_numbers(column)
     return _dates(column) or _prose(column) or _category(column)
@@ -62,30 +65,45 @@ def _of_numbers(column: Column) -> Kind:
         return Kind("category", "leading zeros: codes")
     if _CODE_NAME.search(column.name) and column.different < _OFTEN_NEW:
         return Kind("category", "its name says codes")
-    if pc.all(pc.match_substring_regex(column.distinct, _DAY)).as_py() and not cells.times(column.distinct[:_TRIED]).wrong:
-        return Kind("time", "days as YYYYMMDD")
-    low, high = column.numbers.min(), column.numbers.max()
-    for unit, factor in (("seconds", 1), ("milliseconds", 1000)):
-        if _TIME_NAME.search(column.name) and _SECONDS[0] * factor <= low and high <= _SECONDS[1] * factor:
-            return Kind("time", f"by its name, Unix time in {unit}")
+    if found := _written_time(column):
+        if column.type is None or not is_number(column.type):
+            return Kind("time", found)
+        return Kind("number", f"whole numbers; {found} only where they are stored as text or as a date")
     if 2 < count <= _FEW:
         return Kind("number", f"{count} whole numbers; `category` if they are codes")
     return Kind("number", "whole numbers")
+
+
+def _written_time(column: Column) -> str:
+    """How whole numbers are times, a clause for people; empty where they are none."""
+    if pc.all(pc.match_substring_regex(column.distinct, _DAY)).as_py() and not cells.times(column.distinct[:_TRIED]).wrong:
+        return "days as YYYYMMDD"
+    low, high = column.numbers.min(), column.numbers.max()
+    for unit, factor in (("seconds", 1), ("milliseconds", 1000)):
+        if _TIME_NAME.search(column.name) and _SECONDS[0] * factor <= low and high <= _SECONDS[1] * factor:
+            return f"by its name, Unix time in {unit}"
+    return ""
 
 
 def _dates(column: Column) -> Kind | None:
     tried = column.distinct[:_TRIED]
     if not pc.all(pc.match_substring_regex(tried[:10], "[0-9][-/.年 :]")).as_py():
         return None
-    if not cells.times(tried).wrong:
+    if _are_dates(tried, "year_first"):
         is_clock = pc.all(pc.match_substring_regex(tried, _TIME_OF_DAY)).as_py()
         return Kind("time", "times of day" if is_clock else "dates, the year first")
-    fitting = [order for order in ("month_first", "day_first") if not cells.times(tried, order).wrong]  # type: ignore[arg-type]  # they are
+    orders: tuple[cells.TimeOrder, ...] = ("month_first", "day_first")
+    fitting = [order for order in orders if _are_dates(tried, order)]
     if not fitting:
         return None
     other = {"month_first": "day", "day_first": "month"}[fitting[0]]
     doubt = f"In the dates of '{column.name}' the {other} could come first as well; say so by `order: {other}_first`."
     return Kind("time", f"dates, the {fitting[0].partition('_')[0]} first", fitting[0], doubt if len(fitting) > 1 else "")
+
+
+def _are_dates(values: pa.Array, order: cells.TimeOrder) -> bool:
+    """Some are looked at first, for what is no date takes long."""
+    return not cells.times(values[:_FEW], order).wrong and not cells.times(values, order).wrong
 
 
 def _prose(column: Column) -> Kind | None:

@@ -52,7 +52,8 @@ def _unclear(column: Column, kind: Kind) -> str:
     if column.is_nearly_numeric:
         other = column.not_numbers[0]
         example = other if len(other) <= 40 else f"{other[:39]}…"
-        return f"numbers, but '{example}' is none: mend it or add it to `data.csv.missing`, and use `number`"
+        other = "add it to `data.csv.missing`" if column.type is None else "write null"
+        return f"numbers, but '{example}' is none: mend it or {other}, and use `number`"
     if column.different >= _UNIQUE:
         return "an identifier: nearly all values are different"
     if column.different > _OFTEN_NEW and len(column.distinct) > _MANY:

@@ -25,15 +25,19 @@ def columns(found: Iterable[Column], kinds: dict[str, Kind], table: Table) -> Re
     shown.add_column("distinct", justify="right", no_wrap=True)
     shown.add_column("examples", overflow="fold", max_width=18)
     shown.add_column("why", overflow="fold")
-    everything = list(found)
-    for column in everything[:_MOST_COLUMNS]:
-        role, why = _role(column, kinds[column.name], table)
-        examples = ", ".join(_short(example) for example in column.examples)
-        cells = (column.name, role, f"{column.missing:,}", f"{len(column.distinct):,}", examples, why)
-        shown.add_row(*(Text(line(cell)) for cell in cells), style="dim" if role == "-" else "")
+    everything = [_cells(column, kinds[column.name], table) for column in found]
+    everything += [(name, "-", "", "", "", f"not used: {why}") for name, why in table.source.unusable.items()]
+    for cells in everything[:_MOST_COLUMNS]:
+        shown.add_row(*(Text(line(cell)) for cell in cells), style="dim" if cells[1] == "-" else "")
     if len(everything) > _MOST_COLUMNS:
         shown.caption = f"and {len(everything) - _MOST_COLUMNS:,} more columns, which are in the config"
     return shown
+
+
+def _cells(column: Column, kind: Kind, table: Table) -> tuple[str, ...]:
+    role, why = _role(column, kind, table)
+    examples = ", ".join(_short(example) for example in column.examples)
+    return column.name, role, f"{column.missing:,}", f"{len(column.distinct):,}", examples, why
 
 
 def _role(column: Column, kind: Kind, table: Table) -> tuple[str, str]:
@@ -67,6 +71,6 @@ def target(table: Table, chosen: Label) -> list[str]:
         counts = list(zip(label.distinct.to_pylist(), label.counts.tolist(), strict=True))
         more = f" and {len(counts) - _MOST_CLASSES:,} more" if len(counts) > _MOST_CLASSES else ""
         listed = ", ".join(f"{name} {count:,}" for name, count in counts[:_MOST_CLASSES])
-        sampled = "" if table.taken.is_whole else f" in the {label.rows:,} rows that were looked at"
+        sampled = "" if table.source.taken.is_whole else f" in the {label.rows:,} rows that were looked at"
         lines.append(f"{len(counts):,} classes{sampled}: {listed}{more}.")
     return lines

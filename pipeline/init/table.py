@@ -1,45 +1,37 @@
-"""Proposes a config for CSV and TSV files.
+"""Proposes a config for a table, of whichever format.
 
-files -> dialect -> sample -> columns and their kinds -> label -> task -> what is left out, and why -> text, and what to print
+a format's look at it: sample and columns -> their kinds -> label -> task -> what is left out, and why -> text, and what to print
 """
 
-from pathlib import Path
-
-import pyarrow as pa
+from collections.abc import Callable
 
 from components.example_gen import split
-from components.example_gen.readers.dialect import Dialect
-from components.example_gen.readers.sniffer import Found, sniff
-from pipeline.init import giveaway, label, left_out, odd_cells, sample, shown, table_config, table_files, task
+from pipeline.init import giveaway, label, left_out, shown, table_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
 from pipeline.init.proposal import Proposal, Request
+from pipeline.init.source import Source
 from trainer.errors import ConfigError
 
 _SPLIT_NAMES = ("split", "subset", "partition")
 
 
-def propose(request: Request) -> Proposal:
-    """The config for the files that the request's path means.
+def propose(look: Callable[[str], Source], request: Request) -> Proposal:
+    """The config for the files that the request's path means, which `look` looks at.
 
     Raises:
       ConfigError: there is no such label, the task does not fit it, or no column is left for a feature.
       DataError: a file cannot be read.
     """
-    files = table_files.find(request.path)
-    found = sniff(files.paths[0])
-    taken = _read(files.paths, found, request.path)
-    columns = [_column(name, taken, found.dialect) for name in found.columns]
-    if odd := odd_cells.markers(columns):
-        dialect = found.dialect.model_copy(update={"missing": (*found.dialect.missing, *odd)})
-        found = found._replace(dialect=dialect, doubts=(*found.doubts, *odd.values()))
-        columns = [Column(each.name, odd_cells.without(each.values, odd), dialect, odd_cells.without(each.head, odd)) for each in columns]
+    source = look(request.path)
+    columns, names = source.columns, [column.name for column in source.columns]
+    _check_label(request.label, source)
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
     split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
-    usable = [name for name in found.columns if not reasons[name] and name != split_column]
+    usable = [name for name in names if not reasons[name] and name != split_column]
     told = [name for name in usable if kinds[name].name != "text"]  # texts are what is read, hardly what is predicted
-    chosen = label.choose(request, found.columns, told or usable)
+    chosen = label.choose(request, names, told or usable)
     [labelled] = [column for column in columns if column.name == chosen.name]
     target = task.choose(labelled, request.task)
     doubts = [kinds[name].doubt for name in usable if name != chosen.name]
@@ -50,9 +42,7 @@ def propose(request: Request) -> Proposal:
     features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
     _check_features(features, reasons)
     table = table_config.Table(
-        files=files,
-        found=found,
-        taken=taken,
+        source=source,
         label=labelled,
         target=target,
         features={name: kind for name, kind in features.items() if not reasons[name]},
@@ -60,7 +50,7 @@ def propose(request: Request) -> Proposal:
         split=split_column,
         split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
     )
-    lines = [f"{taken.words}, {len(columns)} columns; {'; '.join(found.reasons)}."]
+    lines = [f"{source.taken.words}, {len(columns) + len(source.unusable)} columns; {'; '.join(source.reasons)}."]
     return Proposal(
         table_config.text(request, table),
         [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
@@ -68,16 +58,9 @@ def propose(request: Request) -> Proposal:
     )
 
 
-def _column(name: str, taken: sample.Sample, dialect: Dialect) -> Column:
-    values = taken.table.column(name)
-    return Column(name, values.chunk(0) if values.num_chunks else pa.array([], pa.string()), dialect, taken.head.column(name))
-
-
-def _read(paths: list[Path], found: Found, path: str) -> sample.Sample:
-    try:
-        return sample.read(paths, found.dialect, found.columns)
-    except ConfigError as error:  # a file without one of the first one's columns
-        raise ConfigError(f"{error} Name only files of one header: '{path}' has {len(paths)} files.") from None
+def _check_label(given: str | None, source: Source) -> None:
+    if given in source.unusable:
+        raise ConfigError(f"Expected --label to be a column of one value a row. Received: '{given}', {source.unusable[given]}.")
 
 
 def _is_split(column: Column) -> bool:
@@ -107,8 +90,8 @@ def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
 
 
 def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
-    target, taken = table.target, table.taken
-    found = list(table.found.doubts)
+    target, taken = table.target, table.source.taken
+    found = list(table.source.doubts)
     if taken.rejects.count:
         found.append(
             f"{taken.rejects.count:,} of {taken.rows + taken.rejects.count:,} rows cannot be read: {'; '.join(taken.rejects.examples)}. "

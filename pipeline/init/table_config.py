@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
-from components.example_gen.readers.sniffer import Found
 from components.example_gen.split import SPLITS
 from pipeline.init import defaults, gate
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.proposal import Request
 from pipeline.init.relative import relative
-from pipeline.init.sample import Sample
-from pipeline.init.table_files import Files
+from pipeline.init.source import Source
 from pipeline.init.task import Target
 from pipeline.init.yaml_lines import scalar, value
 
@@ -21,9 +19,7 @@ class Table(NamedTuple):
     """What was found of a table, and chosen.
 
     Attributes:
-      files: where it is.
-      found: how they are written.
-      taken: the sample.
+      source: what was looked at.
       label: its column.
       target: what is to be learnt.
       features: the columns that the model is given.
@@ -32,9 +28,7 @@ class Table(NamedTuple):
       split_fault: why that cannot be used, a clause; empty where it can.
     """
 
-    files: Files
-    found: Found
-    taken: Sample
+    source: Source
     label: Column
     target: Target
     features: dict[str, Kind]
@@ -49,20 +43,22 @@ def text(request: Request, table: Table) -> str:
 
 
 def _head(request: Request, table: Table) -> Iterator[str]:
-    yield f"# Written by `tapeline init` from {table.taken.words}."
+    source = table.source
+    yield f"# Written by `tapeline init` from {source.taken.words}."
     yield "# Every key, its meaning and its default: docs/settings.md, or `tapeline config show`."
     yield f"name: {request.name}"
     yield ""
     yield "data:"
-    yield "  format: csv"
-    yield f"  path: {value(relative(table.files.place, request.output))}  # relative to this file"
-    if table.taken.rejects.count:
-        yield f"  # max_unreadable: 0.01  # {table.taken.rejects.count:,} rows cannot be read"
-    yield f"  csv:  # {'; '.join(table.found.reasons)}"
-    yield from (f"    {key}: {value(each)}" for key, each in _dialect(table.found.dialect).items())
-    if table.files.by_split:
-        yield f"  splits:{'' if len(table.files.by_split) == len(SPLITS) else '  # shares of `train` become what has no file'}"
-        yield f"    files: {value(table.files.by_split)}"
+    yield f"  format: {source.format}"
+    yield f"  path: {value(relative(source.place, request.output))}  # relative to this file"
+    if source.taken.rejects.count:
+        yield f"  # max_unreadable: 0.01  # {source.taken.rejects.count:,} rows cannot be read"
+    if source.dialect:
+        yield f"  csv:  # {'; '.join(source.reasons)}"
+        yield from (f"    {key}: {value(each)}" for key, each in _dialect(source.dialect).items())
+    if source.by_split:
+        yield f"  splits:{'' if len(source.by_split) == len(SPLITS) else '  # shares of `train` become what has no file'}"
+        yield f"    files: {value(source.by_split)}"
     elif table.split is not None and not table.split_fault:
         yield "  splits:"
         yield f"    column: {scalar(table.split)}  # it says each row's split"
@@ -100,6 +96,9 @@ def _features(table: Table) -> Iterator[str]:
         yield "  # Not used; take away the first `#` of a line to use its column all the same:"
         for name, (found, why) in table.others.items():
             yield f"  # {scalar(name)}: {_setting(found)}  # {why}"
+    if table.source.unusable:
+        yield "  # Cannot be used:"
+        yield from (f"  # {scalar(name)}  # {why}" for name, why in table.source.unusable.items())
 
 
 def _setting(kind: Kind) -> str:
@@ -111,7 +110,7 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     yield "trainer:"
     yield "  loop: fit  # or gradient_tape"
     are_texts = all(kind.name == "text" for kind in table.features.values())
-    recipe = defaults.for_texts() if are_texts else defaults.for_table(table.taken.rows)
+    recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows)
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)

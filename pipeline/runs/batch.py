@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         "--input",
         required=True,
         metavar="FILE",
-        help="CSV, Parquet or JSON lines, a file, a folder or a pattern; for a model of pictures one, or a folder, zip or tar of them",
+        help="CSV, Parquet, JSON lines or TFRecords, a file, a folder or a pattern; "
+        "for a model of pictures one, or a folder, zip or tar of them",
     )
     parser.add_argument(
         "--output", required=True, type=Path, metavar="FILE", help=f"what is written, by its suffix: {', '.join(_SUFFIXES)}"

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from components.batch_predict import predict
+from components.example_gen.examples import encode
 from pipeline.runs.beam_args import IN_MEMORY
 from trainer.errors import ConfigError, DataError
 from trainer.problem import Problem
@@ -155,6 +158,41 @@ def test_missing_values_and_times_are_what_the_model_was_taught(run, table_model
     path = table("x,my color,when\n2,ab,1970-01-01T00:00:10Z\n,ab,10\n2,,10\n2,ab,\n")
     rows, _, _ = run(table_model("value"), path)
     assert [row["value"] for row in rows] == [2012.0, 2009.0, 12.0, 2000.0]
+
+
+def test_tfrecords_show_their_features_of_one_value(run, table_model, tmp_path):
+    import tensorflow as tf
+
+    columns = {
+        "x": pa.array([1.5, None]),
+        "my color": ["a", "bc"],
+        "when": [5, 86_400],
+        "raw": pa.array([b"\xff"] * 2),
+        "two": [[1, 2]] * 2,
+    }
+    [batch] = pa.table(columns).to_batches()
+    with tf.io.TFRecordWriter(str(tmp_path / "in.tfrecord-00000-of-00001"), "GZIP") as writer:
+        for record in encode(batch):
+            writer.write(record)
+    rows, counts, _ = run(table_model("value"), tmp_path / "in.tfrecord-00000-of-00001")
+    assert counts == (2, 0)
+    assert [row["value"] for row in rows] == [1006.5, 88399.0]
+    assert {key: value for key, value in rows[0].items() if key not in ("file", "line", "value")} == {"my color": "a", "when": 5, "x": 1.5}
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.jsonl", "in.parquet"])
+def test_dates_are_read_in_the_order_in_which_the_model_was_taught_them(run, table_model, table, tmp_path, name):
+    folder = Path(shutil.copytree(table_model("value"), tmp_path / "model" / "1"))
+    problem = folder / "assets.extra/tapeline.problem.json"
+    problem.write_text(problem.read_text().replace('"orders": {}', '"orders": {"when": "day_first"}'))
+    if name == "in.csv":
+        table("x,my color,when\n0,ab,2/1/1970\n")
+    elif name == "in.jsonl":
+        table('{"x": 0, "my color": "ab", "when": "2/1/1970"}\n', name)
+    else:
+        parquet.write_table(pa.table({"x": [0.0], "my color": ["ab"], "when": ["2/1/1970"]}), tmp_path / name)
+    rows, counts, _ = run(folder, tmp_path / name)
+    assert (counts, rows[0]["value"], rows[0]["when"]) == ((1, 0), 2000.0 + 86_400, "2/1/1970")
 
 
 def test_json_lines_keep_their_values_also_nested_ones(run, table_model, table):

@@ -110,6 +110,14 @@ def test_json_lines_are_rows_and_their_texts_are_what_they_say(rows):
     assert (math.isnan(third[0]), *third[1:]) == (True, "", MISSING_TIME)
 
 
+def test_dates_whose_year_is_last_are_read_as_dates_says(rows):
+    text = "when,color,x\n2/1/1970,a,1\n1970-01-02,a,1\n,a,1\n"
+    assert [row[2] for row in rows(text, "--dates", "day_first")] == [86_400, 86_400, MISSING_TIME]
+    assert [row[2] for row in rows(text, "--dates", "month_first")] == [31 * 86_400, 86_400, MISSING_TIME]
+    line = '{"when": "2.1.70 1:00 PM", "color": "a", "x": "1.5"}\n'
+    assert rows(line, "--dates", "day_first", name="rows.jsonl") == [(1.5, "a", 86_400 + 13 * 3600)]
+
+
 def test_columns_that_the_model_does_not_take_are_left_out_with_one_note(run):
     status, out, err = run("named", "id,x,color,when,label\n" + "1,2,red,,yes\n" * 300, "--json")
     assert (status, err) == (0, "tapeline predict: left out, because the model does not take them: id, label.\n")
@@ -150,7 +158,12 @@ def test_a_regression_answers_with_the_value(run):
     [
         ("x,red,", "column 'x': expected a number. Received: 'x'."),
         ("1e40,red,", "column 'x': expected a number. Received: '1e40'."),
-        ("1,red,31/1/2024", "column 'when': expected a time such as 2024-01-31 or 2024-01-31T10:00:00Z. Received: '31/1/2024'."),
+        (
+            "1,red,31/1/2024",
+            "column 'when': expected a time such as 2024-01-31 or 2024-01-31T10:00:00Z (say by --dates whether the day or the month is "
+            "first). Received: '31/1/2024'.",
+        ),
+        ("1,red,today", "column 'when': expected a time such as 2024-01-31 or 2024-01-31T10:00:00Z. Received: 'today'."),
         ("1,red", "expected 3 cells, as in the header. Received 2."),
     ],
 )
@@ -177,7 +190,7 @@ def test_a_list_is_no_value(run):
 
 def test_what_is_said_of_tables_is_refused_of_pictures(servers, tmp_path, capsys):
     Image.new("L", (2, 2)).save(tmp_path / "a.png")
-    for flag, value in {"--encoding": "cp932", "--column": "x:float"}.items():
+    for flag, value in {"--encoding": "cp932", "--column": "x:float", "--dates": "day_first"}.items():
         assert main([str(tmp_path / "a.png"), flag, value, "--model_name", "digits", "--server", servers["named"]]) == 2
         assert capsys.readouterr().err == f"tapeline predict: {flag}: expected rows of features, in CSV or JSON lines. Received images.\n"
 
@@ -247,3 +260,28 @@ def test_a_time_is_seconds_since_1970_in_utc(text, expected):
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         seconds(text)
+
+
+@pytest.mark.parametrize("order", ["", "day_first", "month_first"])
+def test_a_time_is_read_as_the_ingestion_reads_it(order):
+    import pyarrow as pa
+
+    from components.example_gen.readers import cells
+
+    texts = [
+        "3/4/2024",
+        "31/12/2023",
+        "12-31-23",
+        "1.2.69 12:05 am",
+        "2024/1/2, 3:04:05 p.m.",
+        "2024-01-02T03:04+0900",
+        "13/13/2024",
+        "1/2/24 13:00 PM",
+    ]
+    for text in texts:
+        read = cells.times(pa.array([text]), order or "year_first")
+        try:
+            mine = seconds(text, order)
+        except ValueError:
+            mine = None
+        assert mine == read.values[0].as_py(), text

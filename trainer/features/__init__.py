@@ -47,6 +47,12 @@ class Features(Settings):
         return {name: feature.kind for name, feature in self.by_name.items()}
 
     @property
+    def orders(self) -> dict[str, Any]:
+        """How the dates of a feature are written, of those whose year is last."""
+        times = {name: feature for name, feature in self.by_name.items() if isinstance(feature, TimeFeature)}
+        return {name: feature.order for name, feature in times.items() if feature.order != "year_first"}
+
+    @property
     def learns_from_data(self) -> bool:
         """Whether Transform must see the whole training split before it can transform a row."""
         return any(feature.learns_from_data for feature in self.by_name.values())

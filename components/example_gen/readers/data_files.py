@@ -8,7 +8,7 @@ from pathlib import Path
 from components.example_gen.readers.raw_file import sha256
 from trainer.errors import ConfigError, DataError, did_you_mean
 
-_SHARD = re.compile(r"-\d+-of-\d+(?=\.|$)")  # `x.tfrecord-00000-of-00010`
+SHARD = re.compile(r"-\d+-of-\d+(?=\.|$)")  # `x.tfrecord-00000-of-00010`
 
 
 def files_at(place: Path | str, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
@@ -33,7 +33,7 @@ def files_at(place: Path | str, suffixes: tuple[str, ...], what: str) -> dict[st
         paths = [
             file
             for name, file in below.items()
-            if _SHARD.sub("", name.name.casefold()).endswith(suffixes) and not any(part.startswith((".", "_")) for part in name.parts)
+            if SHARD.sub("", name.name.casefold()).endswith(suffixes) and not any(part.startswith((".", "_")) for part in name.parts)
         ]
         root, received = path, f"a folder with {len(below):,} others" if below else "an empty folder"
     else:

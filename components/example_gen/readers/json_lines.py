@@ -41,16 +41,19 @@ class _Line(NamedTuple):
     size: int
 
 
-def open_json_lines(place: Path | str, columns: Mapping[str, pa.DataType]) -> list[Part]:
+def open_json_lines(
+    place: Path | str, columns: Mapping[str, pa.DataType], orders: Mapping[str, cells.TimeOrder] | None = None
+) -> list[Part]:
     """One part for each file that has lines, whose batches hold `columns` in their order. A key that is not there is a missing value.
 
-    What becomes what: for string, a string, or a number or boolean as JSON writes it; for float64, a number; for int64, a whole number, or
-    a string that is a time, in seconds since 1970, UTC; for binary, a string as UTF-8, or {"b64": "..."}; for a list, an array of those;
-    for large_string, the JSON of any value.
+    What becomes what: for string, a string, or a number or boolean as JSON writes it; for float64, a number, in quotes or not; for int64,
+    a whole number, or a string that is a time, in seconds since 1970, UTC; for binary, a string as UTF-8, or {"b64": "..."}; for a list,
+    an array of those; for large_string, the JSON of any value.
 
     Args:
       place: a file, a folder or a pattern.
       columns: by the key the type that is wanted: string, float64, int64, binary or a list of one.
+      orders: of the columns of times whose dates do not begin with the year, whether the day or the month comes first.
 
     Raises:
       ConfigError: there is no such file, or a key that no object has.
@@ -74,9 +77,28 @@ def open_json_lines(place: Path | str, columns: Mapping[str, pa.DataType]) -> li
     for column in columns:
         check_column(Path(place), column, keys)
     return [
-        Part(None, name, {name: digests[name]}, functools.partial(_read, _Reading(name, files[name], dict(columns), digests[name])))
+        Part(None, name, {name: digests[name]}, functools.partial(_read, reading))
         for name in filled
+        for reading in [_Reading(name, files[name], dict(columns), orders or {}, digests[name])]
     ]
+
+
+def objects(place: Path | str, reject: Callable[[Reject], None]) -> Iterator[list[dict[str, Any]]]:
+    """The objects of all files, some at once; tells of lines that are none. Raises ConfigError where there is no file, else DataError."""
+    for name, path in files_at(place, SUFFIXES, "JSON lines").items():
+        _check_text(path)
+        lines = _lines(RawFile(path))
+        while some := list(itertools.islice(lines, MOST_ROWS)):
+            for line in some:
+                if line.reason:
+                    reject(Reject(name, line.number, line.reason))
+            if good := [line.value for line in some if not line.reason]:
+                yield good
+
+
+def as_text(values: list[Any]) -> Column:
+    """Text of values of a key, as a reader gives it where text is wanted."""
+    return _column(values, pa.string())
 
 
 def first_keys(place: Path | str, lines: int = 1000) -> list[str]:
@@ -103,6 +125,7 @@ class _Reading(NamedTuple):
     name: str
     path: Path
     columns: dict[str, pa.DataType]
+    orders: Mapping[str, cells.TimeOrder]
     digest: str
 
 
@@ -125,7 +148,10 @@ def _read(reading: _Reading, reject: Callable[[Reject], None]) -> Iterator[Rows]
 
 
 def _rows(reading: _Reading, lines: list[_Line], reject: Callable[[Reject], None]) -> Iterator[Rows]:
-    columns = {name: _column([line.value.get(name) for line in lines], kind) for name, kind in reading.columns.items()}
+    columns = {
+        name: _column([line.value.get(name) for line in lines], kind, reading.orders.get(name, "year_first"))
+        for name, kind in reading.columns.items()
+    }
     rows = good_rows(reading.name, columns, np.array([line.number for line in lines], np.int64), reject)
     if len(rows.lines):
         yield rows
@@ -162,13 +188,15 @@ def _line(number: int, text: bytes) -> _Line:
     return _Line(number, value, "", len(text))
 
 
-def _column(values: list[Any], wanted: pa.DataType) -> Column:
+def _column(values: list[Any], wanted: pa.DataType, order: cells.TimeOrder = "year_first") -> Column:
     wrong: dict[int, str] = {}
     if is_list(wanted):
-        inner = _column([item for value in values if isinstance(value, list) for item in value], wanted.value_type)
+        inner = _column([item for value in values if isinstance(value, list) for item in value], wanted.value_type, order)
         return _lists(values, inner, wanted)
     if pa.types.is_integer(wanted):
-        values = _with_times(values, wrong)
+        values = _with_strings_read(values, functools.partial(cells.times, order=order), wrong)
+    if pa.types.is_floating(wanted):
+        values = _with_strings_read(values, cells.numbers, wrong)
     convert = next(convert for is_kind, convert in _KINDS if is_kind(wanted))
     good = []
     for row, value in enumerate(values):
@@ -198,26 +226,26 @@ def _lists(values: list[Any], inner: Column, wanted: pa.DataType) -> Column:
     return Column(pa.array(lists, wanted), wrong)
 
 
-def _with_times(values: list[Any], wrong: dict[int, str]) -> list[Any]:
-    """The values with seconds for each string, which is a time."""
+def _with_strings_read(values: list[Any], read: Callable[[pa.Array], Column], wrong: dict[int, str]) -> list[Any]:
+    """The values with a number for each string that is one, or a time, and None for others, which are added to `wrong`."""
     rows = [row for row, value in enumerate(values) if isinstance(value, str)]
     if not rows:
         return values
-    found = cells.times(pa.array([values[row].encode(errors="replace").decode() for row in rows], pa.string()))
+    found = read(pa.array([values[row].encode(errors="replace").decode() for row in rows], pa.string()))
     values = list(values)
-    for place, (row, seconds) in enumerate(zip(rows, found.values.to_pylist(), strict=True)):
-        values[row] = seconds
+    for place, (row, number) in enumerate(zip(rows, found.values.to_pylist(), strict=True)):
+        values[row] = number
         if place in found.wrong:
             wrong[row] = found.wrong[place]
     return values
 
 
-def _text(value: Any) -> str:
+def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return _encoded(value).decode()
     if isinstance(value, (dict, list)):
         raise ValueError("text")
-    return json.dumps(value)
+    return None if value != value else json.dumps(value)  # NaN, which Python's own writer makes of what is missing
 
 
 def _number(value: Any) -> float | None:

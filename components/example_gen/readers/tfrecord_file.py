@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
+from components.example_gen.readers import cells
 from components.example_gen.readers.cells import Column
 from components.example_gen.readers.data_files import check_column, check_unchanged, files_at
 from components.example_gen.readers.raw_file import RawFile, sha256
@@ -32,7 +33,9 @@ _AT_ONCE = 1000  # records that are decoded together while the types are found
 _MORE = "Copy or download it again."
 
 
-def open_tfrecords(place: Path | str, columns: Mapping[str, pa.DataType]) -> list[Part]:
+def open_tfrecords(
+    place: Path | str, columns: Mapping[str, pa.DataType], orders: Mapping[str, cells.TimeOrder] | None = None
+) -> list[Part]:
     """One part for each file that has records, whose batches hold `columns` in their order; lines are numbers of records.
 
     A feature without a value is a missing value, and so is a list's; one with several is wrong where no list is wanted.
@@ -40,6 +43,7 @@ def open_tfrecords(place: Path | str, columns: Mapping[str, pa.DataType]) -> lis
     Args:
       place: a file, a folder or a pattern.
       columns: by the feature's name the type that is wanted: string, float64, int64, binary or a list of one.
+      orders: of the features of times as text whose dates do not begin with the year, whether the day or the month comes first.
 
     Raises:
       ConfigError: there is no such file or feature, or a feature is of a type that cannot become the wanted one.
@@ -71,9 +75,26 @@ def open_tfrecords(place: Path | str, columns: Mapping[str, pa.DataType]) -> lis
         if not converts(given, value):
             raise ConfigError(f"Expected the feature '{column}' of '{place}' to be one that can become {wanted}. Received: {given}.")
     return [
-        Part(None, name, {name: digests[name]}, functools.partial(_read, _Reading(name, files[name], dict(columns), found, digests[name])))
+        Part(None, name, {name: digests[name]}, functools.partial(_read, reading))
         for name in filled
+        for reading in [_Reading(name, files[name], dict(columns), orders or {}, found, digests[name])]
     ]
+
+
+def batches(place: Path | str, reject: Callable[[Reject], None]) -> Iterator[pa.RecordBatch]:
+    """The tf.Examples of all files, some at once, with the features that they have, each a list a row; tells of records that are none.
+
+    Raises:
+      ConfigError: there is no such file.
+      DataError: a file that is no sound TFRecord file.
+    """
+    for name, path in files_at(place, SUFFIXES, "TFRecord files").items():
+        for some in _some(_records(RawFile(path)), MOST_ROWS):
+            for batch, records in _decoded(some, None):
+                if batch is None:
+                    reject(Reject(name, records[0].line, "no tf.Example"))
+                else:
+                    yield batch
 
 
 class _Reading(NamedTuple):
@@ -82,6 +103,7 @@ class _Reading(NamedTuple):
     name: str
     path: Path
     columns: dict[str, pa.DataType]
+    orders: Mapping[str, cells.TimeOrder]
     kinds: dict[str, pa.DataType]
     digest: str
 
@@ -95,7 +117,10 @@ def _read(reading: _Reading, reject: Callable[[Reject], None]) -> Iterator[Rows]
             if batch is None:
                 reject(Reject(reading.name, records[0].line, "no tf.Example, or one with features of other types than the first ones have"))
                 continue
-            columns = {name: _column(batch.column(batch.schema.get_field_index(name)), kind) for name, kind in reading.columns.items()}
+            columns = {
+                name: one_a_row(batch.column(batch.schema.get_field_index(name)), kind, reading.orders.get(name, "year_first"))
+                for name, kind in reading.columns.items()
+            }
             rows = good_rows(reading.name, columns, np.array([record.line for record in records], np.int64), reject)
             if len(rows.lines):
                 yield rows
@@ -197,12 +222,12 @@ def _decoded(records: list[_Record], schema: bytes | None) -> Iterator[tuple[pa.
         yield from _decoded(records[half:], schema)
 
 
-def _column(lists: pa.Array, wanted: pa.DataType) -> Column:
-    """A feature's values, a list a row, as `wanted`."""
+def one_a_row(lists: pa.Array, wanted: pa.DataType, order: cells.TimeOrder = "year_first") -> Column:
+    """A feature's values, a list a row, as `wanted`; a row with several is wrong where that is no list."""
     if is_list(wanted):
-        return converted(lists, wanted)
+        return converted(lists, wanted, order)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     wrong = {row: f"{lengths[row]:,} values instead of one" for row in np.flatnonzero(lengths > 1).tolist()}
     starts = np.cumsum(lengths) - lengths
-    column = converted(lists.flatten().take(pa.array(starts, mask=lengths == 0)), wanted)
+    column = converted(lists.flatten().take(pa.array(starts, mask=lengths == 0)), wanted, order)
     return Column(column.values, column.wrong | wrong)

@@ -20,12 +20,22 @@ def converts(given: pa.DataType, wanted: pa.DataType) -> bool:
         return is_list(given) and converts(given.value_type, wanted.value_type)
     if is_list(given) or pa.types.is_nested(given):
         return False
-    if pa.types.is_null(given) or pa.types.is_string(wanted):
+    if pa.types.is_null(given) or _is_text(given) or _is_bytes(given):
         return True
-    if pa.types.is_binary(wanted):
-        return _is_text(given) or _is_bytes(given)
-    is_number = pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given) or pa.types.is_boolean(given)
-    return is_number or _is_text(given) or (pa.types.is_integer(wanted) and (pa.types.is_timestamp(given) or pa.types.is_date(given)))
+    if pa.types.is_binary(wanted) or pa.types.is_duration(given):
+        return False
+    is_numeric = is_number(given) or pa.types.is_boolean(given)
+    return is_numeric or pa.types.is_string(wanted) or (pa.types.is_integer(wanted) and is_time(given))
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether its values are numbers."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def is_time(kind: pa.DataType) -> bool:
+    """Whether its values are points in time."""
+    return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -45,10 +55,11 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
 
 
-def converted(array: pa.Array, wanted: pa.DataType) -> Column:
+def converted(array: pa.Array, wanted: pa.DataType, order: cells.TimeOrder = "year_first") -> Column:
     """`array` as `wanted`, where `converts` says so.
 
-    Times become seconds since 1970, UTC. Text becomes a number or, for int64, a time as `cells.py` reads them; NaN is a missing value.
+    Times become seconds since 1970, UTC. Text becomes a number or, for int64, a time as `cells.py` reads them, whose dates are written in
+    `order`. Bytes are such text where they are UTF-8. NaN is a missing value.
     """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -62,8 +73,14 @@ def converted(array: pa.Array, wanted: pa.DataType) -> Column:
     if _is_text(given) and pa.types.is_floating(wanted):
         return cells.numbers(array.cast(pa.string()))
     if _is_text(given) and pa.types.is_integer(wanted):
-        return cells.times(array.cast(pa.string()))
-    if pa.types.is_integer(wanted) and (pa.types.is_timestamp(given) or pa.types.is_date(given)):
+        return cells.times(array.cast(pa.string()), order)
+    if _is_bytes(given) and not pa.types.is_string(wanted) and not pa.types.is_binary(wanted):
+        text = _cast(array, pa.string())
+        column = converted(text.values, wanted, order)
+        return Column(column.values, column.wrong | text.wrong)
+    if pa.types.is_string(wanted) and (pa.types.is_floating(given) or pa.types.is_decimal(given)):
+        array = _plain_numbers(array)
+    if pa.types.is_integer(wanted) and is_time(given):
         array = pc.floor_temporal(array.cast(pa.timestamp("us", getattr(given, "tz", None)), safe=False), unit="second")
         array = array.cast(pa.timestamp("s", getattr(given, "tz", None)))
     column = _cast(array, wanted)
@@ -72,6 +89,14 @@ def converted(array: pa.Array, wanted: pa.DataType) -> Column:
     numbers = column.values.to_numpy(zero_copy_only=False)
     wrong = {row: f"'{numbers[row]}' is no finite number" for row in np.flatnonzero(np.isinf(numbers)).tolist()}
     return Column(pa.array(numbers, mask=~np.isfinite(numbers)), column.wrong | wrong)
+
+
+def _plain_numbers(array: pa.Array) -> pa.Array:
+    """Numbers that Arrow can write as text, without NaN. Not every version of it writes decimals and float16."""
+    if pa.types.is_decimal(array.type):
+        return array.cast(pa.float64())
+    array = array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
+    return pc.if_else(pc.is_nan(array), None, array)
 
 
 def _lists(array: pa.Array, wanted: pa.DataType) -> Column:

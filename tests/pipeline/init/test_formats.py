@@ -34,20 +34,24 @@ def test_idx_files_have_no_columns(init, tmp_path, arguments):
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "words"),
-    [
-        ("rows.parquet", "rows.parquet", "Parquet"),
-        ("data/rows.parquet", "data", "Parquet"),
-        ("rows.jsonl", "rows.jsonl", "JSON lines"),
-        ("rows.tfrecord.gz", "rows.tfrecord.gz", "TFRecord"),
-    ],
+    ("names", "given"),
+    [(("a.csv", "b.parquet"), "data"), (("a.jsonl", "deeper/b.tfrecord.gz"), "data"), (("a.csv", "b.pq"), "data/*")],
 )
-def test_a_format_that_is_still_to_come_is_named(init, tmp_path, name, given, words):
-    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_bytes(b"x")
+def test_files_of_several_formats_are_refused_by_name(init, tmp_path, names, given):
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(b"x")
     result = init(given)
     assert (result.status, result.text, result.err.count("\n")) == (2, None, 1)
-    assert f"Received: '{given}', {words}: not yet. " in result.err
+    assert result.err.startswith(f"Expected files of one format in '{given}'. Received: ")
+    assert all(f"('{name.rpartition('/')[2]}')" in result.err for name in names)
+
+
+@pytest.mark.parametrize("beside", ["readme.txt", "about.json", "_SUCCESS", ".part.csv.crc", "_metadata.parquet"])
+def test_what_says_something_about_a_table_is_no_table(write, init, some, tmp_path, beside):
+    write("data/rows.csv", x=some(), y=some("a", "b"))
+    (tmp_path / "data" / beside).write_bytes(b"x")
+    assert init("data").config.data.format == "csv"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_values_become_the_type_that_is_wanted(write, value, wanted, expected):
     [
         ('{"y": 1}', TEXT, "an object is no text"),
         ('"\\ud800"', TEXT, '"?" is no text: half of a surrogate pair'),
-        ('"1.5"', NUMBER, '"1.5" is no number'),
+        ('"1.5 kg"', NUMBER, "'1.5 kg' is no number"),
         ("true", NUMBER, "true is no number"),
         ("1e999", NUMBER, "Infinity is no finite number"),
         ("1.5", WHOLE, "1.5 is no whole number of 64 bits"),
