@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.example_gen import separated
 from components.example_gen.readers import cells
 from components.example_gen.readers.dialect import Dialect
 
@@ -56,6 +57,10 @@ class Column:
     def different(self) -> float:
         """The share of the values that are different ones."""
         return len(self.distinct) / max(1, self.given)
+
+    def parts(self, separator: str) -> "Column":
+        """The names that stand in the values, `separator` between them, each as a value of its own."""
+        return Column(self.name, separated.split(self.values, separator).flatten(), self._dialect)
 
     @functools.cached_property
     def not_numbers(self) -> list[str]:
