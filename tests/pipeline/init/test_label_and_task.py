@@ -62,7 +62,7 @@ def test_an_unknown_label_names_the_nearest_column(write, init, some):
         ([number * 7 % 20 for number in range(100)], "regression", None),
         ([0.5, 1.5, 2.5, 3.5] * 25, "regression", None),
         ((["a;b", "b;c", "c;a", "a;b;c", "", "a"] * 17)[:100], "multilabel", None),
-        ((["Paris;FR", "Lyon;FR", "Rome;IT"] * 34)[:100], "multiclass", None),  # a name or two that come with one value each
+        ((["Paris|FR", "Lyon|FR", "Rome|IT"] * 34)[:100], "multiclass", None),  # a name or two that come with one value each
     ],
 )
 def test_the_task_follows_from_the_labels_values(write, init, some, values, task, positive):
