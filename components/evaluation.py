@@ -7,12 +7,12 @@ from tensorflow_model_analysis.proto import config_pb2  # TFMA 0.52 has these na
 
 from components.config import BoundConfig, EvaluatorConfig
 from trainer.problem import Problem
-from trainer.tasks import Regression
+from trainer.tasks import Multilabel, Regression
 
 ACCURACY = "accuracy"
 SIGNATURE = "serving_default"
 MISSED_CLASSES = "classes_below_their_bound"  # measured where classes have bounds, and none may be
-_OWN = ("MacroMetrics", "RegressionMetrics")
+_OWN = ("MacroMetrics", "MultilabelMetrics", "RegressionMetrics")
 
 
 def eval_config(config: EvaluatorConfig, problem: Problem, code: str = "") -> config_pb2.EvalConfig:
@@ -37,7 +37,7 @@ def eval_config(config: EvaluatorConfig, problem: Problem, code: str = "") -> co
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
-                    *(_of_numbers if isinstance(problem.task, Regression) else _of_classes)(config, problem, code),
+                    *_of_task(config, problem, code),
                     *(_bounded(name, config) for name in sorted({bound.metric for bound in config.bounds} - {ACCURACY})),
                 ],
             ),
@@ -63,6 +63,24 @@ def code_of(config: config_pb2.EvalConfig) -> str:
 def _own_settings(config: config_pb2.EvalConfig) -> dict[str, Any]:
     [own] = [metric for spec in config.metrics_specs for metric in spec.metrics if metric.class_name in _OWN]
     return json.loads(own.config)
+
+
+def _of_task(config: EvaluatorConfig, problem: Problem, code: str) -> list[config_pb2.MetricConfig]:
+    by_task = {Regression: _of_numbers, Multilabel: _of_labels}
+    return by_task.get(type(problem.task), _of_classes)(config, problem, code)
+
+
+def _of_labels(config: EvaluatorConfig, problem: Problem, code: str) -> list[config_pb2.MetricConfig]:
+    settings = {"problem": problem.to_json(), "gate": config.to_json(), "name": ACCURACY, "code": code}
+    return [
+        config_pb2.MetricConfig(
+            class_name="MultilabelMetrics",
+            module="components.multilabel_metrics",
+            config=json.dumps(settings),
+            threshold=_accuracy_threshold(config),
+            per_slice_thresholds=_slice_thresholds(ACCURACY, config),
+        )
+    ]
 
 
 def _of_classes(config: EvaluatorConfig, problem: Problem, code: str) -> list[config_pb2.MetricConfig]:

@@ -1,6 +1,6 @@
 """What somebody reaches who has never seen a feature: the bound that every model of columns must keep.
 
-labels of the train split -> how often each class is, or the mean -> that answer to every test row -> its log loss, or its RMSE
+labels of the train split -> how often each class or label is, or the mean -> that answer to every test row -> its log loss, or its RMSE
 """
 
 import math
@@ -14,7 +14,7 @@ from tfx.dsl.io import fileio
 from components.config import BoundConfig
 from trainer.features import names
 from trainer.problem import LABEL_SIGNATURE, Problem
-from trainer.tasks import Regression
+from trainer.tasks import Multilabel, Regression
 
 _BATCH = 4096
 _LEAST_PROBABILITY = 1e-7
@@ -36,6 +36,9 @@ def bound(problem: Problem, model: str, train: str, test: str) -> BoundConfig | 
     if not problem.label_signatures:
         return None
     number = tf.saved_model.load(model).signatures[LABEL_SIGNATURE]
+    if isinstance(problem.task, Multilabel):
+        learnt, asked = (_shares(number(examples=rows)[names.LABEL].numpy() for rows in _rows(folder)) for folder in (train, test))
+        return None if asked is None or learnt is None else BoundConfig(metric="log_loss", max=_cross_entropy(asked, learnt))
     learnt, asked = (
         np.concatenate([np.zeros(0, np.int64), *(number(examples=rows)[names.LABEL].numpy() for rows in _rows(folder))])
         for folder in (train, test)
@@ -44,6 +47,20 @@ def bound(problem: Problem, model: str, train: str, test: str) -> BoundConfig | 
     own = np.where(asked >= 0, shares[np.maximum(asked, 0)], 0.0)
     loss = -np.log(np.maximum(own, _LEAST_PROBABILITY))
     return BoundConfig(metric="log_loss", max=float(loss.mean())) if len(asked) else None
+
+
+def _shares(labels: Iterator[np.ndarray]) -> np.ndarray | None:
+    """float64 (labels,), the share of the rows that have each, of batches (rows, labels) of 0 and 1; None where there are no rows."""
+    rows, having = 0, np.zeros(1)
+    for batch in labels:
+        rows, having = rows + len(batch), having + batch.sum(axis=0, dtype=np.float64)
+    return having / rows if rows else None
+
+
+def _cross_entropy(shares: np.ndarray, answered: np.ndarray) -> float:
+    """Of rows with these shares of the labels, (labels,), that are all answered the same probabilities, the mean over rows and labels."""
+    yes, no = np.maximum(answered, _LEAST_PROBABILITY), np.maximum(1 - answered, _LEAST_PROBABILITY)
+    return float(-(shares * np.log(yes) + (1 - shares) * np.log(no)).mean())
 
 
 def words(naive: BoundConfig) -> str:

@@ -18,7 +18,7 @@ from components.evaluation_notes import read_notes
 from components.gate_verdict import Verdict
 from components.macro_metrics import accuracy_by_class, missed
 from trainer.problem import Problem
-from trainer.tasks import Regression
+from trainer.tasks import Multiclass, Multilabel
 
 _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
 _BASELINE = ("baseline",)
@@ -38,12 +38,13 @@ def metrics(evaluation: str, problem: Problem) -> dict[str, Any]:
 
     Of a problem of classes beside them `accuracy_by_class` by label, and `confusion_matrix[actual][predicted]` as counts, in the order of
     `classes` where these have names. Of more than 100 classes these are the 100 least accurate ones, and in the matrix's place
-    `most_confused`, the 100 most frequent mistakes as [actual, predicted, rows].
+    `most_confused`, the 100 most frequent mistakes as [actual, predicted, rows]. Of several labels for a row
+    there is `f1_by_label`, of at most the 100 worst.
     """
     overall = _metrics(evaluation, _CANDIDATE)
     result: dict[str, Any] = {name: value if math.isfinite(value) else None for name, value in overall.items() if name != MISSED_CLASSES}
-    if isinstance(problem.task, Regression):
-        return result
+    if not isinstance(problem.task, Multiclass):
+        return result | _by_label(evaluation, problem)
     pairs = _confusions(evaluation)
     name = _namer(problem)
     worst = sorted(accuracy_by_class(pairs).items(), key=lambda item: item[1])[:_MOST_CLASSES]
@@ -59,6 +60,20 @@ def metrics(evaluation: str, problem: Problem) -> dict[str, Any]:
     return result
 
 
+def _by_label(evaluation: str, problem: Problem) -> dict[str, Any]:
+    """`f1_by_label`, None where no test row has the label; empty of a problem that has none."""
+    names = problem.task.names
+    found = {
+        names[item.key.sub_key.class_id.value]: item.value.double_value.value
+        for of_slice in tfma.load_metrics(evaluation)
+        if names and not of_slice.slice_key.single_slice_keys
+        for item in of_slice.metric_keys_and_values
+        if item.key.model_name in _CANDIDATE and not item.key.is_diff and not _is_whole(item.key)
+    }
+    worst = sorted(found.items(), key=lambda item: (not math.isfinite(item[1]), item[1]))[:_MOST_CLASSES]
+    return {"f1_by_label": {name: value if math.isfinite(value) else None for name, value in sorted(worst)}} if found else {}
+
+
 def _namer(problem: Problem) -> Callable[[int], str | int]:
     """How a class is called, by its number."""
     names = problem.task.names
@@ -69,7 +84,9 @@ def _notes(evaluation: str, problem: Problem) -> list[str]:
     """What a number alone does not tell: which baseline it was, a model that has learned nothing, a split too small to say."""
     notes = read_notes(evaluation)
     rows = int(_metrics(evaluation, _CANDIDATE)["example_count"])
-    if not isinstance(problem.task, Regression):
+    if isinstance(problem.task, Multilabel) and _metrics(evaluation, _CANDIDATE).get("recall") == 0:
+        notes.append("the model predicts no label that a test row has: it has not learned to tell rows apart. Try more `trainer.epochs`.")
+    if isinstance(problem.task, Multiclass):
         pairs = _confusions(evaluation)
         few_answers = _few_answers(pairs, problem)
         unknown = sum(count for (actual, _), count in pairs.items() if actual < 0)
@@ -80,7 +97,9 @@ def _notes(evaluation: str, problem: Problem) -> list[str]:
             )
     if rows < _FEW_ROWS:
         moved = (
-            f": one answer more or less moves the accuracy by {1 / rows:.2f}" if rows and not isinstance(problem.task, Regression) else ""
+            f": one answer more or less moves the accuracy by {1 / rows:.2f}"
+            if rows and isinstance(problem.task, Multiclass | Multilabel)
+            else ""
         )
         notes.append(
             f"the test split has {rows} row{'' if rows == 1 else 's'}{moved}. Give more data, or more of it to `data.splits.test`."
@@ -113,14 +132,14 @@ def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem, floor: Bo
         passed = overall[ACCURACY] >= config.min_accuracy or (ACCURACY, "", "value_threshold") not in failures
         rows.append(Bound(ACCURACY, config.min_accuracy, overall[ACCURACY], passed))
     rows += [_row(bound, evaluation, failures, naive.words(bound) if bound is floor else "") for bound in config.bounds]
-    if isinstance(problem.task, Regression):
-        return rows
-    name = _namer(problem)
-    by_class, wanted = accuracy_by_class(_confusions(evaluation)), class_bounds(config, problem)
-    below = missed(by_class, wanted)
-    rows += [Bound(f"{ACCURACY} (class {name(label)})", bound, by_class.get(label), label not in below) for label, bound in wanted.items()]
+    if isinstance(problem.task, Multiclass):
+        name = _namer(problem)
+        by_class, wanted = accuracy_by_class(_confusions(evaluation)), class_bounds(config, problem)
+        below = missed(by_class, wanted)
+        classes = ((f"{ACCURACY} (class {name(label)})", label, bound) for label, bound in wanted.items())
+        rows += [Bound(words, bound, by_class.get(label), label not in below) for words, label, bound in classes]
     baseline = _metrics(evaluation, _BASELINE)
-    if baseline and config.max_accuracy_drop is not None:
+    if ACCURACY in baseline and config.max_accuracy_drop is not None:
         accuracy, passed = overall[ACCURACY], (ACCURACY, "", "change_threshold") not in failures
         origin = f" (the last blessed model's {baseline[ACCURACY]:.4f} less {config.max_accuracy_drop:g})"
         rows.append(Bound(ACCURACY, baseline[ACCURACY] - config.max_accuracy_drop, accuracy, passed, origin))

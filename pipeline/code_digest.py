@@ -16,6 +16,7 @@ _SOURCES = {
         "components/evaluator.py",
         "components/evaluation.py",
         "components/macro_metrics.py",
+        "components/multilabel_metrics.py",
         "components/regression_metrics.py",
         "components/bound_metric.py",
         "components/naive.py",

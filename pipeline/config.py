@@ -27,7 +27,7 @@ from trainer.features import KINDS, Feature, Features, names
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem
 from trainer.settings import Settings
-from trainer.tasks import TASKS, Multiclass, Task
+from trainer.tasks import TASKS, Multiclass, Multilabel, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
@@ -42,7 +42,9 @@ class PipelineConfig(Settings):
         PreprocessingConfig(), description="How Transform turns raw features into what the model sees."
     )
     task: Task | None = Field(
-        None, description="What is predicted of rows with columns: `binary`, `multiclass` or `regression`, or a mapping with its settings."
+        None,
+        description="What is predicted of rows with columns: `binary`, `multiclass`, `multilabel` or `regression`, or a mapping with its "
+        "settings.",
     )
     label: str | None = Field(None, description="The column that is predicted.")
     features: dict[str, Feature] = Field(
@@ -86,7 +88,13 @@ class PipelineConfig(Settings):
         if not self.has_columns:
             return Columns()
         kept = {name: feature.raw_type for name, feature in self.inputs.by_name.items()} | {self.problem.label: self.problem.task.raw_type}
-        return Columns(kept=kept, label=self.problem.label, orders=self.inputs.orders)
+        return Columns(
+            kept=kept,
+            label=self.problem.label,
+            separator=getattr(self.task, "separator", None),
+            empty_label=isinstance(self.task, Multilabel) and self.data.format == "csv",
+            orders=self.inputs.orders,
+        )
 
     @property
     def gate(self) -> EvaluatorConfig:
@@ -95,9 +103,20 @@ class PipelineConfig(Settings):
             return self.evaluator
         return self.evaluator.model_copy(update={"min_accuracy": _LEAST_ACCURACY})
 
+    @pydantic.field_validator("label", mode="before")
+    @classmethod
+    def _is_one_column(cls, label: Any) -> Any:
+        if isinstance(label, list):
+            raise ValueError(
+                f"label: Expected the name of one column. Received: {json.dumps(label, ensure_ascii=False)}. Several columns of 0 and 1 "
+                "are not read yet: write the names of those that are 1 into one column, `red;round`, and set "
+                '`task: {kind: multilabel, separator: ";"}`.'
+            )
+        return label
+
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:
-        fault = _column_fault(self) if self.has_columns else _picture_fault(self)
+        fault = (_column_fault(self) if self.has_columns else _picture_fault(self)) or _loss_fault(self)
         if fault:
             raise ValueError(fault)
         return self
@@ -149,7 +168,33 @@ def _column_fault(config: PipelineConfig) -> str | None:
         return "trainer.augment: Expected none where the model is given more than one picture. Remove it."
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
+    return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None
+
+
+def _multilabel_fault(config: PipelineConfig, task: Multilabel) -> str | None:
+    """What does not fit to several labels for a row."""
+    if config.data.format == "images":
+        return "task: Expected another than `multilabel` with `data.format: images`, where a picture is in one folder. Try `multiclass`."
+    if config.data.format == "csv" and task.separator is None:
+        return (
+            "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
+            'Set `task: {kind: multilabel, separator: ";"}`.'
+        )
+    for key, given in (
+        ("min_class_accuracy", config.evaluator.min_class_accuracy),
+        ("class_min_accuracy", config.evaluator.class_min_accuracy),
+    ):
+        if given:
+            return f"evaluator.{key}: Expected none with `task: multilabel`. Remove it; `evaluator.bounds` takes `recall` and `f1`."
     return None
+
+
+def _loss_fault(config: PipelineConfig) -> str | None:
+    """That the loss is another task's."""
+    task, loss = config.problem.task, config.trainer.loss
+    if loss in task.LOSSES:
+        return None
+    return f"trainer.loss: Expected one of {', '.join(task.LOSSES)} for `task: {task.kind}`. Received: '{loss}'. Try `auto`."
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:

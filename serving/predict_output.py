@@ -1,7 +1,7 @@
 """What `tapeline predict` shows: a table that people read, or JSON lines."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,9 +39,14 @@ class JsonOutput:
             values = {key: _plain(array[position]) for key, array in _named(outputs).items()}
             if "classes" in values and "probabilities" in values:
                 probabilities = values.pop("probabilities")
-                names = values.pop("class_names", None)
-                shown = dict(zip(names, probabilities, strict=True)) if names else probabilities
-                row |= {"class": values.pop("classes"), "probability": max(probabilities), "probabilities": shown}
+                class_names = values.pop("class_names", None)
+                shown = dict(zip(class_names, probabilities, strict=True)) if class_names else probabilities
+                if "predicted" in values:  # several labels for a row
+                    del values["classes"]
+                    row |= {"classes": [each for each, is_told in zip(class_names, values.pop("predicted"), strict=True) if is_told]}
+                else:
+                    row |= {"class": values.pop("classes"), "probability": max(probabilities)}
+                row["probabilities"] = shown
             row |= values | {"model_name": self._model_name, "version": version}
             say(json.dumps(row, ensure_ascii=False))
 
@@ -81,7 +86,9 @@ class TableOutput:
         if self._refused and not self._count:
             return
         console = Console(highlight=False)
-        table = self._classes() if self._rows and {"classes", "probabilities"} <= set(self._rows[0][1]) else self._anything()
+        outputs = set(self._rows[0][1]) if self._rows else set()
+        shown = next((shown for needed, shown in self._shown if needed <= outputs), self._anything)
+        table = shown()
         if table.columns[-1].header == _BAR and _width(console, table) > console.width:
             table.columns.pop()
         # A file's name that is broken in two can be neither read nor copied, so the table is as wide as it is.
@@ -94,6 +101,21 @@ class TableOutput:
         console.print(f"{self._count:,} {noun}, {escape(self._model_name)} version {self._version}{refused}")
         if said:
             console.print(escape(f"read as {said}"))
+
+    @property
+    def _shown(self) -> list[tuple[set[str], Callable[[], Any]]]:
+        """How rows with these outputs are shown; the first that fits is taken."""
+        return [({"predicted", "class_names", "probabilities"}, self._labels), ({"classes", "probabilities"}, self._classes)]
+
+    def _labels(self) -> Any:
+        from rich.markup import escape
+
+        table = self._table("classes, with their probabilities")
+        for name, values in self._rows:
+            told = zip(_plain(values["class_names"]), _plain(values["probabilities"]), values["predicted"].tolist(), strict=True)
+            likely = sorted((-probability, each) for each, probability, is_told in told if is_told)
+            table.add_row(escape(name), escape(", ".join(f"{each} {-probability:.1%}" for probability, each in likely) or "none"))
+        return table
 
     def _classes(self) -> Any:
         from rich.markup import escape

@@ -63,13 +63,16 @@ class TrainerConfig(Settings):
         "sparse_categorical_crossentropy",
         "categorical_crossentropy",
         "categorical_focal_crossentropy",
+        "binary_crossentropy",
+        "binary_focal_crossentropy",
         "mean_squared_error",
         "mean_absolute_error",
         "huber",
     ] = Field(
         "auto",
         description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it. `auto` is "
-        "`sparse_categorical_crossentropy` for classes and `mean_squared_error` for numbers, which are standardised.",
+        "`sparse_categorical_crossentropy` for classes, `binary_crossentropy` for several labels and `mean_squared_error` for numbers, "
+        "which are standardised.",
     )
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses."

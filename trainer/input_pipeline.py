@@ -8,6 +8,7 @@ import logging
 import math
 import shutil
 import tempfile
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -19,7 +20,8 @@ from trainer.free_memory import free_memory
 from trainer.rows import Inputs, Rows, keep_rows
 from trainer.tasks import Task
 
-FeatureSpec = dict[str, tf.io.FixedLenFeature]
+FeatureSpec = dict[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]  # only a label may be of variable length
+ParsedLabel = Callable[[tf.Tensor | tf.SparseTensor], tf.Tensor]  # a task's `parsed_label`
 
 _READ_BUFFER = 1 << 20  # bytes
 _PARSED = 1 << 24  # bytes of inputs that are parsed at once when the rows are kept
@@ -46,26 +48,28 @@ class Split(NamedTuple):
     files: list[str]
     spec: FeatureSpec
     rows: Rows | None  # None where neither memory nor disk has room: then the files are read each epoch
-    labels: tf.Tensor  # (rows,) of all rows, transformed
+    labels: tf.Tensor  # (rows, ...) of all rows, transformed
+    parsed_label: ParsedLabel
 
 
-def read_split(patterns: list[str], spec: FeatureSpec, config: TrainerConfig) -> Split:
+def read_split(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, parsed_label: ParsedLabel = tf.convert_to_tensor) -> Split:
     """Reads a split once.
 
     Args:
       patterns: glob patterns of gzipped TFRecords of transformed examples.
       spec: how to parse one, from `tft.TFTransformOutput.transformed_feature_spec()`.
       config: where rows are kept.
+      parsed_label: the task's.
 
     Raises:
       DataError: no file, or no example.
     """
     files = _files(patterns)
-    rows = _kept(files, spec, config)
-    labels = _labels(files, spec) if rows is None else rows.labels
+    rows = _kept(files, spec, config, parsed_label)
+    labels = _labels(files, spec, parsed_label) if rows is None else rows.labels
     if not int(labels.shape[0]):
         raise DataError(f"Expected examples in {', '.join(files)}. Received none.")
-    return Split(files, spec, rows, labels)
+    return Split(files, spec, rows, labels, parsed_label)
 
 
 def train_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
@@ -121,7 +125,7 @@ def _known(split: Split, task: Task) -> tf.Tensor:
 
 def _stream(records: tf.data.Dataset, split: Split, known: int, config: TrainerConfig, task: Task) -> tf.data.Dataset:
     """Batches of records that are read anew."""
-    batches = _parsed(records.batch(config.batch_size), split.spec)
+    batches = _parsed(records.batch(config.batch_size), split.spec, split.parsed_label)
     if known == int(split.labels.shape[0]):
         return batches
     return batches.unbatch().filter(lambda inputs, label: task.is_known(label)).batch(config.batch_size)
@@ -147,22 +151,22 @@ def _shuffled_records(files: list[str], spec: FeatureSpec, seed: tf.Tensor) -> t
     return mixed.shuffle(_rows_in(_SHUFFLE_BUFFER, spec), seed=seed, reshuffle_each_iteration=False)
 
 
-def _parsed(batches: tf.data.Dataset, spec: FeatureSpec) -> tf.data.Dataset:
+def _parsed(batches: tf.data.Dataset, spec: FeatureSpec, parsed_label: ParsedLabel) -> tf.data.Dataset:
     """(inputs by name, label) of batches of serialized examples."""
 
     def parse(serialized: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
         row = tf.io.parse_example(serialized, spec)
-        label = row.pop(names.LABEL)
+        label = parsed_label(row.pop(names.LABEL))
         return row, label
 
     return batches.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig) -> Rows | None:
+def _kept(files: list[str], spec: FeatureSpec, config: TrainerConfig, parsed_label: ParsedLabel) -> Rows | None:
     """All rows, in memory or on the disk as `config.cache` and the room there say, or None where there is none."""
     memory = {"memory": float("inf"), "none": 0.0}.get(config.cache, free_memory() * _SHARE_OF_FREE_MEMORY)
     disk = shutil.disk_usage(tempfile.gettempdir()).free * _SHARE_OF_FREE_DISK
-    parts = _parsed(_records(files).batch(_rows_in(_PARSED, spec)), spec).prefetch(_PREFETCH)
+    parts = _parsed(_records(files).batch(_rows_in(_PARSED, spec)), spec, parsed_label).prefetch(_PREFETCH)
     rows = keep_rows(parts, memory, disk)
     if rows is None:
         _log.warning(
@@ -184,11 +188,12 @@ def _rows_in(size: int, spec: FeatureSpec) -> int:
     return max(1, size // row)
 
 
-def _labels(files: list[str], spec: FeatureSpec) -> tf.Tensor:
+def _labels(files: list[str], spec: FeatureSpec, parsed_label: ParsedLabel) -> tf.Tensor:
     """All labels, from one pass that looks at nothing else."""
     name = names.LABEL
-    parts = _records(files).batch(_rows_in(_PARSED, spec)).map(lambda rows: tf.io.parse_example(rows, {name: spec[name]})[name])
-    return tf.concat([tf.zeros(0, spec[name].dtype), *parts], 0)
+    rows = _records(files).batch(_rows_in(_PARSED, spec))
+    parts = rows.map(lambda serialized: parsed_label(tf.io.parse_example(serialized, {name: spec[name]})[name]))
+    return tf.concat([tf.zeros((0, *parts.element_spec.shape[1:]), parts.element_spec.dtype), *parts], 0)
 
 
 def _batches(rows: Rows, order: tf.Tensor, steps: int, config: TrainerConfig) -> tf.data.Dataset:

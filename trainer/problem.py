@@ -29,7 +29,7 @@ class Problem(Settings):
     @property
     def label_signatures(self) -> list[str]:
         """The signatures of the saved model that turn tf.Examples into what a label is evaluated as, beside those that are served."""
-        return [LABEL_SIGNATURE] if self.task.raw_type == "string" else []
+        return [LABEL_SIGNATURE] if self.task.raw_type in ("string", "strings") else []
 
     @property
     def evaluated_label(self) -> str:

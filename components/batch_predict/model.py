@@ -163,7 +163,8 @@ class SignatureHandler(ModelHandler[Work, Answered, Any]):
             return {"value": pa.array(outputs["values"], pa.float32())}
         classes = [each.decode() if isinstance(each, bytes) else str(each) for each in outputs["classes"].tolist()]
         probabilities = {f"probability_{name}": pa.array(outputs["probabilities"][:, number]) for number, name in enumerate(names)}
-        return {"class": pa.array(classes, pa.string())} | probabilities
+        own_name = "classes" if "predicted" in outputs else "class"  # several of them in one text
+        return {own_name: pa.array(classes, pa.string())} | probabilities
 
 
 def _flat(columns: Mapping[str, pa.Array]) -> tuple[list[pa.Array], list[str]]:

@@ -18,6 +18,10 @@ class Columns(Settings):
 
     kept: dict[str, RawType] = Field({}, description="The columns that a tf.Example gets, and how it holds them.")
     label: str | None = Field(None, description="The one of them without which a row is left out.")
+    separator: str | None = Field(None, description="What stands between the labels of a label that is several in one text.")
+    empty_label: bool = Field(
+        False, description="Whether a row without a value has a label, that of no labels: in CSV an empty cell cannot tell the two apart."
+    )
     orders: dict[str, Literal["year_first", "day_first", "month_first"]] = Field({}, description="How dates are written, by column.")
 
     def arrow_types(self, *others: str | None, time: str | None = None) -> dict[str, pa.DataType]:
@@ -25,6 +29,7 @@ class Columns(Settings):
         import pyarrow as pa  # not above: a config is read without it
 
         types = {"bytes": pa.binary(), "string": pa.string(), "float": pa.float64(), "int": pa.int64()}
+        types["strings"] = pa.string() if self.separator else pa.list_(pa.string())
         wanted = {name: types[kind] for name, kind in self.kept.items()}
         if time:
             wanted.setdefault(time, types["int"])

@@ -21,7 +21,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.example_gen import examples as tf_examples
-from components.example_gen import left_out, source, split, time_split
+from components.example_gen import left_out, separated, source, split, time_split
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.left_out import Written
@@ -136,6 +136,8 @@ class _WriteShards(beam.DoFn):
     def _write(self, name: str, official: str | None, rows: Rows) -> Iterator[Written]:
         names = self._splits_of(official, rows)
         batch = _only(rows.batch, self._columns.kept) if self._columns.kept else rows.batch
+        if self._columns.separator:
+            batch = separated.labels(batch, self._columns)
         if self._columns.label:
             labelled = np.asarray(batch.column(self._columns.label).is_valid())
             names = np.where(labelled, names, "")

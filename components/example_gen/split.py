@@ -55,5 +55,10 @@ def hashes_of_rows(batch: pa.RecordBatch) -> np.ndarray:
     from pandas import DataFrame
     from pandas.util import hash_pandas_object
 
-    columns = {str(index): column.to_numpy(zero_copy_only=False) for index, column in enumerate(batch.columns)}
+    columns = {str(index): _flat(column).to_numpy(zero_copy_only=False) for index, column in enumerate(batch.columns)}
     return hash_pandas_object(DataFrame(columns), index=False, categorize=False).to_numpy(np.uint64)
+
+
+def _flat(column: pa.Array) -> pa.Array:
+    """Lists of texts as one text each, which can be hashed."""
+    return pc.binary_join(column, "\x1f") if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type) else column

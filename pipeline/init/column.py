@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.example_gen import separated
 from components.example_gen.readers import cells
 from components.example_gen.readers.dialect import Dialect
 
@@ -63,6 +64,10 @@ class Column:
     def counts_of(self, values: list[str]) -> list[int]:
         """How often each of these distinct values is there."""
         return self.counts[pc.index_in(pa.array(values, pa.string()), self.distinct).to_numpy()].tolist() if values else []
+
+    def parts(self, separator: str) -> "Column":
+        """The names that stand in the values, `separator` between them, each as a value of its own."""
+        return Column(self.name, separated.split(self.values, separator).flatten(), self._dialect)
 
     @functools.cached_property
     def not_numbers(self) -> list[str]:

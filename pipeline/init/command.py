@@ -13,7 +13,7 @@ from trainer.errors import ConfigError
 if TYPE_CHECKING:
     from pipeline.init.proposal import Proposal
 
-TASKS = ("binary", "multiclass", "regression")
+TASKS = ("binary", "multiclass", "multilabel", "regression")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _FOLDER = Path("configs")
 

@@ -19,6 +19,9 @@ def lines(label: Column, target: Target) -> Iterator[str]:
         deviation = float(np.sqrt(np.cov(label.numbers, fweights=label.counts))) if label.given > 1 else 0.0
         yield f"#     - {{metric: rmse, max: {_rounded(deviation / 2)}}}  # the mean for every row reaches {_rounded(deviation)}"
         return
+    if target.kind == "multilabel":
+        yield "#     - {metric: f1, min: 0.6}  # the mean over the labels, however rare they are"
+        return
     share = label.counts[0] / label.given
     often = f"always {scalar(label.distinct[0].as_py())} reaches {share:.2f}"
     if task.is_unbalanced(label):

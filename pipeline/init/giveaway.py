@@ -40,7 +40,8 @@ def judge(column: Column, label: Column, is_number: bool) -> Verdict:
     given = column.to_numbers(values) if column.is_numeric else _codes(values)
     if is_number and column.is_numeric and _correlation(given, target) > _CORRELATION:
         return Verdict(f"gives the label away: nearly a multiple of {name}")
-    left = _left(given, target, is_number, len(column.distinct) * _GROUP <= len(given))
+    has_no_order = not column.is_numeric  # numbers of texts are in the file's order, in which the label may be sorted
+    left = _left(given, target, is_number, has_no_order or len(column.distinct) * _GROUP <= len(given))
     if left is None or left > (_SURE_OF_NUMBERS if is_number else _UNSURE):
         return Verdict()
     if left > _SURE:

@@ -8,8 +8,8 @@ from trainer.errors import ConfigError, did_you_mean
 
 # In order of preference.
 _USUAL = """
-    label labels target targets y class classes outcome response species category
-    ラベル 正解ラベル 正解 目的変数 クラス 分類 カテゴリ カテゴリー
+    label labels target targets y class classes outcome response species category tags
+    ラベル 正解ラベル 正解 目的変数 クラス 分類 カテゴリ カテゴリー タグ
 """
 
 

@@ -68,7 +68,8 @@ def target(table: Table, chosen: Label) -> list[str]:
     positive = f", positive is '{task.positive}'" if task.positive is not None else ""
     lines = [f"Label '{label.name}'{f' ({chosen.why})' if chosen.why else ''}: {task.kind}{why}{positive}."]
     if task.kind != "regression":
-        counts = list(zip(label.distinct.to_pylist(), label.counts.tolist(), strict=True))
+        classes = task.classes(label)
+        counts = list(zip(classes.distinct.to_pylist(), classes.counts.tolist(), strict=True))
         more = f" and {len(counts) - _MOST_CLASSES:,} more" if len(counts) > _MOST_CLASSES else ""
         listed = ", ".join(f"{name} {count:,}" for name, count in counts[:_MOST_CLASSES])
         sampled = "" if table.source.taken.is_whole else f" in the {label.rows:,} rows that were looked at"

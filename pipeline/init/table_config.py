@@ -81,8 +81,9 @@ def _target(table: Table) -> Iterator[str]:
         counts = dict(zip(label.distinct.to_pylist(), label.counts.tolist(), strict=True))
         shown = ", ".join(f"{scalar(name)} {count:,}" for name, count in counts.items())
         yield f"task: {value({'kind': 'binary', 'positive': target.positive})}  # positive is the class that is looked for; {shown}"
-    else:
-        yield f"task: {target.kind}" + (f"  # {target.why}" if target.why else "")
+        return
+    task = value({"kind": target.kind, "separator": target.separator}) if target.separator else target.kind
+    yield f"task: {task}" + (f"  # {target.why}" if target.why else "")
 
 
 def _features(table: Table) -> Iterator[str]:

@@ -1,11 +1,16 @@
 """What is to be learnt of the label: two values are `binary`, words and few whole numbers `multiclass`, all else `regression`.
 
+Where cells hold several words that come back, it is `multilabel`.
+
 The bounds are AutoGluon's.
 """
 
 import re
 from typing import NamedTuple
 
+import pyarrow.compute as pc
+
+from components.example_gen import separated
 from pipeline.init.column import Column
 from trainer.errors import ConfigError
 
@@ -15,6 +20,11 @@ _FEW_VALUES, _FEW_VALUES_OF_MANY = 0.1, 0.05  # shares of different whole number
 _MOST_WORDS = 0.5  # share of different words from which on they are no classes
 _LEAST_ROWS = 30
 _UNBALANCED = 0.8
+_SEPARATORS = (";", "|", ",")
+_SEPARATED = 0.05  # least share of the values that have several labels
+_COME_BACK = 3  # how often a label is there on average, at least
+_SHARED = 1.5  # in how many different values a label is on average, at least
+_LONGEST = 40  # characters of a label
 _POSITIVE = re.compile(
     r"(?i)1(\.0*)?|true|t|yes|y|ja|oui|sí|sim|是|positive|pos|spam|fraud|churn(ed)?|malignant|abnormal|anomaly|defect(ive)?|fail(ed|ure)?|はい|有|あり|有り|陽性|異常"
 )
@@ -27,11 +37,17 @@ class Target(NamedTuple):
       kind: the task, as a config names it.
       why: a clause for people; empty where it was given.
       positive: of a binary task, the class that is looked for.
+      separator: of a multilabel task, what stands between a row's labels.
     """
 
     kind: str
     why: str
     positive: str | None = None
+    separator: str | None = None
+
+    def classes(self, label: Column) -> Column:
+        """The classes that the label names: its values, or what is in them."""
+        return label if self.separator is None else label.parts(self.separator)
 
 
 def choose(label: Column, given: str | None) -> Target:
@@ -55,11 +71,45 @@ def choose(label: Column, given: str | None) -> Target:
             f"Expected numbers in '{label.name}' for --task regression. Received: '{label.not_numbers[0]}'. Give --task "
             f"{_kind(label)[0]}, or another --label."
         )
-    return Target(kind, why, _positive(label) if kind == "binary" else None)
+    separator = separator_of(label) if kind == "multilabel" else None
+    if kind == "multilabel" and separator is None:
+        raise ConfigError(
+            f"Expected labels that come back in '{label.name}', one of {' '.join(_SEPARATORS)} between them, for --task multilabel. "
+            f"Received: {_first(label)}. Give --task {_kind(label)[0]}, or another --label."
+        )
+    return Target(kind, why, _positive(label) if kind == "binary" else None, separator)
+
+
+def separator_of(label: Column) -> str | None:
+    """What stands between several labels in a value, None where the values are no such.
+
+    The labels are short, come back, and stand in several different values each. A comma, which other texts have as well, has no space
+    beside it, and the labels are fewer than the values that they make up.
+    """
+    if label.is_numeric:
+        return None
+    for separator in _SEPARATORS:
+        has_several = pc.match_substring(label.distinct, separator).to_numpy(zero_copy_only=False)
+        if label.counts[has_several].sum() < max(1, _SEPARATED * label.given):
+            continue
+        if separator == "," and pc.any(pc.match_substring_regex(label.distinct, r",\s|\s,")).as_py():
+            continue
+        found, different = label.parts(separator), len(separated.split(label.distinct, separator).flatten())
+        if separator == "," and (found.is_numeric or len(found.distinct) >= len(label.distinct)):
+            continue
+        if 2 <= len(found.distinct) <= MOST_CLASSES and _are_names(found) and different >= _SHARED * len(found.distinct):
+            return separator
+    return None
+
+
+def _are_names(found: Column) -> bool:
+    return pc.max(pc.utf8_length(found.distinct)).as_py() <= _LONGEST and found.given >= _COME_BACK * len(found.distinct)
 
 
 def _kind(label: Column) -> tuple[str, str]:
     count, share = len(label.distinct), label.different
+    if separator := separator_of(label):
+        return "multilabel", f"{len(label.parts(separator).distinct):,} different labels, several of them in a cell"
     if count == 2:
         return "binary", "two values"
     if label.is_numeric:
@@ -97,20 +147,23 @@ def is_unbalanced(label: Column) -> bool:
 def warnings(label: Column, target: Target) -> list[str]:
     """What makes the label hard to learn, a sentence or two each."""
     found = []
-    if label.missing:
+    if label.missing and target.kind == "multilabel":
+        found.append(f"{label.missing:,} rows have an empty '{label.name}': they are learnt as rows of no label.")
+    elif label.missing:
         rows = "1 row has" if label.missing == 1 else f"{label.missing:,} rows have"
         found.append(f"{rows} no '{label.name}' and {'is' if label.missing == 1 else 'are'} left out.")
     if label.given < _LEAST_ROWS:
         found.append(f"There are only {label.given:,} rows with a label: a split may come out empty, and no figure says much.")
     if target.kind == "regression":
         return found
-    if len(label.distinct) > MOST_CLASSES:
-        found.append(f"There are {len(label.distinct):,} classes: more than {MOST_CLASSES:,} are rarely meant.")
-    single = label.distinct.to_pylist()[len(label.counts) - int((label.counts == 1).sum()) :]
+    classes = target.classes(label)
+    if len(classes.distinct) > MOST_CLASSES:
+        found.append(f"There are {len(classes.distinct):,} classes: more than {MOST_CLASSES:,} are rarely meant.")
+    single = classes.distinct.to_pylist()[len(classes.counts) - int((classes.counts == 1).sum()) :]
     if single:
         named = ", ".join(f"'{name}'" for name in single[:5]) + (f" and {len(single) - 5:,} more" if len(single) > 5 else "")
         found.append(f"{'Classes' if len(single) > 1 else 'A class'} with one row, which is in one split only: {named}.")
-    return found + imbalance(label)
+    return found if target.kind == "multilabel" else found + imbalance(label)
 
 
 def imbalance(label: Column) -> list[str]:

@@ -18,7 +18,7 @@ from components.example_gen.examples import encode
 from pipeline.runs.beam_args import IN_MEMORY
 from trainer.errors import ConfigError, DataError
 from trainer.problem import Problem
-from trainer.tasks import Multiclass, Regression
+from trainer.tasks import Multiclass, Multilabel, Regression
 
 KINDS = {"x": "number", "my color": "category", "when": "time"}  # TensorFlow takes the second for no argument's name
 
@@ -70,6 +70,35 @@ def table_model(tmp_path_factory):
         return made[kind]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def label_model(tmp_path_factory):
+    """The folder of a model of x that answers `small` below 2 and `even` for 0 and 2."""
+    import tensorflow as tf
+
+    task = Multilabel(separator="|", names=("small", "even"))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")], autograph=False)
+    def predict_columns(x):
+        return task.served(tf.stack([tf.where(x < 2, 0.75, 0.25), tf.where(x % 2 == 0, 1.0, 0.0)], axis=1))
+
+    module = tf.Module()
+    module.predict = predict_columns
+    problem = Problem(features={"x": "number"}, label="tags", task=task)
+    return save(module, {"predict_columns": predict_columns}, problem, tmp_path_factory.mktemp("labels") / "1")
+
+
+def test_several_labels_are_one_cell_beside_the_probability_of_each(run, label_model, tmp_path):
+    (tmp_path / "rows.csv").write_text("x,tags\n0,small\n1,\n2,even\n3,odd\n")
+    rows, counts, rejected = run(label_model, tmp_path / "rows.csv")
+    assert (counts.rows, rejected) == (4, [])
+    assert [(row["x"], row["tags"], row["classes"], row["probability_small"]) for row in rows] == [
+        ("0", "small", "small|even", 0.75),
+        ("1", "", "small", 0.75),
+        ("2", "even", "even", 0.25),
+        ("3", "odd", "", 0.25),
+    ]
 
 
 @pytest.fixture(scope="session")

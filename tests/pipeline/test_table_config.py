@@ -87,7 +87,25 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "evaluator.bounds=[{metrc: rmse, max: 1.0, metric: rmse}]",
             "evaluator.bounds.0.metrc: Expected one of the keys metric, min, max, slice. Received: 'metrc'. Did you mean 'metric'?",
         ),
-        ("task=binry", "task: Expected one of 'binary', 'multiclass', 'regression'. Received: 'binry'. Did you mean 'binary'?"),
+        (
+            'label=["red", "round"]',
+            'label: Expected the name of one column. Received: ["red", "round"]. Several columns of 0 and 1 are not read yet: write the '
+            'names of those that are 1 into one column, `red;round`, and set `task: {kind: multilabel, separator: ";"}`.',
+        ),
+        (
+            "task=multilabel",
+            "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
+            'Set `task: {kind: multilabel, separator: ";"}`.',
+        ),
+        (
+            "trainer.loss=categorical_crossentropy",
+            "trainer.loss: Expected one of auto, mean_squared_error, mean_absolute_error, huber for `task: regression`. "
+            "Received: 'categorical_crossentropy'. Try `auto`.",
+        ),
+        (
+            "task=binry",
+            "task: Expected one of 'binary', 'multiclass', 'multilabel', 'regression'. Received: 'binry'. Did you mean 'binary'?",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_is_one_line_too(file, override, message):
@@ -95,6 +113,21 @@ def test_a_mistake_in_a_table_is_one_line_too(file, override, message):
     with pytest.raises(ConfigError) as refused:
         config.load(path, [override])
     assert str(refused.value) == f"{path}: {message}"
+
+
+def test_several_labels_are_no_rows_of_one_class_each(file):
+    several = ["task={kind: multilabel, separator: ;}", "evaluator.bounds=[]"]
+    columns = config.load(file(TABLE), several).columns
+    assert (columns.kept["価格"], columns.separator, columns.empty_label) == ("strings", ";", True)
+    lists = config.load(file(TABLE), ["task=multilabel", "data.format=jsonl"]).columns
+    assert (lists.separator, lists.empty_label) == (None, False)
+    for more, message in (
+        ("evaluator.min_class_accuracy=0.5", "evaluator.min_class_accuracy: Expected none with `task: multilabel`. Remove it; "),
+        ("data={format: images, path: pictures}", "task: Expected another than `multilabel` with `data.format: images`, where a picture "),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            config.load(file(TABLE), [*several, more])
+        assert message in str(refused.value)
 
 
 def test_a_bound_is_no_key_of_its_own_for_it_is_one_of_a_list():

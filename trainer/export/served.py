@@ -7,7 +7,6 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.features import MISSING_VALUES, names
-from trainer.features.kind import one_a_row
 from trainer.input_pipeline import only_or_all
 from trainer.problem import Problem
 
@@ -47,9 +46,9 @@ class Served(tf.Module):
 
     @tf.function(autograph=False)
     def transform_label(self, examples: tf.Tensor) -> Prediction:
-        """`examples`: as above, with the label; gives it as the task's number, for whoever evaluates the model."""
+        """`examples`: as above, with the label; gives it as the task compares it, for whoever evaluates the model."""
         raw = tf.io.parse_example(examples, {self._label: self._label_spec})
-        return {names.LABEL: self._numbers.lookup(one_a_row(raw[self._label], b""))}
+        return {names.LABEL: self._task.evaluated_label(raw[self._label], self._numbers.lookup)}
 
     def answer(self, raw: Raw) -> Prediction:
         """What the task serves for raw features in the shapes of the data's schema."""

@@ -15,4 +15,4 @@ MISSING = "missing"  # float32 (features,)
 CATEGORIES = "categories"  # int64 (features,), see `trainer.features.category`
 TIMES = "times"  # float32 (n,), see `trainer.features.time`
 TOKENS = "tokens"  # int64 (n,), of the first text feature, see `trainer.features.text`
-LABEL = "label"  # int64 or float32, as the task says
+LABEL = "label"  # int64 or float32, one or several, as the task says

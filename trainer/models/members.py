@@ -33,7 +33,8 @@ def average(logits: tf.Tensor, activation: Activation) -> tf.Tensor:
     if activation == "softmax":
         return _log_mean_exp(tf.nn.log_softmax(logits))
     if activation == "sigmoid":
-        return _log_mean_exp(tf.math.log_sigmoid(logits)) - _log_mean_exp(tf.math.log_sigmoid(-logits))
+        yes, no = tf.unstack(_log_mean_exp(tf.math.log_sigmoid(tf.stack([logits, -logits], axis=2))), axis=1)
+        return yes - no
     raise ValueError(f"Expected `activation` to be one of ['softmax', 'sigmoid', 'linear']. Received: {activation!r}.")
 
 

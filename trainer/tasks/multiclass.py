@@ -12,7 +12,7 @@ from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from trainer.config import TrainerConfig
 
@@ -20,12 +20,6 @@ MOST_CLASSES = 100_000
 _VOCABULARY = "classes"
 _UNKNOWN = -1  # the number of a class that the train split does not have
 _TOP_K = {"top_3_accuracy": 3, "top_5_accuracy": 5}
-_LOSSES = {
-    "auto": "SparseCategoricalCrossentropy",
-    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
-    "categorical_crossentropy": "CategoricalCrossentropy",
-    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
-}
 
 
 class Multiclass(Settings):
@@ -33,6 +27,12 @@ class Multiclass(Settings):
 
     PREDICTIONS: ClassVar[str] = "probabilities"  # the served output that metrics are taken of
     ACTIVATION: ClassVar[str] = "softmax"  # what makes probabilities of logits
+    LOSSES: ClassVar[Mapping[str, str]] = {  # Keras's class by the name in a config
+        "auto": "SparseCategoricalCrossentropy",
+        "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+        "categorical_crossentropy": "CategoricalCrossentropy",
+        "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+    }
 
     kind: Literal["multiclass"] = Field("multiclass", description="One of several classes.")
     classes: int | None = Field(
@@ -90,6 +90,14 @@ class Multiclass(Settings):
         del labels
         return self
 
+    def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
+        """int64 (batch,), of a parsed transformed row, as it is."""
+        return parsed
+
+    def evaluated_label(self, raw: tf.Tensor | tf.SparseTensor, number: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+        """int64 (batch,), what the Evaluator compares with, of the raw label; `number` gives a name's number."""
+        return number(one_a_row(raw, b""))
+
     def check_labels(self, labels: Sequence[tf.Tensor], origin: str) -> None:
         """Raises DataError where one of the transformed `labels`, which come from the file `origin`, is no class."""
         if self.is_named:
@@ -126,7 +134,7 @@ class Multiclass(Settings):
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on logits (batch, classes)."""
         smoothing = {"label_smoothing": config.label_smoothing} if _one_hot(config) else {}
-        return getattr(keras.losses, _LOSSES[config.loss])(from_logits=True, **smoothing)
+        return getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True, **smoothing)
 
     def metrics(self, config: TrainerConfig) -> list[str | keras.metrics.Metric]:
         """The metrics that `config.metrics` names, on what `targets` gives and logits."""

@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 
     from trainer.config import TrainerConfig
 
-_LOSSES = {
-    "auto": "MeanSquaredError",
-    "mean_squared_error": "MeanSquaredError",
-    "mean_absolute_error": "MeanAbsoluteError",
-    "huber": "Huber",
-}
-
 
 class Regression(Settings):
     """Labels are numbers."""
 
     PREDICTIONS: ClassVar[str] = "values"
     ACTIVATION: ClassVar[str] = "linear"
+    LOSSES: ClassVar[Mapping[str, str]] = {  # Keras's class by the name in a config
+        "auto": "MeanSquaredError",
+        "mean_squared_error": "MeanSquaredError",
+        "mean_absolute_error": "MeanAbsoluteError",
+        "huber": "Huber",
+    }
 
     kind: Literal["regression"] = Field("regression", description="A number.")
     mean: float = Field(0.0, description="Of the train split's labels, once it is known.", json_schema_extra=FOUND)
@@ -64,6 +63,10 @@ class Regression(Settings):
             )
         return self.model_copy(update={"mean": mean, "deviation": deviation})
 
+    def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
+        """float32 (batch,), as it is."""
+        return parsed
+
     def check_labels(self, labels: Sequence[tf.Tensor], origin: str) -> None:
         """Every finite number is a label."""
 
@@ -83,7 +86,7 @@ class Regression(Settings):
 
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on standardised labels."""
-        return getattr(keras.losses, _LOSSES[config.loss])()
+        return getattr(keras.losses, self.LOSSES[config.loss])()
 
     def metrics(self, config: TrainerConfig) -> list[keras.metrics.Metric]:
         """The mean absolute error, in standard deviations."""

@@ -61,12 +61,46 @@ def test_an_unknown_label_names_the_nearest_column(write, init, some):
         (list(range(10)) * 10, "multiclass", None),
         ([number * 7 % 20 for number in range(100)], "regression", None),
         ([0.5, 1.5, 2.5, 3.5] * 25, "regression", None),
+        ((["a;b", "b;c", "c;a", "a;b;c", "", "a"] * 17)[:100], "multilabel", None),
+        ((["Paris|FR", "Lyon|FR", "Rome|IT"] * 34)[:100], "multiclass", None),  # a name or two that come with one value each
     ],
 )
 def test_the_task_follows_from_the_labels_values(write, init, some, values, task, positive):
     result = init(write(x=some(), y=values))
     assert result.config.task.kind == task
     assert getattr(result.config.task, "positive", None) == positive
+
+
+@pytest.mark.parametrize(
+    ("values", "separator"),
+    [
+        (["a;b", "b;c", "c;a", "a;b;c", ""] * 20, ";"),
+        (["赤|丸", "丸|重", "重|赤", "赤|丸|重", "赤"] * 20, "|"),
+        (['"a,b"', '"b,c"', '"c,a"', '"a,b,c"', "a"] * 20, ","),
+    ],
+)
+def test_cells_of_several_labels_say_what_stands_between_them(write, init, some, values, separator):
+    result = init(write(x=some(), y=values))
+    assert (result.config.task.kind, result.config.task.separator) == ("multilabel", separator)
+    assert "multilabel (3 different labels, several of them in a cell)" in result.out
+    assert "3 classes: " in result.out
+    assert ("20 rows have an empty 'y': they are learnt as rows of no label." in result.out) == ("" in values)
+
+
+@pytest.mark.parametrize(
+    "values", [['"a, b"', '"b, c"', '"c, a"', '"a, b, c"', "a"] * 20, ['"Paris,FR"', '"Lyon,FR"', '"Rome,IT"', '"Oslo,NO"'] * 25]
+)
+def test_a_comma_in_names_makes_no_labels_of_them(write, init, some, values):
+    assert init(write(x=some(), y=values)).config.task.kind == "multiclass"
+
+
+def test_several_labels_are_refused_where_nothing_separates_them(write, init, some):
+    result = init(write(x=some(), y=["a", "b", "c", "d"] * 25), "--task", "multilabel")
+    assert (result.status, result.text) == (2, None)
+    assert result.err == (
+        "Expected labels that come back in 'y', one of ; | , between them, for --task multilabel. Received: 'a', 'b', 'c', .... "
+        "Give --task multiclass, or another --label.\n"
+    )
 
 
 def test_of_many_rows_a_smaller_share_of_whole_numbers_are_classes(write, init):
