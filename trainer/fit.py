@@ -5,11 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from trainer import graph_rewrites
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
 
 
+@graph_rewrites.held()
 def train(
     model: keras.Model,
     train_batches: Batches,

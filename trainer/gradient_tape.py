@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from trainer import graph_rewrites
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
@@ -20,6 +21,7 @@ Inputs = tf.Tensor | dict[str, tf.Tensor]
 Step = Callable[[Inputs, tf.Tensor], None]
 
 
+@graph_rewrites.held()
 def train(
     model: keras.Model,
     train_batches: Batches,

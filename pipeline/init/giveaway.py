@@ -16,6 +16,7 @@ _ROWS = 50_000
 _SURE, _UNSURE, _SURE_OF_NUMBERS = 0.05, 0.15, 0.001
 _CORRELATION = 0.9995
 _LEAST = 5  # pairs that would differ by chance; fewer show nothing
+_OFTEN_NEW = 0.5  # share of different texts, from which on those that come back are too few to speak for the column
 _GROUP = 4  # rows of a value on average, from which on only rows of one value are compared
 
 
@@ -40,8 +41,10 @@ def judge(column: Column, label: Column, is_number: bool) -> Verdict:
     given = column.to_numbers(values) if column.is_numeric else _codes(values)
     if is_number and column.is_numeric and _correlation(given, target) > _CORRELATION:
         return Verdict(f"gives the label away: nearly a multiple of {name}")
-    has_no_order = not column.is_numeric  # numbers of texts are in the file's order, in which the label may be sorted
-    left = _left(given, target, is_number, has_no_order or len(column.distinct) * _GROUP <= len(given))
+    # Neighbours say nothing of texts, whose numbers are in the file's order, in which the label may be sorted.
+    if not column.is_numeric and column.different > _OFTEN_NEW:
+        return Verdict()
+    left = _left(given, target, is_number, not column.is_numeric or len(column.distinct) * _GROUP <= len(given))
     if left is None or left > (_SURE_OF_NUMBERS if is_number else _UNSURE):
         return Verdict()
     if left > _SURE:

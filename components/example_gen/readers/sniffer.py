@@ -26,6 +26,7 @@ SAMPLE_BYTES = 1 << 19  # of the text as UTF-8
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _ROWS = 1000  # whose cells are looked at
 _MOST_PREAMBLE = 60  # records
+_PREAMBLE = 0.75  # what a guess is worth by which the table begins further down: the first line may be the header by another one
 _CLOSE = 0.8  # of the best score; one that is nearer is a doubt
 _SEPARATORS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 _SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!")
@@ -153,7 +154,7 @@ def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, li
     spaced = [guess for guess in guesses if guess.delimiter != "\t" and _is_spaced(guess.rows)]
     guesses = [_guess(text, is_whole, f"{guess.delimiter} ", guess.quote) for guess in spaced] + guesses
     one = _one_column(text, is_whole)
-    several = sorted((guess for guess in guesses if guess.width > 1), key=lambda guess: -guess.score)
+    several = sorted((guess for guess in guesses if guess.width > 1), key=lambda guess: -guess.score * (_PREAMBLE if guess.first else 1))
     if not several or several[0].score < one.score:
         by_space = _guess(text, is_whole, " ", '"')
         cells = [cell for row in by_space.rows[1:] for cell in row]

@@ -113,3 +113,10 @@ def test_in_a_file_sorted_by_its_label_nothing_else_gives_it_away(write, init, s
 def test_a_column_of_many_values_that_come_back_rarely_is_not_taken_for_a_twin(write, init, some):
     result = init(write(x=some(), town=[f"T{number % 45}" for number in range(100)], label=some("a", "b")))
     assert reason(result, "town") is None
+
+
+def test_texts_in_a_file_sorted_by_its_label_do_not_give_it_away(write, init):
+    """Nor do the few that are there twice, whose labels are equal."""
+    said = [f"the {word} number {number // 2 * 2 if number < 10 else number} was here" for word in ("cat", "dog") for number in range(50)]
+    result = init(write(said=said, label=["cat"] * 50 + ["dog"] * 50))
+    assert reason(result, "said") is None
