@@ -12,7 +12,9 @@ from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
 
     from trainer.config import TrainerConfig
 
@@ -63,6 +65,11 @@ class Regression(Settings):
                 "Give another `label`."
             )
         return self.model_copy(update={"mean": mean, "deviation": deviation})
+
+    def tuned(self, evaluate: Callable[[], tuple[np.ndarray, np.ndarray]]) -> Self:
+        """See `Multiclass.tuned`."""
+        del evaluate
+        return self
 
     def check_labels(self, labels: Sequence[tf.Tensor], origin: str) -> None:
         """Every finite number is a label."""
