@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trainer.errors import DataError, did_you_mean
 from trainer.features.kind import one_a_row
@@ -16,7 +16,19 @@ from trainer.tasks.multiclass import Multiclass
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+_Setting = Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] | None
+
+
+def _checked(given: Any) -> Any:
+    """What is given, where it can be right; else one line, in place of one for each thing that it could have been."""
+    is_probability = isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= 1
+    if given in (None, "auto") or is_probability:
+        return given
+    near = did_you_mean(given, ["auto"]) if isinstance(given, str) else ""
+    raise ValueError(f"task.threshold: Expected a number from 0 to 1, or `auto`. Received: {given!r}.{near}")
+
+
+Threshold = Annotated[_Setting, BeforeValidator(_checked, json_schema_input_type=_Setting)]
 
 
 class Binary(Multiclass):
@@ -27,7 +39,7 @@ class Binary(Multiclass):
         None, description="The class that is looked for, as its label is written; the rarer one of the train split where it is not given."
     )
 
-    threshold: Probability | Literal["auto"] | None = Field(
+    threshold: Threshold = Field(
         None,
         description="The probability from which on the positive class is answered; `auto` finds the one of the greatest MCC on the eval "
         "split. Where none is given it follows from `class_weights`: 0.5 without them, the positive class's share where they are `balanced`.",

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trainer.errors import DataError, did_you_mean
 
-Weight = Annotated[float, Field(gt=0.0, le=1e6)]
-ClassWeights = Literal["none", "balanced"] | dict[str, Weight]
+Weight = Annotated[float, Field(gt=0.0)]
+_Setting = Literal["none", "balanced"] | dict[str, Weight]
+_WORDS = ("none", "balanced")
+_MOST = 1e6
 _SHOWN = 5  # classes in an error
+
+
+def _checked(given: Any) -> Any:
+    """What is given, where it can be right; else one line, in place of one for each thing that it could have been."""
+    if given in _WORDS or (isinstance(given, dict) and all(_is_weight(weight) for weight in given.values())):
+        return given
+    near = did_you_mean(given, _WORDS) if isinstance(given, str) else ""
+    raise ValueError(
+        f"task.class_weights: Expected `none`, `balanced` or a mapping of classes to numbers above 0, at most {_MOST:,.0f}. "
+        f"Received: {given!r}.{near}"
+    )
+
+
+def _is_weight(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and 0 < given <= _MOST
+
+
+ClassWeights = Annotated[_Setting, BeforeValidator(_checked, json_schema_input_type=_Setting)]
 
 
 def weights_of(setting: ClassWeights, classes: Sequence[str], labels: np.ndarray) -> tuple[float, ...] | None:
