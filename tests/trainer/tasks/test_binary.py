@@ -70,12 +70,19 @@ def scores():
 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["numbers", "one-hot"])
-def test_auto_is_the_threshold_of_the_greatest_mcc_on_the_eval_split(scores, encoded):
+def test_auto_is_a_threshold_of_about_the_greatest_mcc_on_the_eval_split(scores, encoded):
     probabilities, labels = scores
     task = Binary(classes=2, threshold="auto").tuned(lambda: (probabilities, np.eye(2)[labels] if encoded else labels))
-    reached = [matthews_corrcoef(labels, probabilities[:, 1] >= cut) for cut in np.unique(probabilities[:, 1])]
-    assert matthews_corrcoef(labels, decided(task, probabilities[:, 1])) == pytest.approx(max(reached))
-    assert max(reached) > matthews_corrcoef(labels, probabilities[:, 1] >= 0.5) + 0.05
+    reached = matthews_corrcoef(labels, decided(task, probabilities[:, 1]))
+    best = max(matthews_corrcoef(labels, probabilities[:, 1] >= cut) for cut in np.unique(probabilities[:, 1]))
+    assert best >= reached > max(0.9 * best, matthews_corrcoef(labels, probabilities[:, 1] >= 0.5))
+
+
+def test_one_lucky_row_at_the_top_does_not_draw_the_threshold_to_itself():
+    """Positive rows are a little more frequent in the upper half; the very first row happens to be positive."""
+    labels = np.asarray([1] + [0] * 4 + [1, 0, 0, 0, 0] * 9 + [0] * 50)
+    task = Binary(classes=2, threshold="auto").tuned(lambda: (np.stack([np.linspace(0, 1, 100), np.linspace(1, 0, 100)], axis=1), labels))
+    assert 40 <= sum(decided(task, np.linspace(1, 0, 100))) <= 60
 
 
 @pytest.mark.parametrize(
