@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+
 def best_threshold(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
     """The threshold of the greatest MCC (Matthews's correlation), None where none is better than one answer to all rows.
 

@@ -42,7 +42,7 @@ class Binary(Multiclass):
     threshold: Threshold = Field(
         None,
         description="The probability from which on the positive class is answered; `auto` finds the one of the greatest MCC on the eval "
-        "split. Where none is given it follows from `class_weights`: 0.5 without them, the positive class's share where they are `balanced`.",
+        "split. Where none is given it follows from `class_weights`: 0.5 without them, the positive class's share if they are `balanced`.",
     )
 
     def transform_label(self, raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:

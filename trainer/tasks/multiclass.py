@@ -174,7 +174,7 @@ class Multiclass(Settings):
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """What a caller is answered, of `activated` logits.
 
-        `probabilities` float32 (batch, classes) and `classes`, the one that `decided` gives: its name (batch,), int64 where classes are numbers.
+        `probabilities` float32 (batch, classes) and `classes`, what `decided` gives: names (batch,), int64 where classes are numbers.
         Named classes come with `class_names`, string (batch, classes), in the order of the probabilities.
         """
         best = self.decided(predicted)

@@ -37,7 +37,8 @@ def test_a_mapping_weighs_single_classes_and_the_others_1():
 
 def test_a_weight_for_no_class_is_refused_with_the_nearest():
     with pytest.raises(
-        DataError, match=r"^Expected the classes in `task\.class_weights` to be some of '晴天', '曇'\. Received: '晴天天'\. Did you mean '晴天'\?$"
+        DataError,
+        match=r"^Expected the classes in `task\.class_weights` to be some of '晴天', '曇'\. Received: '晴天天'\. Did you mean '晴天'\?$",
     ):
         weights_of({"晴天天": 2.0}, ["晴天", "曇"], LABELS)
 
