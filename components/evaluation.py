@@ -38,7 +38,7 @@ def eval_config(config: EvaluatorConfig, problem: Problem, code: str = "") -> co
                 metrics=[
                     config_pb2.MetricConfig(class_name="ExampleCount"),
                     *_of_task(config, problem, code),
-                    *(_bounded(name, config) for name in sorted({bound.metric for bound in config.bounds} - {ACCURACY})),
+                    *(_bounded(name, config) for name in sorted(_bounded_metrics(config, problem))),
                 ],
             ),
         ],
@@ -71,16 +71,8 @@ def _of_task(config: EvaluatorConfig, problem: Problem, code: str) -> list[confi
 
 
 def _of_labels(config: EvaluatorConfig, problem: Problem, code: str) -> list[config_pb2.MetricConfig]:
-    settings = {"problem": problem.to_json(), "gate": config.to_json(), "name": ACCURACY, "code": code}
-    return [
-        config_pb2.MetricConfig(
-            class_name="MultilabelMetrics",
-            module="components.multilabel_metrics",
-            config=json.dumps(settings),
-            threshold=_accuracy_threshold(config),
-            per_slice_thresholds=_slice_thresholds(ACCURACY, config),
-        )
-    ]
+    settings = {"problem": problem.to_json(), "gate": config.to_json(), "code": code}
+    return [config_pb2.MetricConfig(class_name="MultilabelMetrics", module="components.multilabel_metrics", config=json.dumps(settings))]
 
 
 def _of_classes(config: EvaluatorConfig, problem: Problem, code: str) -> list[config_pb2.MetricConfig]:
@@ -89,18 +81,11 @@ def _of_classes(config: EvaluatorConfig, problem: Problem, code: str) -> list[co
     has_bounds = config.min_class_accuracy is not None or bool(config.class_min_accuracy)
     return [
         config_pb2.MetricConfig(
-            class_name="SparseCategoricalAccuracy",
-            config=f'{{"name": "{ACCURACY}"}}',
-            threshold=_accuracy_threshold(config),
-            per_slice_thresholds=_slice_thresholds(ACCURACY, config),
-        ),
-        config_pb2.MetricConfig(
             class_name="MacroMetrics",
             module="components.macro_metrics",
             config=json.dumps(settings),
             threshold=none if has_bounds else None,  # for the metric that has the whole's name, the number of classes below their bound
         ),
-        config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot", config='{"name": "confusion_matrix"}'),
     ]
 
 
@@ -109,18 +94,10 @@ def _of_numbers(config: EvaluatorConfig, problem: Problem, code: str) -> list[co
     return [config_pb2.MetricConfig(class_name="RegressionMetrics", module="components.regression_metrics", config=json.dumps(settings))]
 
 
-def _accuracy_threshold(config: EvaluatorConfig) -> config_pb2.MetricThreshold | None:
-    """Of the accuracy on the whole split: the least, and the least change from the baseline's."""
-    overall = config_pb2.MetricThreshold()
-    lowest = [config.min_accuracy, *(bound.min for bound in _whole(config) if bound.metric == ACCURACY)]
-    highest = [bound.max for bound in _whole(config) if bound.metric == ACCURACY]
-    _set_bounds(overall.value_threshold, lowest, highest)
-    if config.max_accuracy_drop is not None:
-        overall.change_threshold.absolute.value = -config.max_accuracy_drop
-        overall.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-    if not overall.value_threshold.ByteSize():
-        overall.ClearField("value_threshold")
-    return overall if overall.ByteSize() else None
+def _bounded_metrics(config: EvaluatorConfig, problem: Problem) -> set[str]:
+    """The metrics that have a bound."""
+    has_accuracy = not isinstance(problem.task, Regression) and (config.min_accuracy, config.max_accuracy_drop) != (None, None)
+    return {bound.metric for bound in config.bounds} | ({ACCURACY} if has_accuracy else set())
 
 
 def _set_bounds(
@@ -135,21 +112,30 @@ def _set_bounds(
     return threshold
 
 
-def _whole(config: EvaluatorConfig) -> list[BoundConfig]:
-    return [bound for bound in config.bounds if not bound.slice]
-
-
 def _bounded(name: str, config: EvaluatorConfig) -> config_pb2.MetricConfig:
     """The bounds of a metric that another one computes."""
-    bounds = [bound for bound in _whole(config) if bound.metric == name]
-    value = _set_bounds(config_pb2.GenericValueThreshold(), [bound.min for bound in bounds], [bound.max for bound in bounds])
     return config_pb2.MetricConfig(
         class_name="BoundMetric",
         module="components.bound_metric",
         config=json.dumps({"name": name}),
-        threshold=config_pb2.MetricThreshold(value_threshold=value) if bounds else None,
+        threshold=_threshold(name, config),
         per_slice_thresholds=_slice_thresholds(name, config),
     )
+
+
+def _threshold(name: str, config: EvaluatorConfig) -> config_pb2.MetricThreshold | None:
+    """On the whole split: the narrowest bounds of the metric's value, and of accuracy the least change from the baseline's."""
+    bounds = [bound for bound in config.bounds if bound.metric == name and not bound.slice]
+    is_accuracy = name == ACCURACY
+    lowest, highest = [bound.min for bound in bounds], [bound.max for bound in bounds]
+    overall = config_pb2.MetricThreshold()
+    value = _set_bounds(config_pb2.GenericValueThreshold(), [*lowest, config.min_accuracy] if is_accuracy else lowest, highest)
+    if value.ByteSize():
+        overall.value_threshold.CopyFrom(value)
+    if is_accuracy and config.max_accuracy_drop is not None:
+        overall.change_threshold.absolute.value = -config.max_accuracy_drop
+        overall.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+    return overall if overall.ByteSize() else None
 
 
 def _slice_thresholds(name: str, config: EvaluatorConfig) -> list[config_pb2.PerSliceMetricThreshold]:

@@ -1,32 +1,38 @@
-"""Precision, recall, F1 and areas averaged over the classes, MCC, the mean loss, and classes below their bounds, as one TFMA metric.
+"""What is measured of a model of classes, as one TFMA metric: of the classes that it answers, and of their probabilities.
+
+Accuracy, the confusion matrix, precision, recall, F1, MCC and classes below their bounds are of the served `classes`, which a threshold or
+weights may decide; areas and the mean loss are of the probabilities.
 
 TFMA's own way, `binarize` with an aggregation, calls Python for every row, class, slice and metric: measured on 10,000 rows of
 10 classes it takes most of the Evaluator's time (docs/adr/0008). Here a row is one NumPy update for all of them.
 
-count the (actual, predicted) pairs and the buckets of probabilities that occur -> the four averages, and which classes went too badly
+count the (actual, answered) pairs and the buckets of probabilities that occur -> the averages, and which classes went too badly
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
-from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.config import EvaluatorConfig
-from components.evaluation import MISSED_CLASSES, class_bounds
+from components.evaluation import ACCURACY, MISSED_CLASSES, class_bounds
 from trainer.problem import Problem
 
-NAMES = ("precision", "recall", "f1", "auc", "loss", "pr_auc", "mcc", "log_loss")
+NAMES = (ACCURACY, "precision", "recall", "f1", "auc", "loss", "pr_auc", "mcc", "log_loss")
+CONFUSIONS = "confusion_matrix"  # the plot that has the pairs
+_ANSWER = "classes"  # the served output that is a row's class
 _CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
 _MOST_BUCKETS = 1000
 _LEAST_PROBABILITY = 1e-7  # Keras's, against the logarithm of 0
 
 
 class MacroMetrics(metric_types.Metric):
-    """`precision`, `recall`, `f1` of the most probable class and one-vs-rest `auc`, each the mean over the classes with rows; `loss`.
+    """`precision`, `recall`, `f1` of the answered class and one-vs-rest `auc`, each the mean over the classes with rows; `loss`.
 
     Where the gate has bounds of single classes also MISSED_CLASSES, the number of classes that do not reach theirs.
     """
@@ -60,8 +66,9 @@ def _computations(
     computations = []
     for model_name in model_names or [""]:
         keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in names]
-        combiner = _Combiner(keys, learnt.task.outputs, bounds, eval_config)
-        computations.append(metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=combiner))
+        plot = metric_types.PlotKey(name=CONFUSIONS, model_name=model_name)
+        combiner = _Combiner([*keys, plot], learnt, bounds, eval_config)
+        computations.append(metric_types.MetricComputation(keys=[*keys, plot], preprocessors=None, combiner=combiner))
     return computations
 
 
@@ -69,7 +76,7 @@ class _Counts:
     """What rows add up to: what was seen alone, so that few rows are small however many classes there are.
 
     Attributes:
-      pairs: rows by (actual, predicted).
+      pairs: rows by (actual, answered).
       histogram: rows by (class, bucket of its probability, whether it is the row's own class); bucket 0, which most of many classes are
         in, is left out: it has the rest of the rows.
       loss: the sum of the rows' cross-entropy.
@@ -89,10 +96,12 @@ class _Counts:
 
 class _Combiner(beam.CombineFn):
     def __init__(
-        self, keys: list[metric_types.MetricKey], classes: int, bounds: Mapping[int, float], eval_config: config_pb2.EvalConfig | None
+        self, keys: list[metric_types.MetricKey], problem: Problem, bounds: Mapping[int, float], eval_config: config_pb2.EvalConfig | None
     ) -> None:
-        self._keys, self._classes, self._bounds, self._eval_config = keys, classes, bounds, eval_config
-        self._buckets = max(2, min(_MOST_BUCKETS, _CELLS // classes))
+        self._keys, self._bounds, self._eval_config = keys, bounds, eval_config
+        self._classes = problem.task.outputs
+        self._numbers = {name.encode(): number for number, name in enumerate(problem.task.names or ())}
+        self._buckets = max(2, min(_MOST_BUCKETS, _CELLS // self._classes))
 
     def create_accumulator(self) -> _Counts:
         return _Counts()
@@ -103,7 +112,7 @@ class _Combiner(beam.CombineFn):
             above = np.flatnonzero(bucket)
             for index, place in zip(above.tolist(), bucket[above].tolist(), strict=True):
                 counts.histogram[index, place, index == label] += 1
-            counts.pairs[label, int(np.argmax(probabilities))] += 1
+            counts.pairs[label, self._answer(element, probabilities)] += 1
             own = probabilities[label] / probabilities.sum() if label >= 0 else 0.0  # -1 is a class that the train split does not have
             counts.loss -= float(np.log(max(own, _LEAST_PROBABILITY)))
         return counts
@@ -115,20 +124,44 @@ class _Combiner(beam.CombineFn):
         for label, probabilities, _ in pairs:
             yield int(label.item()), probabilities
 
+    def _answer(self, element: metric_types.StandardMetricInputs, probabilities: np.ndarray) -> int:
+        """The number of the class that is answered: of a model that serves probabilities alone, the most probable one."""
+        outputs = element.get_predictions(self._keys[0].model_name)
+        if not isinstance(outputs, Mapping) or _ANSWER not in outputs:
+            return int(np.argmax(probabilities))
+        answer = np.asarray(outputs[_ANSWER]).item()
+        return self._numbers[answer] if isinstance(answer, bytes) else int(answer)
+
     def merge_accumulators(self, accumulators: Iterable[_Counts]) -> _Counts:
         merged = self.create_accumulator()
         for counts in accumulators:
             merged += counts
         return merged
 
-    def extract_output(self, counts: _Counts) -> dict[metric_types.MetricKey, float]:
+    def extract_output(self, counts: _Counts) -> dict[metric_types.MetricKey, Any]:
         rows = counts.pairs.total()
         loss = counts.loss / rows if rows else float("nan")
         roc, precision_recall = _macro_areas(counts, self._buckets, is_binary=self._classes == 2)
-        values = [*averages(counts.pairs), roc, loss, precision_recall, mcc(counts.pairs), loss]
+        values: list[Any] = [_accuracy(counts.pairs), *averages(counts.pairs), roc, loss, precision_recall, mcc(counts.pairs), loss]
         if self._bounds:
             values.append(float(len(missed(accuracy_by_class(counts.pairs), self._bounds))))
+        values.append(_plot(counts.pairs))
         return dict(zip(self._keys, values, strict=True))
+
+
+def _plot(pairs: Mapping[tuple[int, int], int]) -> metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds:
+    """The pairs as TFMA's own confusion matrix has them."""
+    plot = metrics_for_slice_pb2.MultiClassConfusionMatrixAtThresholds()
+    matrix = plot.matrices.add()
+    for (actual, answer), rows in sorted(pairs.items()):
+        matrix.entries.add(actual_class_id=actual, predicted_class_id=answer, num_weighted_examples=rows)
+    return plot
+
+
+def _accuracy(pairs: Mapping[tuple[int, int], int]) -> float:
+    """The share of rows that are told right, NaN where there are none."""
+    rows = sum(pairs.values())
+    return sum(each for (label, answer), each in pairs.items() if label == answer) / rows if rows else float("nan")
 
 
 def averages(pairs: Mapping[tuple[int, int], int]) -> tuple[float, float, float]:

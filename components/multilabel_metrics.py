@@ -29,13 +29,13 @@ class MultilabelMetrics(metric_types.Metric):
     the binary cross-entropy, over all labels. `f1` of each label beside them, under its number as TFMA's class id.
     """
 
-    def __init__(self, problem: str, gate: str = "{}", name: str = ACCURACY, code: str = "") -> None:
+    def __init__(self, problem: str, gate: str = "{}", name: str = "multilabel", code: str = "") -> None:
         """Makes the metric.
 
         Args:
           problem: a Problem of several labels as JSON: labels and predictions are float (labels,).
           gate: for whoever reads the config back.
-          name: TFMA's name of it, by which it finds the metric that a threshold is for.
+          name: TFMA's name of the whole.
           code: a digest, for TFX's cache alone.
         """
         del gate, code

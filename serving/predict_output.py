@@ -38,6 +38,7 @@ class JsonOutput:
             row: dict[str, Any] = {self._key: name}
             values = {key: _plain(array[position]) for key, array in _named(outputs).items()}
             if "classes" in values and "probabilities" in values:
+                answered = _probability(values)
                 probabilities = values.pop("probabilities")
                 class_names = values.pop("class_names", None)
                 shown = dict(zip(class_names, probabilities, strict=True)) if class_names else probabilities
@@ -45,7 +46,7 @@ class JsonOutput:
                     del values["classes"]
                     row |= {"classes": [each for each, is_told in zip(class_names, values.pop("predicted"), strict=True) if is_told]}
                 else:
-                    row |= {"class": values.pop("classes"), "probability": max(probabilities)}
+                    row |= {"class": values.pop("classes"), "probability": answered}
                 row["probabilities"] = shown
             row |= values | {"model_name": self._model_name, "version": version}
             say(json.dumps(row, ensure_ascii=False))
@@ -122,7 +123,7 @@ class TableOutput:
 
         table = self._table("class", "probability", _BAR)
         for name, values in self._rows:
-            probability = float(np.max(values["probabilities"]))
+            probability = _probability({key: _plain(value) for key, value in values.items()})
             bar = "█" * round(probability * _BAR_WIDTH)
             table.add_row(escape(name), escape(str(_plain(values["classes"]))), f"{probability:.1%}", bar)
         return table
@@ -151,6 +152,13 @@ class TableOutput:
 def _named(outputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     """The outputs by what one row's part of them is."""
     return {"value": outputs["values"]} if list(outputs) == ["values"] else outputs
+
+
+def _probability(values: Mapping[str, Any]) -> float:
+    """That of the class which is answered: under a threshold not always the greatest one."""
+    probabilities, answer = values["probabilities"], values["classes"]
+    names = values.get("class_names") or list(range(len(probabilities)))
+    return probabilities[names.index(answer)] if answer in names else max(probabilities)
 
 
 def _width(console: Any, table: Any) -> int:

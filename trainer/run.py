@@ -1,11 +1,12 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
-transform graph, batches -> model, under the strategy's scope -> train -> best weights -> SavedModel
+transform graph, batches -> model, under the strategy's scope -> train -> best weights -> the task's decision -> SavedModel
 """
 
 from typing import Any, Protocol, TypeVar
 
 import keras
+import numpy as np
 import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -20,6 +21,8 @@ from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.strategy import make_strategy
+from trainer.tasks import Task
+from trainer.tasks.predicted import predicted
 
 Section = TypeVar("Section", bound=Settings)
 
@@ -65,8 +68,15 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         model = build_model(config, task, inputs, sizes, steps)
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     restore_best_weights(model, fn_args.model_run_dir)
+    task = task.tuned(lambda: _evaluated(model, task, eval_data))
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
     return history
+
+
+def _evaluated(model: keras.Model, task: Task, split: Batches) -> tuple[np.ndarray, np.ndarray]:
+    """What the task serves of each row, (rows, ...), and what the loss is given of its label."""
+    parts = [(predicted(task, model(x, training=False)), y) for x, y in split.dataset]
+    return tuple(tf.concat(part, 0).numpy() for part in zip(*parts, strict=True))
 
 
 def _check_shares(config: TrainerConfig, strategy: tf.distribute.Strategy, *splits: Batches) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from components.example_gen import split
 from components.example_gen.readers.image_layout import Picture
 from components.example_gen.readers.rows import Reject
-from pipeline.init import defaults, gate
+from pipeline.init import defaults, gate, task
 from pipeline.init.column import Column
 from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
@@ -82,9 +82,11 @@ def _data(request: Request, pictures: Pictures) -> Iterator[str]:
     if pictures.splits and lacking:
         shares = "" if pictures.has_prefixes else "  splits: {train: 8, eval: 1, test: 1}"
         yield f"{shares}  # shares of `train` become {' and '.join(lacking)}, which no picture is said to be in"
-    if pictures.target.kind == "binary":
+    settings = task.settings(pictures.label, pictures.target)
+    if len(settings) > 1:
+        positive = ["positive is the class that is looked for"] if "positive" in settings else []
         yield ""
-        yield f"task: {value({'kind': 'binary', 'positive': pictures.target.positive})}  # positive is the class that is looked for"
+        yield f"task: {value(settings)}  # {'; '.join([*positive, *task.notes(settings)])}"
 
 
 def _rest(request: Request, pictures: Pictures) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, gate
+from pipeline.init import defaults, gate, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.proposal import Request
@@ -75,15 +75,15 @@ def _dialect(dialect: Dialect) -> dict[str, object]:
 
 def _target(table: Table) -> Iterator[str]:
     label, target = table.label, table.target
-    yield ""
-    yield f"label: {scalar(label.name)}"
+    settings = task.settings(label, target)
+    notes = [target.why] if target.why and target.kind != "binary" else []
     if target.kind == "binary":
         counts = dict(zip(label.distinct.to_pylist(), label.counts.tolist(), strict=True))
-        shown = ", ".join(f"{scalar(name)} {count:,}" for name, count in counts.items())
-        yield f"task: {value({'kind': 'binary', 'positive': target.positive})}  # positive is the class that is looked for; {shown}"
-        return
-    task = value({"kind": target.kind, "separator": target.separator}) if target.separator else target.kind
-    yield f"task: {task}" + (f"  # {target.why}" if target.why else "")
+        notes += ["positive is the class that is looked for", ", ".join(f"{scalar(name)} {count:,}" for name, count in counts.items())]
+    notes += task.notes(settings)
+    yield ""
+    yield f"label: {scalar(label.name)}"
+    yield f"task: {value(settings) if len(settings) > 1 else target.kind}" + (f"  # {'; '.join(notes)}" if notes else "")
 
 
 def _features(table: Table) -> Iterator[str]:

@@ -144,6 +144,27 @@ def is_unbalanced(label: Column) -> bool:
     return bool(label.counts[0] > _UNBALANCED * label.given)
 
 
+def settings(label: Column, target: Target) -> dict[str, object]:
+    """What the config says of the task, with what makes rare classes be answered too where one class is nearly all there is.
+
+    Two classes need no more than another threshold, which leaves what is learnt as it is; of several the rare ones must weigh more.
+    """
+    if target.kind == "binary":
+        return {"kind": "binary", "positive": target.positive} | ({"threshold": "auto"} if is_unbalanced(label) else {})
+    if target.kind == "multiclass" and is_unbalanced(label):
+        return {"kind": "multiclass", "class_weights": "balanced"}
+    return {"kind": target.kind} | ({"separator": target.separator} if target.separator else {})
+
+
+def notes(settings: dict[str, object]) -> list[str]:
+    """What the settings for rare classes do, a clause each."""
+    said = {
+        "threshold": "threshold auto: where MCC is best on the eval split, for classes are unbalanced",
+        "class_weights": "balanced: rare classes count as much as frequent ones",
+    }
+    return [words for key, words in said.items() if key in settings]
+
+
 def warnings(label: Column, target: Target) -> list[str]:
     """What makes the label hard to learn, a sentence or two each."""
     found = []
@@ -173,5 +194,5 @@ def imbalance(label: Column) -> list[str]:
     share = label.counts[0] / label.given
     return [
         f"Classes are unbalanced: always answering '{label.distinct[0].as_py()}' reaches an accuracy of {share:.2f}. "
-        "The config proposes bounds of `mcc` and `f1`."
+        "The config has a setting for that in `task`, and proposes bounds of `mcc` and `f1`."
     ]

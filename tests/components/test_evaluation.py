@@ -7,10 +7,10 @@ from components.evaluation import class_bounds, eval_config
 from tests.problems import of_pictures
 
 
-def threshold(config, class_name="SparseCategoricalAccuracy"):
+def threshold(config, class_name="BoundMetric"):
     """That of a metric, None if it has none."""
-    [metric] = [each for each in eval_config(config, of_pictures(3)).metrics_specs[0].metrics if each.class_name == class_name]
-    return metric.threshold if metric.HasField("threshold") else None
+    metrics = [each for each in eval_config(config, of_pictures(3)).metrics_specs[0].metrics if each.class_name == class_name]
+    return next((metric.threshold for metric in metrics if metric.HasField("threshold")), None)
 
 
 def test_the_plain_bound_is_the_least_accuracy():

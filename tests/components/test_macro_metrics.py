@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.proto import config_pb2
 
 from components import macro_metrics
 from components.evaluation import MISSED_CLASSES
 from tests.problems import of_pictures
+from trainer.problem import Problem
+from trainer.tasks import Binary
 
 CLASSES = 7
 
@@ -24,20 +27,22 @@ def predictions(request):
     return labels, probabilities.astype(np.float32)
 
 
-def measure(labels, probabilities, workers=1, gate="{}"):
-    """What TFMA's combiner does, divided over `workers`; `gate` is an EvaluatorConfig as JSON."""
+def measure(labels, probabilities, workers=1, gate="{}", answers=None, problem=None):
+    """What TFMA's combiner does, divided over `workers`; `gate` is an EvaluatorConfig as JSON, `answers` the served classes if any."""
     probabilities = np.asarray(probabilities)
-    [computation] = macro_metrics._computations(of_pictures(probabilities.shape[1]).to_json(), gate=gate, name=MISSED_CLASSES)
+    problem = problem or of_pictures(probabilities.shape[1])
+    spec = config_pb2.EvalConfig(model_specs=[config_pb2.ModelSpec(prediction_key="probabilities")])
+    [computation] = macro_metrics._computations(problem.to_json(), gate=gate, name=MISSED_CLASSES, eval_config=spec)
     combiner = computation.combiner
     accumulators = []
     for rows in np.array_split(np.arange(len(labels)), workers):
         counts = combiner.create_accumulator()
         for row in rows:
-            counts = combiner.add_input(
-                counts, metric_types.StandardMetricInputs(label=labels[row : row + 1], prediction=probabilities[row])
-            )
+            served = probabilities[row] if answers is None else {"probabilities": probabilities[row], "classes": np.asarray(answers[row])}
+            counts = combiner.add_input(counts, metric_types.StandardMetricInputs(label=labels[row : row + 1], prediction=served))
         accumulators.append(counts)
-    return {key.name: value for key, value in combiner.extract_output(combiner.merge_accumulators(accumulators)).items()}
+    found = combiner.extract_output(combiner.merge_accumulators(accumulators))
+    return {key.name: value for key, value in found.items() if not isinstance(key, metric_types.PlotKey)}
 
 
 def test_precision_recall_and_f1_are_scikit_learns(predictions):
@@ -162,3 +167,22 @@ def test_a_class_that_the_train_split_does_not_have_counts_as_wrong():
     assert received["precision"] == pytest.approx(0.5)
     assert received["recall"] == 1.0
     assert received["mcc"] == pytest.approx(sklearn_metrics.matthews_corrcoef(labels, answers.argmax(axis=1)))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_counted_are_the_answered_classes_and_areas_and_losses_are_the_probabilities(named):
+    random = np.random.default_rng(2)
+    labels = (random.random(300) < 0.2).astype(int)
+    positive = (1 / (1 + np.exp(2 - 2.0 * labels - random.normal(size=300)))).astype(np.float32)
+    probabilities, answers = np.stack([1 - positive, positive], axis=1), (positive >= 0.2).astype(int)
+    task = Binary(classes=2, names=("ham", "迷惑") if named else None)
+    served = [task.names[answer].encode() for answer in answers] if named else answers
+    received = measure(labels, probabilities, answers=served, problem=Problem(features={"text": "text"}, label="label", task=task))
+    plain = measure(labels, probabilities)
+    for name in ("precision", "recall", "f1"):
+        assert received[name] == pytest.approx(getattr(sklearn_metrics, f"{name}_score")(labels, answers, average="macro"), abs=1e-12)
+    assert received["mcc"] == pytest.approx(sklearn_metrics.matthews_corrcoef(labels, answers)) != pytest.approx(plain["mcc"])
+    assert received["accuracy"] == (labels == answers).mean() != plain["accuracy"]
+    assert {name: received[name] for name in ("auc", "pr_auc", "loss", "log_loss")} == {
+        name: plain[name] for name in ("auc", "pr_auc", "loss", "log_loss")
+    }

@@ -27,6 +27,7 @@ TEST = [("負傷", 0, "女")] * 4 + [("死亡", 1, "女")] * 2 + [("負傷", 0, 
 RIGHT, WRONG = 0.8, 0.1  # the probabilities of the answer, and of each other class
 PROBLEM = Problem(features={"answer": "number"}, label="label", task=Multiclass())
 RESOLVED = PROBLEM.model_copy(update={"task": Multiclass(classes=3, names=CLASSES)})
+DECIDED = RESOLVED.model_copy(update={"task": RESOLVED.task.model_copy(update={"class_weights": "balanced", "weights": (1.0, 1.0, 99.0)})})
 NUMBERS = Problem(features={"answer": "number"}, label="price", task=Regression())
 
 
@@ -62,13 +63,25 @@ class _Named(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def answer(self, examples):
         answer = tf.io.parse_example(examples, {"answer": tf.io.FixedLenFeature([], tf.float32)})["answer"]
-        return {"probabilities": tf.one_hot(tf.cast(answer, tf.int64), 3, RIGHT, WRONG)}
+        return {"probabilities": tf.one_hot(tf.cast(answer, tf.int64), 3, RIGHT, WRONG)} | self.decided(answer)
+
+    def decided(self, answer):
+        """Nothing: the most probable class is the answer."""
+        del answer
+        return {}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def transform_label(self, examples):
         label = tf.io.parse_example(examples, {"label": tf.io.FixedLenFeature([], tf.string)})["label"]
         is_class = tf.equal(label[:, tf.newaxis], tf.constant(CLASSES))
         return {"label": tf.where(tf.reduce_any(is_class, axis=1), tf.argmax(tf.cast(is_class, tf.int64), axis=1), -1)}
+
+
+class _Decided(_Named):
+    """Answers the last class, 無傷, to all rows, whatever is most probable."""
+
+    def decided(self, answer):
+        return {"classes": tf.fill(tf.shape(answer), CLASSES[2])}
 
 
 class _Numbers(tf.Module):
@@ -86,7 +99,7 @@ def model(tmp_path_factory):
     def make(problem):
         artifact = standard_artifacts.Model()
         artifact.uri = str(tmp_path_factory.mktemp("model"))
-        module = _Numbers() if problem is NUMBERS else _Named()
+        module = _Numbers() if problem is NUMBERS else _Decided() if problem is DECIDED else _Named()
         signatures = {"serving_default": module.answer}
         if problem is not NUMBERS:
             signatures["transform_label"] = module.transform_label
@@ -102,14 +115,14 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def evaluate(examples, model, beam_context, tmp_path_factory):
     """evaluate(config, learnt, given): the Verdict of a model of `learnt`, where the pipeline was `given` the problem."""
-    models = {problem.label: model(problem) for problem in (RESOLVED, NUMBERS)}
+    models = {problem.to_json(): model(problem) for problem in (RESOLVED, DECIDED, NUMBERS)}
 
     def run(config, learnt=RESOLVED, given=PROBLEM):
         folder = tmp_path_factory.mktemp("evaluator")
         evaluation, blessing = standard_artifacts.ModelEvaluation(), standard_artifacts.ModelBlessing()
         evaluation.uri, blessing.uri = str(folder / "evaluation"), str(folder / "blessing")
         Executor(beam_context(folder)).Do(
-            {"examples": [examples], "model": [models[learnt.label]]},
+            {"examples": [examples], "model": [models[learnt.to_json()]]},
             {"evaluation": [evaluation], "blessing": [blessing]},
             {
                 "eval_config": json_format.MessageToJson(eval_config(config, given)),
@@ -200,6 +213,14 @@ def test_a_label_that_the_train_split_does_not_have_is_wrong_and_counted_in_a_no
     assert blessed.metrics["accuracy_by_class"] == {"負傷": 1.0, "死亡": 1.0, "無傷": 0.0}
     assert blessed.metrics["confusion_matrix"] == [[6, 0, 0], [0, 2, 0], [2, 0, 0]]
     assert "1 of the 11 test rows have a 'label' that the train split does not have: counted as wrong." in blessed.notes
+
+
+def test_the_gate_and_the_confusion_matrix_follow_the_answered_class_and_not_the_most_probable_one(evaluate, blessed):
+    verdict = evaluate(EvaluatorConfig(min_accuracy=0.3, max_accuracy_drop=None), DECIDED)
+    assert verdict.metrics["accuracy"] == pytest.approx(2 / 11)
+    assert verdict.metrics["confusion_matrix"] == [[0, 0, 6], [0, 0, 2], [0, 0, 2]]
+    assert [bound.passed for bound in verdict.bounds] == [False, True]
+    assert verdict.metrics["log_loss"] == blessed.metrics["log_loss"]
 
 
 def test_numbers_have_their_own_metrics_and_must_beat_the_train_splits_mean(evaluate):

@@ -92,6 +92,18 @@ def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_pa
     assert_same(*(trained(loop, scaled, tmp_path, **settings) for loop in LOOPS))
 
 
+@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("loss", ["auto", "categorical_crossentropy"])
+def test_the_loops_agree_where_classes_have_weights_that_change_what_is_learnt(scaled, tmp_path, strategy, loss):
+    weights = {str(number): 1.0 + number for number in range(10)}
+    task = Multiclass(classes=10, class_weights=weights).fitted(tf.constant(scaled.labels))
+    weighted = scaled._replace(problem=scaled.problem.model_copy(update={"task": task}))
+    fitted, taped = (trained(loop, weighted, tmp_path, strategy=strategy, batch_size=64, loss=loss) for loop in LOOPS)
+    assert_same(fitted, taped)
+    plain, _ = trained("fit", scaled, tmp_path, strategy=strategy, batch_size=64, loss=loss)
+    assert (plain.get_weights()[-1] != fitted[0].get_weights()[-1]).any()
+
+
 @pytest.mark.parametrize(
     "make_optimizer",
     [

@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 from trainer.features import MISSING_VALUES, names
 from trainer.input_pipeline import only_or_all
 from trainer.problem import Problem
+from trainer.tasks.predicted import predicted
 
 Raw = dict[str, tf.Tensor | tf.SparseTensor]
 Prediction = dict[str, tf.Tensor]
@@ -56,8 +57,7 @@ class Served(tf.Module):
 
     def predict(self, inputs: tf.Tensor | dict[str, tf.Tensor]) -> Prediction:
         """What the task serves for the model's inputs; the members of an ensemble are averaged."""
-        predicted = self._task.activated(self._logits(inputs))
-        return self._task.served(tf.reduce_mean(predicted, axis=1) if predicted.shape.rank == 3 else predicted)
+        return self._task.served(predicted(self._task, self._logits(inputs)))
 
     def transformed(self, raw: Raw) -> dict[str, tf.Tensor]:
         """What the model is given for raw features."""

@@ -10,9 +10,12 @@ from trainer.errors import DataError
 from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
+from trainer.tasks.class_weights import ClassWeights, Weight, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
 
     from trainer.config import TrainerConfig
 
@@ -40,6 +43,15 @@ class Multiclass(Settings):
     )
     names: tuple[str, ...] | None = Field(
         None, strict=False, description="The classes' names by their numbers, once they are known.", json_schema_extra=FOUND
+    )
+
+    class_weights: ClassWeights = Field(
+        "none",
+        description="How much a row of each class counts in the loss and in the answer: `balanced` makes classes equally important however "
+        "rare they are, a mapping like `{spam: 5}` says it for single classes, the others count 1. Probabilities stay those of the data.",
+    )
+    weights: tuple[Weight, ...] | None = Field(
+        None, strict=False, description="The weights by the classes' numbers, once they are known.", json_schema_extra=FOUND
     )
 
     @property
@@ -86,8 +98,18 @@ class Multiclass(Settings):
         return names
 
     def fitted(self, labels: tf.Tensor) -> Self:
-        """The task with what is learnt from all transformed labels of the train split."""
-        del labels
+        """The task with the weights of its classes, which all transformed labels of the train split decide.
+
+        Raises:
+          DataError: a weight is for a class that there is not.
+        """
+        classes = self.names or tuple(map(str, range(self.outputs)))
+        known = labels.numpy()[self.is_known(labels).numpy()]
+        return self.model_copy(update={"weights": weights_of(self.class_weights, classes, known)})
+
+    def tuned(self, evaluate: Callable[[], tuple[np.ndarray, np.ndarray]]) -> Self:
+        """The task with what is found once the model is trained; `evaluate` gives predictions (rows, ...) and targets of the eval split."""
+        del evaluate
         return self
 
     def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
@@ -134,7 +156,12 @@ class Multiclass(Settings):
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on logits (batch, classes)."""
         smoothing = {"label_smoothing": config.label_smoothing} if _one_hot(config) else {}
-        return getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True, **smoothing)
+        loss = getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True, **smoothing)
+        if self.weights is None:
+            return loss
+        from trainer.tasks.weighted_loss import WeightedLoss  # it imports TensorFlow
+
+        return WeightedLoss(loss, self.weights)
 
     def metrics(self, config: TrainerConfig) -> list[str | keras.metrics.Metric]:
         """The metrics that `config.metrics` names, on what `targets` gives and logits."""
@@ -142,16 +169,23 @@ class Multiclass(Settings):
         return [top_k(k=_TOP_K[name], name=name) if name in _TOP_K else name for name in config.metrics or ["accuracy"]]
 
     def activated(self, logits: tf.Tensor) -> tf.Tensor:
-        """What can be averaged over models: probabilities (batch, ..., classes) of logits (batch, ..., classes)."""
-        return tf.nn.softmax(logits)
+        """What can be averaged over models: probabilities (batch, ..., classes) of logits (batch, ..., classes).
+
+        A weighted loss teaches probabilities of data in which each class is so much more frequent: that is taken back.
+        """
+        return tf.nn.softmax(logits if self.weights is None else logits - tf.math.log(tf.constant(self.weights, logits.dtype)))
+
+    def decided(self, probabilities: tf.Tensor) -> tf.Tensor:
+        """int64 (batch,), the number of the class that is answered, of probabilities (batch, classes): the one that weighs most."""
+        return tf.argmax(probabilities if self.weights is None else probabilities * tf.constant(self.weights, probabilities.dtype), axis=-1)
 
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """What a caller is answered, of `activated` logits.
 
-        `probabilities` float32 (batch, classes) and `classes`, the most probable one: its name (batch,), int64 where classes are numbers.
+        `probabilities` float32 (batch, classes) and `classes`, what `decided` gives: names (batch,), int64 where classes are numbers.
         Named classes come with `class_names`, string (batch, classes), in the order of the probabilities.
         """
-        best = tf.argmax(predicted, axis=-1)
+        best = self.decided(predicted)
         if self.names is None:
             return {"probabilities": predicted, "classes": best}
         names = tf.constant(self.names)

@@ -14,6 +14,8 @@ from trainer.settings import FOUND, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+
     from trainer.config import TrainerConfig
 
 MOST_LABELS = 10_000  # a row's labels are kept as a byte for each
@@ -73,6 +75,11 @@ class Multilabel(Settings):
     def fitted(self, labels: tf.Tensor) -> Self:
         """See `Multiclass.fitted`."""
         del labels
+        return self
+
+    def tuned(self, evaluate: Callable[[], tuple[np.ndarray, np.ndarray]]) -> Self:
+        """See `Multiclass.tuned`."""
+        del evaluate
         return self
 
     def parsed_label(self, parsed: tf.SparseTensor) -> tf.Tensor:

@@ -12,7 +12,9 @@ from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
 
     from trainer.config import TrainerConfig
 
@@ -66,6 +68,11 @@ class Regression(Settings):
     def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
         """float32 (batch,), as it is."""
         return parsed
+
+    def tuned(self, evaluate: Callable[[], tuple[np.ndarray, np.ndarray]]) -> Self:
+        """See `Multiclass.tuned`."""
+        del evaluate
+        return self
 
     def check_labels(self, labels: Sequence[tf.Tensor], origin: str) -> None:
         """Every finite number is a label."""

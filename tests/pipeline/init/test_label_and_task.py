@@ -151,6 +151,20 @@ def test_what_makes_a_label_hard_to_learn_is_said(write, init, some, values, sai
     assert said in init(write(x=some(), y=values)).out
 
 
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a"] * 90 + ["b"] * 10, {"kind": "binary", "positive": "b", "threshold": "auto", "class_weights": "none"}),
+        (["a"] * 60 + ["b"] * 40, {"kind": "binary", "positive": "b", "threshold": None, "class_weights": "none"}),
+        (["a"] * 85 + ["b"] * 10 + ["c"] * 5, {"kind": "multiclass", "class_weights": "balanced"}),
+        (["a"] * 50 + ["b"] * 30 + ["c"] * 20, {"kind": "multiclass", "class_weights": "none"}),
+    ],
+)
+def test_rare_classes_are_answered_by_a_threshold_of_their_own_or_weights(write, init, some, labels, expected):
+    task = init(write(x=some(), y=labels)).config.task
+    assert {key: getattr(task, key) for key in expected} == expected
+
+
 def test_unbalanced_classes_get_other_bounds_than_accuracy_as_comments_that_hold(write, init, some, tmp_path):
     result = init(write(x=some(), y=["a"] * 90 + ["b"] * 10))
     bounds = [line.removeprefix("# ") for line in result.text.splitlines() if line.startswith(("# evaluator:", "#   "))]

@@ -12,6 +12,7 @@ from trainer.models.members import Ensemble, average
 from trainer.models.optimizers import FusedAdamW
 from trainer.models.tabular import build
 from trainer.strategy import make_strategy
+from trainer.tasks import Multiclass
 
 LOOPS = {"fit": fit, "gradient_tape": gradient_tape}
 
@@ -75,7 +76,7 @@ def test_metrics_see_the_average():
     np.testing.assert_allclose(result["loss"], -np.log((2 / (1 + np.exp(0.1)) + 1) / 3), rtol=1e-3)
 
 
-def trained(loop, strategy):
+def trained(loop, strategy, task):
     """(weights, history) after two epochs on 90 rows of numbers and categories, in batches of 32."""
     random = np.random.default_rng(3)
     x = {
@@ -89,16 +90,17 @@ def trained(loop, strategy):
     with strategy.scope():
         keras.utils.set_random_seed(1)
         model = build(inputs, 3, 0.2, sizes={"categories": 7})
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(FusedAdamW(0.002, weight_decay=0.01, global_clipnorm=1.0), loss, metrics=["accuracy"], jit_compile=False)
+        optimizer = FusedAdamW(0.002, weight_decay=0.01, global_clipnorm=1.0)
+        model.compile(optimizer, task.loss(TrainerConfig()), metrics=["accuracy"], jit_compile=False)
         model.optimizer.build(model.trainable_variables)
     history = LOOPS[loop].train(model, Batches(rows.repeat(2), 3, 90), Batches(rows, 3, 90), strategy, TrainerConfig(epochs=2), [])
     return model.get_weights(), history.history
 
 
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
-def test_both_loops_end_with_identical_weights_and_histories(strategy):
-    (fitted, history), (taped, other) = (trained(loop, strategy) for loop in LOOPS)
+@pytest.mark.parametrize("weights", [None, (0.5, 1.0, 3.0)], ids=["plain", "weighted"])
+def test_both_loops_end_with_identical_weights_and_histories(strategy, weights):
+    (fitted, history), (taped, other) = (trained(loop, strategy, Multiclass(classes=3, weights=weights)) for loop in LOOPS)
     for left, right in zip(fitted, taped, strict=True):
         np.testing.assert_array_equal(left, right)
     assert history == other
