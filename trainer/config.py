@@ -5,7 +5,7 @@ from typing import Literal, Self
 import pydantic
 from pydantic import Field
 
-from trainer.features.image import ImageFeature, Size
+from trainer.features.image import Fit, ImageFeature, Size
 from trainer.settings import Settings
 
 
@@ -17,6 +17,7 @@ class PreprocessingConfig(Settings):
     """How Transform turns a picture into what the model sees."""
 
     image_size: Size = Field((28, 28), description=_described("size"))
+    fit: Fit = Field("resize", description=_described("fit"))
     channels: Literal[1, 3] = Field(1, description=_described("channels"))
     normalize: Literal["scale", "standardize"] = Field("scale", description=_described("normalize"))
 
