@@ -10,7 +10,7 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.sniffer import Found, sniff
-from pipeline.init import giveaway, label, left_out, sample, shown, table_config, table_files, task
+from pipeline.init import giveaway, label, left_out, picture_column, pictures_shown, sample, shown, table_config, table_files, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
 from pipeline.init.proposal import Proposal, Request
@@ -27,20 +27,26 @@ def propose(request: Request) -> Proposal:
       DataError: a file cannot be read.
     """
     files = table_files.find(request.path)
+    table_of_pictures = picture_column.in_folder(Path(request.path)) if Path(request.path).is_dir() else None
+    if table_of_pictures:
+        files = table_files.Files([table_of_pictures], str(table_of_pictures), {})
+    picture = picture_column.find(files.paths[0]) if len(files.paths) == 1 else None
     found = sniff(files.paths[0])
     taken = _read(files.paths, found, request.path)
     columns = [_column(name, taken, found.dialect) for name in found.columns]
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
+    if picture:
+        kinds[picture.name], reasons[picture.name] = Kind("image", "names pictures"), ""
     split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
     usable = [name for name in found.columns if not reasons[name] and name != split_column]
-    told = [name for name in usable if kinds[name].name != "text"]  # texts are what is read, hardly what is predicted
+    told = [name for name in usable if kinds[name].name not in ("text", "image")]  # what is read or seen, hardly what is predicted
     chosen = label.choose(request, found.columns, told or usable)
     [labelled] = [column for column in columns if column.name == chosen.name]
     target = task.choose(labelled, request.task)
     doubts = [kinds[name].doubt for name in usable if name != chosen.name]
     for column in columns:
-        if column.name in usable and column is not labelled:
+        if column.name in usable and column is not labelled and kinds[column.name].name != "image":
             reasons[column.name], doubt = giveaway.judge(column, labelled, target.kind == "regression")
             doubts.append(doubt)
     features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
@@ -53,10 +59,14 @@ def propose(request: Request) -> Proposal:
         target=target,
         features={name: kind for name, kind in features.items() if not reasons[name]},
         others={name: (kind, reasons[name]) for name, kind in features.items() if reasons[name]},
+        picture=picture,
+        seen=picture_column.look(files.paths[0], picture, next(each for each in columns if each.name == picture.name)) if picture else None,
         split=split_column,
         split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
     )
     lines = [f"{taken.words}, {len(columns)} columns; {'; '.join(found.reasons)}."]
+    if table.seen:
+        lines += pictures_shown.sample(table.seen)
     return Proposal(
         table_config.text(request, table),
         [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
@@ -110,6 +120,8 @@ def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
             f"{taken.rejects.count:,} of {taken.rows + taken.rejects.count:,} rows cannot be read: {'; '.join(taken.rejects.examples)}. "
             "Mend them, or allow it: `data.max_unreadable`."
         )
+    if table.seen and table.seen.unreadable:
+        found.append(pictures_shown.unreadable(table.seen.unreadable))
     found += task.warnings(table.label, target)
     found += filter(None, doubts)
     if table.split_fault:

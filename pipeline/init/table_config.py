@@ -6,9 +6,11 @@ from typing import NamedTuple
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.sniffer import Found
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, gate
+from pipeline.init import defaults, gate, picture_config
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
+from pipeline.init.picture_column import PictureColumn
+from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
 from pipeline.init.relative import relative
 from pipeline.init.sample import Sample
@@ -28,6 +30,8 @@ class Table(NamedTuple):
       target: what is to be learnt.
       features: the columns that the model is given.
       others: those that it is not, and why.
+      picture: the one of the features that names pictures, None where none does.
+      seen: some of those pictures.
       split: the column that names each row's split, None where there is none.
       split_fault: why that cannot be used, a clause; empty where it can.
     """
@@ -39,6 +43,8 @@ class Table(NamedTuple):
     target: Target
     features: dict[str, Kind]
     others: dict[str, tuple[Kind, str]]
+    picture: PictureColumn | None
+    seen: PictureSample | None
     split: str | None
     split_fault: str
 
@@ -54,8 +60,12 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     yield f"name: {request.name}"
     yield ""
     yield "data:"
-    yield "  format: csv"
+    yield "  format: images  # named by a table" if table.picture else "  format: csv"
     yield f"  path: {value(relative(table.files.place, request.output))}  # relative to this file"
+    if table.picture and table.picture.below:
+        yield f"  pictures: {scalar(table.picture.below)}  # relative to the table's folder"
+    if table.seen and table.seen.unreadable:
+        yield "  # max_unreadable: 0.01  # there are pictures that cannot be read"
     if table.taken.rejects.count:
         yield f"  # max_unreadable: 0.01  # {table.taken.rejects.count:,} rows cannot be read"
     yield f"  csv:  # {'; '.join(table.found.reasons)}"
@@ -95,11 +105,16 @@ def _features(table: Table) -> Iterator[str]:
     for kind in dict.fromkeys(each.name for each in table.features.values()):
         for name, found in table.features.items():
             if found.name == kind:
-                yield f"  {scalar(name)}: {_setting(found)}  # {found.why}"
+                yield f"  {scalar(name)}: {_picture(table.seen) if kind == 'image' and table.seen else _setting(found)}  # {found.why}"
     if table.others:
         yield "  # Not used; take away the first `#` of a line to use its column all the same:"
         for name, (found, why) in table.others.items():
             yield f"  # {scalar(name)}: {_setting(found)}  # {why}"
+
+
+def _picture(seen: PictureSample) -> str:
+    size = list(picture_config.size(seen))
+    return value({"kind": "image", "size": size, "channels": seen.channels, "normalize": "standardize"})
 
 
 def _setting(kind: Kind) -> str:
@@ -112,6 +127,8 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     yield "  loop: fit  # or gradient_tape"
     are_texts = all(kind.name == "text" for kind in table.features.values())
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.taken.rows)
+    if table.picture:
+        recipe = defaults.for_picture_files()
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)
