@@ -85,6 +85,11 @@ class TrainerConfig(Settings):
         "a part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. None by default.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
+    weights: Literal["best", "last"] = Field(
+        "best",
+        description="Which weights are exported: `best`, those of the epoch with the least loss on the eval split, or `last`, those at the "
+        "end, where the eval split is so small that its least loss is chance.",
+    )
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
         "auto",
         description="`auto` is `mirrored` where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow "

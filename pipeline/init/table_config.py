@@ -128,7 +128,8 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     are_texts = all(kind.name == "text" for kind in table.features.values())
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.taken.rows)
     if table.picture:
-        recipe = defaults.for_picture_files()
+        rows = table.taken.rows
+        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind != "regression")
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)

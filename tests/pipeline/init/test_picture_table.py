@@ -58,6 +58,12 @@ def test_other_columns_are_features_beside_the_picture(photos, init):
     assert "# note: category  # always the same value" in result.text
 
 
+def test_a_number_can_be_learnt_from_pictures(photos, init):
+    photos("labels.csv", "file,label,price", "{0}.png,{1},{2:.3f}")
+    trainer = init("photos/labels.csv", "--label", "price").config.trainer
+    assert (trainer.loss, trainer.label_smoothing) == ("auto", 0)
+
+
 def test_a_picture_that_cannot_be_read_is_told(photos, init):
     folder = photos("labels.csv", "file,label", "{0}.png,{1}")
     (folder / "3.png").write_bytes(b"x")
