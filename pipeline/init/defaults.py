@@ -4,7 +4,7 @@ from typing import Any
 
 _LEAST_STEPS = 10  # of an epoch
 _SEEN = 40_000  # pictures, each as often as it is seen: some minutes on two cores
-_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 70
+_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
 _LEAST_JUDGED = 300  # pictures of the eval split, from which on its loss tells one epoch from another
 _BATCH_SIZES = (256, 128, 64, 32, 16)
 

@@ -44,7 +44,7 @@ def test_class_folders_get_a_config_of_their_pictures(draw, init, tmp_path):
     seen = written.preprocessing
     assert (seen.image_size, seen.channels, seen.normalize) == ((32, 40), 3, "standardize")
     trainer = written.trainer
-    assert (trainer.epochs, trainer.batch_size, trainer.optimizer, trainer.schedule) == (70, 16, "adamw", "cosine")
+    assert (trainer.epochs, trainer.batch_size, trainer.optimizer, trainer.schedule) == (100, 16, "adamw", "cosine")
     assert written.problem.task.kind == "multiclass"
     assert "metric: accuracy, min: 0.76}  # always dog reaches 0.51" in result.text
     assert "Note:" not in result.out
