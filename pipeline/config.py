@@ -71,7 +71,7 @@ class PipelineConfig(Settings):
         if self.features:
             return Features(by_name=self.features)
         picture = self.preprocessing
-        image = ImageFeature(size=picture.image_size, channels=picture.channels, normalize=picture.normalize)
+        image = ImageFeature(size=picture.image_size, fit=picture.fit, channels=picture.channels, normalize=picture.normalize)
         return Features(by_name={PICTURE if self.data.format == "images" else names.IMAGE: image})
 
     @property
@@ -150,13 +150,17 @@ def _picture_fault(config: PipelineConfig) -> str | None:
 
 def _column_fault(config: PipelineConfig) -> str | None:
     """What does not fit together in a config of rows with columns."""
-    has_names = config.data.format == "images"  # its columns have names that nobody has to give
+    has_names = config.data.format == "images" and not config.data.is_list  # its columns have names that nobody has to give
+    if config.data.pictures and not config.data.is_list:
+        return "data.pictures: Expected none where `data.path` is no table that names pictures. Remove it."
     for key, given in (("data.path", config.data.path), ("label", config.label), ("task", config.task), ("features", config.features)):
         if not given and not (has_names and key != "data.path"):
             return (
                 f"{key}: Expected a value with `data.format: {config.data.format}`. Received: none. "
                 "`tapeline init PATH` writes a config from the data."
             )
+    if config.data.is_list and "image" not in config.inputs.kinds.values():
+        return "features: Expected the column that names the pictures, with the kind `image`. Received: none of that kind."
     for name, feature in config.features.items():
         if feature.kind == "image" and config.data.format == "csv":
             return f"features.{name}: Expected another kind than `image` with `data.format: csv`, which holds no pictures. Try `images`."
@@ -164,8 +168,8 @@ def _column_fault(config: PipelineConfig) -> str | None:
         return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
     if config.label in config.features:
         return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
-    if config.trainer.augment and list(config.inputs.kinds.values()) != ["image"]:
-        return "trainer.augment: Expected none where the model is given more than one picture. Remove it."
+    if config.trainer.augment and "image" not in config.inputs.kinds.values():
+        return "trainer.augment: Expected none where the model is given no picture. Remove it."
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
     return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None

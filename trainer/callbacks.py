@@ -21,21 +21,25 @@ _log = logging.getLogger(__name__)
 
 
 def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> list[keras.callbacks.Callback]:
-    """Checkpoint, early stopping if configured, TensorBoard logs, the end at NaN, and a line of progress an epoch.
+    """Checkpoint and early stopping if configured, TensorBoard logs, the end at NaN, and a line of progress an epoch.
 
     Args:
-      config: the epochs and when to stop early.
+      config: the epochs, when to stop early, and which weights are wanted.
       model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
     """
     stop = config.early_stopping
     return [
         StopAtNaN(config),
-        keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True),
+        *([_checkpoint(model_run_dir)] if config.weights == "best" else []),
         *([keras.callbacks.EarlyStopping(_MONITOR, stop.min_delta, stop.patience, mode="min")] if stop else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
     ]
+
+
+def _checkpoint(model_run_dir: str) -> keras.callbacks.Callback:
+    return keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True)
 
 
 def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:

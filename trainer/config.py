@@ -5,7 +5,7 @@ from typing import Literal, Self
 import pydantic
 from pydantic import Field
 
-from trainer.features.image import ImageFeature, Size
+from trainer.features.image import Fit, ImageFeature, Size
 from trainer.settings import Settings
 
 
@@ -17,6 +17,7 @@ class PreprocessingConfig(Settings):
     """How Transform turns a picture into what the model sees."""
 
     image_size: Size = Field((28, 28), description=_described("size"))
+    fit: Fit = Field("resize", description=_described("fit"))
     channels: Literal[1, 3] = Field(1, description=_described("channels"))
     normalize: Literal["scale", "standardize"] = Field("scale", description=_described("normalize"))
 
@@ -87,6 +88,11 @@ class TrainerConfig(Settings):
         "a part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. None by default.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
+    weights: Literal["best", "last"] = Field(
+        "best",
+        description="Which weights are exported: `best`, those of the epoch with the least loss on the eval split, or `last`, those at the "
+        "end, where the eval split is so small that its least loss is chance.",
+    )
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
         "auto",
         description="`auto` is `mirrored` where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow "

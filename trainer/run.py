@@ -1,6 +1,6 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
-transform graph, batches -> model, under the strategy's scope -> train -> best weights -> the task's decision -> SavedModel
+transform graph, batches -> model, under the strategy's scope -> train -> best weights, if wanted -> the task's decision -> SavedModel
 """
 
 from typing import Any, Protocol, TypeVar
@@ -67,7 +67,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         sizes, steps = table_sizes(problem.features, graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
-    restore_best_weights(model, fn_args.model_run_dir)
+    if config.weights == "best":
+        restore_best_weights(model, fn_args.model_run_dir)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
     return history

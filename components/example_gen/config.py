@@ -9,6 +9,7 @@ from components.example_gen.readers.dialect import Dialect
 from components.place import Place
 from trainer.settings import Settings
 
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")  # of tables that name pictures
 MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
 
 
@@ -44,7 +45,8 @@ class DataConfig(Settings):
 
     format: Literal["digits", "idx", "images", "csv", "parquet", "jsonl", "tfrecord"] = Field(
         description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `images`: a folder of "
-        "class folders of pictures, or a zip or tar archive of one. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
+        "class folders of pictures, a zip or tar archive of one, or a table (CSV or JSON lines) that names "
+        "pictures. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
         "`jsonl`: an object a line. `tfrecord`: tf.Examples."
     )
     path: Place | None = Field(
@@ -52,7 +54,12 @@ class DataConfig(Settings):
         description="Where the data is, absolute or relative to the config file. `idx`: the folder of `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
         "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files. "
-        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder or an archive.",
+        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder, an archive, or a table, "
+        "whose columns `features` and `label` name.",
+    )
+    pictures: str | None = Field(
+        None,
+        description="Where `images` are named by a table: the folder of the pictures below the table's, whose own it is by default.",
     )
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."
@@ -69,3 +76,8 @@ class DataConfig(Settings):
         0.0, ge=0.0, le=1.0, description="The share of the rows that may be unreadable and left out, each with its line and reason."
     )
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is pictures that a table names."""
+        return self.format == "images" and (self.path or "").casefold().endswith(TABLE_SUFFIXES)

@@ -9,7 +9,7 @@ from pathlib import Path
 from components.example_gen import remote_files
 from components.example_gen.config import DataConfig
 from components.example_gen.digests import Digests
-from components.example_gen.readers import image_files, json_lines, parquet_file, tfrecord_file
+from components.example_gen.readers import image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
 from components.example_gen.readers.data_files import files_at
 from trainer.errors import ConfigError, did_you_mean
 
@@ -65,11 +65,23 @@ def named_files(config: DataConfig) -> dict[str, Path]:
         return {str(number): path for number, path in enumerate(path for paths in csv_files(config).values() for path in paths)}
     if config.format == "images":
         path = Path(place)
+        if config.is_list:
+            return _listed(path, config.pictures)
         if path.is_file():
             return {path.name: path}
         found = image_files.find(path, split_prefixes=config.splits.prefixes).layout.pictures
         return {picture.name: path / picture.name for picture in found if (path / picture.name).is_file()}
     return files_at(place, *_FILES[config.format])
+
+
+def _listed(path: Path, below: str | None) -> dict[str, Path]:
+    """A table, and every picture that it could name."""
+    if not path.is_file():
+        _matching(str(path))
+        raise ConfigError(f"Expected one table that names pictures. Received: '{path}', a pattern. Name a file.")
+    folder = listed_pictures.folder_of(path, below)
+    names = image_files.names_below(folder)
+    return {path.name: path, **{f"{folder.name}/{name}": folder / name for name in names if (folder / name).is_file()}}
 
 
 def csv_files(config: DataConfig) -> dict[str | None, list[Path]]:

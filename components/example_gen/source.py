@@ -10,7 +10,7 @@ import pyarrow as pa
 from components.example_gen import download, raw_files, remote_files
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
-from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, parquet_file, tfrecord_file
+from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
 from components.example_gen.readers.cells import TimeOrder
 from components.example_gen.readers.labelled_images import part
 from components.example_gen.readers.picture import PictureSettings
@@ -63,10 +63,14 @@ def _csv(config: DataConfig, columns: Columns) -> list[Part]:
 
 
 def _images(config: DataConfig, columns: Columns) -> list[Part]:
-    """Rows of `image` and `label`."""
-    del columns
-    settings = PictureSettings(max_pixels=config.max_image_pixels)
-    return image_files.open_images(Path(config.path or ""), settings, config.splits.prefixes)
+    """Rows of `image` and `label`, or of the columns of a table that names pictures."""
+    path, settings = Path(config.path or ""), PictureSettings(max_pixels=config.max_image_pixels)
+    if not config.is_list:
+        return image_files.open_images(path, settings, config.splits.prefixes)
+    pictures = [name for name, kind in columns.kept.items() if kind == "bytes"]
+    named = columns.model_copy(update={"kept": columns.kept | dict.fromkeys(pictures, "string")})
+    opened = _READERS["jsonl" if path.name.casefold().endswith(json_lines.SUFFIXES) else "csv"]
+    return listed_pictures.with_pictures(opened(config, named), pictures, listed_pictures.folder_of(path, config.pictures), settings)
 
 
 def _typed(open_files: Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], list[Part]]) -> _Reader:

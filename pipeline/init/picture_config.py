@@ -1,5 +1,6 @@
 """The text of a config of pictures: every choice that was made, and behind it why."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from pipeline.init.relative import relative
 from pipeline.init.task import Target
 from pipeline.init.yaml_lines import value
 
+_EVAL_SHARE = 10  # one picture of so many is of the eval split where nothing says it
 _LEAST, _MOST, _STEP = 28, 96, 4  # pixels on a side: more take long without a GPU
 
 
@@ -102,9 +104,17 @@ def _rest(request: Request, pictures: Pictures) -> Iterator[str]:
     yield ""
     yield "trainer:"
     yield "  loop: fit  # or gradient_tape"
-    yield from (f"  {key}: {value(each)}" for key, each in defaults.for_picture_files().items())
+    yield from (f"  {key}: {value(each)}" for key, each in defaults.for_picture_files(*_shares(pictures)).items())
     yield ""
     yield from gate.lines(pictures.label, pictures.target)
     yield ""
     yield "schema:"
     yield f"  path: {request.name}.schema.pbtxt  # inferred until `tapeline schema accept` has written it"
+
+
+def _shares(pictures: Pictures) -> tuple[int, int]:
+    """How many pictures the train split and the eval split have, about."""
+    counts = Counter(picture.split for picture in pictures.files)
+    rest = counts[None] + counts[split.TRAIN]
+    judged = counts[split.EVAL] or rest // _EVAL_SHARE
+    return rest - (0 if counts[split.EVAL] else judged), judged

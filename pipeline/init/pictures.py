@@ -15,7 +15,7 @@ from components.example_gen.readers import image_files
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.image_layout import SUFFIXES, Picture, has_split_prefixes
 from components.example_gen.readers.picture import PictureSettings
-from pipeline.init import picture_config, picture_sample, pictures_shown, task
+from pipeline.init import picture_column, picture_config, picture_sample, pictures_shown, task
 from pipeline.init.column import Column
 from pipeline.init.picture_config import Pictures
 from pipeline.init.proposal import Proposal, Request
@@ -28,12 +28,12 @@ _MANY_TIMES = 10  # as many pictures of one class as of another
 
 
 def recognises(path: str) -> bool:
-    """Whether it is a picture, an archive, or a folder with more pictures than other files."""
+    """Whether it is a picture, an archive, or a folder with more pictures than other files, without a table that names them."""
     place = Path(path)
     if not place.is_dir():
         return place.suffix.lower() in SUFFIXES or place.name.lower().endswith(_ARCHIVES)
     found = [name.suffix.lower() in SUFFIXES for name, _ in zip(_below(place), range(_LOOKED_AT), strict=False)]
-    return sum(found) * 2 > len(found)
+    return sum(found) * 2 > len(found) and picture_column.in_folder(place) is None
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -88,12 +88,8 @@ def _labels(pictures: Iterable[Picture]) -> Column:
 def _warnings(pictures: Pictures) -> list[str]:
     label, sample = pictures.label, pictures.sample
     found = []
-    if bad := len(pictures.refused) + len(sample.unreadable):
-        examples = [f"{each.file}: {each.reason}" for each in pictures.refused] + sample.unreadable
-        found.append(
-            f"{bad:,} file{'s' if bad > 1 else ''} cannot be read: {'; '.join(examples[:3])}{'; ...' if bad > 3 else ''}. Mend or remove "
-            "what cannot be read, or allow it: `data.max_unreadable`."
-        )
+    if bad := [f"{each.file}: {each.reason}" for each in pictures.refused] + sample.unreadable:
+        found.append(pictures_shown.unreadable(bad))
     few = [(name, count) for name, count in zip(label.distinct.to_pylist(), label.counts.tolist(), strict=True) if count < _FEW]
     if few:
         named = ", ".join(f"'{name}' {count}" for name, count in few[:5]) + (f" and {len(few) - 5:,} more" if len(few) > 5 else "")

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.init.picture_config import Pictures
+from pipeline.init.picture_sample import PictureSample
 from pipeline.init.shown import line
 
 _MOST_CLASSES = 20
@@ -17,7 +18,7 @@ _MOST_CLASSES = 20
 def found(pictures: Pictures) -> list[RenderableType]:
     """A line of how many there are, the classes with their pictures, and lines about the sample and about what is left out."""
     lines = [f"{len(pictures.files):,} pictures, {len(pictures.label.distinct):,} classes; {_divided(pictures)}."]
-    return [*lines, _classes(pictures), *_sample(pictures), *_left_out(pictures)]
+    return [*lines, _classes(pictures), *sample(pictures.sample), *_left_out(pictures)]
 
 
 def _divided(pictures: Pictures) -> str:
@@ -42,8 +43,16 @@ def _classes(pictures: Pictures) -> RenderableType:
     return shown
 
 
-def _sample(pictures: Pictures) -> list[str]:
-    sample = pictures.sample
+def unreadable(files: list[str]) -> str:
+    """A warning of files that cannot be read, each with the reason."""
+    return (
+        f"{len(files):,} file{'s' if len(files) > 1 else ''} cannot be read: {'; '.join(files[:3])}{'; ...' if len(files) > 3 else ''}. "
+        "Mend or remove what cannot be read, or allow it: `data.max_unreadable`."
+    )
+
+
+def sample(sample: PictureSample) -> list[str]:
+    """A line of sizes, formats and colours."""
     count = len(sample.heights)
     formats = ", ".join(f"{name} {number:,}" for name, number in sample.formats.most_common())
     colours = (

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
 from pipeline.init.column import Column
+from pipeline.init.picture_column import PictureColumn
+from pipeline.init.picture_sample import PictureSample
 from pipeline.init.sample import Sample
 
 
@@ -20,6 +22,8 @@ class Source(NamedTuple):
       dialect: how text files are written; None of a format that says so itself.
       reasons: how the data was found to be written, in clauses for people.
       doubts: where another answer is as good, in sentences for people.
+      picture: the column that names pictures, None where none does.
+      seen: some of those pictures.
     """
 
     format: str
@@ -31,3 +35,5 @@ class Source(NamedTuple):
     dialect: Dialect | None
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
+    picture: PictureColumn | None = None
+    seen: PictureSample | None = None

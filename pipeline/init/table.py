@@ -6,7 +6,7 @@ a format's look at it: sample and columns -> their kinds -> label -> task -> wha
 from collections.abc import Callable
 
 from components.example_gen import split
-from pipeline.init import giveaway, label, left_out, shown, table_config, task
+from pipeline.init import giveaway, label, left_out, pictures_shown, shown, table_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
 from pipeline.init.proposal import Proposal, Request
@@ -28,15 +28,17 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
     _check_label(request.label, source)
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
+    if source.picture:
+        kinds[source.picture.name], reasons[source.picture.name] = Kind("image", "names pictures"), ""
     split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
     usable = [name for name in names if not reasons[name] and name != split_column]
-    told = [name for name in usable if kinds[name].name != "text"]  # texts are what is read, hardly what is predicted
+    told = [name for name in usable if kinds[name].name not in ("text", "image")]  # what is read or seen, hardly what is predicted
     chosen = label.choose(request, names, told or usable)
     [labelled] = [column for column in columns if column.name == chosen.name]
     target = task.choose(labelled, request.task)
     doubts = [kinds[name].doubt for name in usable if name != chosen.name]
     for column in columns:
-        if column.name in usable and column is not labelled:
+        if column.name in usable and column is not labelled and kinds[column.name].name != "image":
             reasons[column.name], doubt = giveaway.judge(column, labelled, target.kind == "regression")
             doubts.append(doubt)
     features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
@@ -51,6 +53,8 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
         split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
     )
     lines = [f"{source.taken.words}, {len(columns) + len(source.unusable)} columns; {'; '.join(source.reasons)}."]
+    if source.seen:
+        lines += pictures_shown.sample(source.seen)
     return Proposal(
         table_config.text(request, table),
         [*lines, shown.columns(columns, kinds, table), *shown.target(table, chosen)],
@@ -97,6 +101,8 @@ def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
             f"{taken.rejects.count:,} of {taken.rows + taken.rejects.count:,} rows cannot be read: {'; '.join(taken.rejects.examples)}. "
             "Mend them, or allow it: `data.max_unreadable`."
         )
+    if table.source.seen and table.source.seen.unreadable:
+        found.append(pictures_shown.unreadable(table.source.seen.unreadable))
     found += task.warnings(table.label, target)
     found += filter(None, doubts)
     if table.split_fault:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, gate, task
+from pipeline.init import defaults, gate, picture_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
+from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
 from pipeline.init.relative import relative
 from pipeline.init.source import Source
@@ -49,8 +50,12 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     yield f"name: {request.name}"
     yield ""
     yield "data:"
-    yield f"  format: {source.format}"
+    yield f"  format: {source.format}{'  # named by a table' if source.picture else ''}"
     yield f"  path: {value(relative(source.place, request.output))}  # relative to this file"
+    if source.picture and source.picture.below:
+        yield f"  pictures: {scalar(source.picture.below)}  # relative to the table's folder"
+    if source.seen and source.seen.unreadable:
+        yield "  # max_unreadable: 0.01  # there are pictures that cannot be read"
     if source.taken.rejects.count:
         yield f"  # max_unreadable: 0.01  # {source.taken.rejects.count:,} rows cannot be read"
     if source.dialect:
@@ -92,7 +97,8 @@ def _features(table: Table) -> Iterator[str]:
     for kind in dict.fromkeys(each.name for each in table.features.values()):
         for name, found in table.features.items():
             if found.name == kind:
-                yield f"  {scalar(name)}: {_setting(found)}  # {found.why}"
+                said = _picture(table.source.seen) if kind == "image" and table.source.seen else _setting(found)
+                yield f"  {scalar(name)}: {said}  # {found.why}"
     if table.others:
         yield "  # Not used; take away the first `#` of a line to use its column all the same:"
         for name, (found, why) in table.others.items():
@@ -100,6 +106,11 @@ def _features(table: Table) -> Iterator[str]:
     if table.source.unusable:
         yield "  # Cannot be used:"
         yield from (f"  # {scalar(name)}  # {why}" for name, why in table.source.unusable.items())
+
+
+def _picture(seen: PictureSample) -> str:
+    size = list(picture_config.size(seen))
+    return value({"kind": "image", "size": size, "channels": seen.channels, "normalize": "standardize"})
 
 
 def _setting(kind: Kind) -> str:
@@ -112,6 +123,9 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     yield "  loop: fit  # or gradient_tape"
     are_texts = all(kind.name == "text" for kind in table.features.values())
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows)
+    if table.source.picture:
+        rows = table.source.taken.rows
+        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind != "regression")
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)

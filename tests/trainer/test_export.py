@@ -81,6 +81,12 @@ def test_no_rows_give_no_predictions(served, signature):
     assert (received["probabilities"].shape, received["classes"].shape) == ((0, 10), (0,))
 
 
+def test_no_pixels_of_another_size_give_no_predictions(served):
+    artifacts, signatures, _ = served
+    nothing = np.zeros((0, 20, 30, artifacts.images.shape[-1]), np.uint8)
+    assert signatures["predict_pixels"](pixels=tf.constant(nothing))["probabilities"].shape == (0, 10)
+
+
 def test_pixels_of_another_size_are_resized_as_a_file_of_them_is(served):
     artifacts, signatures, _ = served
     large = np.kron(artifacts.images[:4], np.ones((1, 3, 2, 1), np.uint8))
@@ -88,6 +94,23 @@ def test_pixels_of_another_size_are_resized_as_a_file_of_them_is(served):
     np.testing.assert_array_equal(
         signatures["predict_pixels"](pixels=tf.constant(large))["probabilities"], signatures["predict_image"](image=files)["probabilities"]
     )
+
+
+@pytest.mark.parametrize("fit_to", ["resize", "pad", "crop"])
+def test_a_raw_picture_is_fitted_for_serving_as_the_training_rows_are(digits, tmp_path, fit_to):
+    images, labels = digits
+    wide = np.concatenate([images, 255 - images], axis=2)
+    artifacts = run_transform(tmp_path, wide, labels, ImageFeature(size=(8, 8), fit=fit_to))
+    model = build_model(TrainerConfig(seed=3), artifacts.problem.task, {names.PIXELS: tf.io.FixedLenFeature((8, 8, 1), tf.float32)})
+    served = ServedPicture(model, tft.TFTransformOutput(artifacts.graph_path), artifacts.problem)
+    spec, rows = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec(), ROWS["eval"]
+    files = sorted(tf.io.gfile.glob(artifacts.files("eval")))
+    written = tf.io.parse_example([row for file in files for row in tf.data.TFRecordDataset(file, "GZIP").as_numpy_iterator()], spec)
+    trained = np.sort(tf.nn.softmax(model(written[names.PIXELS])).numpy(), axis=0)
+    np.testing.assert_allclose(
+        np.sort(served.predict_image(tf.constant(artifacts.pngs[rows]))["probabilities"].numpy(), axis=0), trained, atol=1e-5
+    )
+    np.testing.assert_allclose(np.sort(served.predict_pixels(tf.constant(wide[rows]))["probabilities"].numpy(), axis=0), trained, atol=1e-5)
 
 
 def test_jpeg_files_are_answered(served):

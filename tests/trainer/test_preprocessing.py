@@ -67,6 +67,34 @@ def test_images_of_other_sizes_are_resized_each_on_its_own():
     assert (second == 77).all()
 
 
+@pytest.mark.parametrize("size", [(8, 8), (8, 16), (24, 8)])
+def test_a_picture_of_another_shape_is_stretched_padded_with_black_or_cut_to_its_middle(size):
+    wide = np.full((20, 80, 1), 255, np.uint8)
+    wide[:, :20] = 100  # the left quarter
+    wide[:, 40:] = 200
+    file = tf.constant([tf.io.encode_png(wide).numpy()])
+    stretched, padded, cut = (decoded(file, names.IMAGE, size, 1, fit)[0, ..., 0].numpy() for fit in ("resize", "pad", "crop"))
+    middle = size[0] // 2
+    assert (stretched[:, 0] == 100).all()
+    assert (stretched[:, -1] == 200).all()
+    assert (padded[middle, 0], padded[middle, -1]) == (100, 200)
+    assert (padded[0] == 0).all()
+    assert (padded[-1] == 0).all()
+    black = (padded == 0).all(axis=1).sum()
+    assert black == pytest.approx(size[0] - size[1] / 4, abs=1)
+    assert 0 not in cut
+    assert 100 not in cut  # the left quarter is not seen
+    assert (cut[:, 0] == 255).all()
+    assert (cut[:, -1] == 200).all()
+
+
+@pytest.mark.parametrize("fit", ["resize", "pad", "crop"])
+def test_a_picture_of_the_wanted_shape_is_the_same_however_it_is_fitted(fit):
+    image = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+    file = tf.constant([tf.io.encode_png(image).numpy()])
+    np.testing.assert_array_equal(decoded(file, names.IMAGE, (16, 24), 3, fit), decoded(file, names.IMAGE, (16, 24), 3))
+
+
 def test_jpeg_is_accepted_beside_png_and_grey_becomes_rgb():
     file = io.BytesIO()
     Image.fromarray(np.full((8, 8), 120, np.uint8)).save(file, "JPEG")

@@ -1,7 +1,8 @@
 """The signatures of a model of one picture, beside that of tf.Examples.
 
 predict_image:   PNG or JPEG -> transform graph -> model
-predict_pixels:  uint8 pixels -> resize where needed -> what the transform graph makes of each value -> model
+predict_pixels:  uint8 pixels of the model's size -> what the transform graph makes of each value -> model
+                 of another size -> as files, through the transform graph, which fits them to the size -> model
 """
 
 import keras
@@ -10,7 +11,6 @@ import tensorflow_transform as tft
 
 from trainer.export.served import Prediction, Served
 from trainer.features import names
-from trainer.features.image import resized
 from trainer.problem import Problem
 
 SIGNATURE = "predict_image"
@@ -40,10 +40,8 @@ class ServedPicture(Served):
     def predict_pixels(self, pixels: tf.Tensor) -> Prediction:
         """`pixels`: 0 to 255, uint8 (n, height, width, channels), of any height and width."""
         same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], self._size))
-        pixels = tf.cond(same_size, lambda: pixels, lambda: resized(pixels, self._size))
-        pixels = tf.ensure_shape(pixels, (None, *self._size, self._channels))
-        values = tf.cast(pixels, tf.int32) * self._channels + tf.range(self._channels)
-        return self.predict(tf.gather(tf.reshape(self._normalized, [-1]), values))
+        taken = tf.cond(same_size, lambda: self._normalized_pixels(pixels), lambda: self._fitted_pixels(pixels))
+        return self.predict(tf.ensure_shape(taken, (None, *self._size, self._channels)))
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""
@@ -53,6 +51,14 @@ class ServedPicture(Served):
                 tf.TensorSpec((None, None, None, self._channels), tf.uint8, "pixels")
             ),
         }
+
+    def _normalized_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(pixels, tf.int32) * self._channels + tf.range(self._channels)
+        return tf.gather(tf.reshape(self._normalized, [-1]), values)
+
+    def _fitted_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        files = tf.io.encode_png(pixels, compression=0)
+        return self.transformed({self._image: self._as_raw_feature(files)})[names.PIXELS]
 
     def _as_raw_feature(self, image: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
         """(n,) in the shape of the raw feature, which the data's schema decides: (n,), (n, 1), or sparse."""

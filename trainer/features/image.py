@@ -1,4 +1,4 @@
-"""Pictures: encoded file -> decode -> resize where needed -> uint8 pixels -> normalize -> float32 pixels.
+"""Pictures: encoded file -> decode -> fit to the size where needed -> uint8 pixels -> normalize -> float32 pixels.
 
 A value of the pixels depends on its pixel and channel alone, which `trainer.export` relies on.
 """
@@ -17,6 +17,8 @@ from trainer.lazy import tf, tft
 Side = Annotated[int, Field(ge=1, le=4096)]
 Size = Annotated[tuple[Side, Side], Field(strict=False)]  # JSON has lists
 
+Fit = Literal["resize", "pad", "crop"]
+
 
 class ImageFeature(Kind):
     """A picture, as the bytes of a PNG or JPEG file."""
@@ -24,7 +26,12 @@ class ImageFeature(Kind):
     raw_type: ClassVar[RawType] = "bytes"
 
     kind: Literal["image"] = Field("image", description="A picture.")
-    size: Size = Field((28, 28), description="Height and width in pixels that the model sees; other sizes are resized.")
+    size: Size = Field((28, 28), description="Height and width in pixels that the model sees; `fit` says what becomes of other sizes.")
+    fit: Fit = Field(
+        "resize",
+        description="What becomes of a picture of another size: `resize` stretches it where its shape differs, `pad` keeps its shape and "
+        "fills the rest with black, `crop` keeps its shape and cuts off what is beside the middle.",
+    )
     channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for RGB.")
     normalize: Literal["scale", "standardize"] = Field(
         "scale",
@@ -41,13 +48,13 @@ class ImageFeature(Kind):
         """float32 (batch, height, width, channels) for each picture."""
         return {
             numbered(names.PIXELS, index): normalized(
-                decoded(one_a_row(raw[name], b""), name, feature.size, feature.channels), feature.normalize
+                decoded(one_a_row(raw[name], b""), name, feature.size, feature.channels, feature.fit), feature.normalize
             )
             for index, (name, feature) in enumerate(features.items())
         }
 
 
-def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int) -> tf.Tensor:
+def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int, fit: Fit = "resize") -> tf.Tensor:
     """uint8 (batch, *size, channels) of PNG or JPEG files, string (batch,). An image of that size already keeps every bit.
 
     Raises:
@@ -67,7 +74,7 @@ def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int) -> tf.Tens
     def decode(file: tf.Tensor) -> tf.Tensor:
         pixels = tf.io.decode_image(file, channels, expand_animations=False)
         same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], size))
-        return tf.ensure_shape(tf.cond(same_size, lambda: pixels, lambda: resized(pixels, size)), (*size, channels))
+        return tf.ensure_shape(tf.cond(same_size, lambda: pixels, lambda: fitted(pixels, size, fit)), (*size, channels))
 
     with tf.control_dependencies([check]):
         encoded = tf.identity(encoded)
@@ -79,9 +86,22 @@ def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int) -> tf.Tens
     return pixels
 
 
-def resized(pixels: tf.Tensor, size: Size) -> tf.Tensor:
-    """uint8 (..., *size, channels), bilinear with antialiasing, of uint8 (..., height, width, channels)."""
-    return tf.saturate_cast(tf.round(tf.image.resize(pixels, size, antialias=True)), tf.uint8)
+def fitted(pixels: tf.Tensor, size: Size, fit: Fit) -> tf.Tensor:
+    """uint8 (*size, channels), bilinear with antialiasing, of uint8 (height, width, channels); `fit` is `ImageFeature.fit`."""
+    if fit == "crop":
+        pixels = _middle(pixels, size)
+    resize = (
+        tf.image.resize_with_pad if fit == "pad" else lambda pixels, *size, antialias: tf.image.resize(pixels, size, antialias=antialias)
+    )
+    return tf.saturate_cast(tf.round(resize(pixels, *size, antialias=True)), tf.uint8)
+
+
+def _middle(pixels: tf.Tensor, size: Size) -> tf.Tensor:
+    """The largest part in the middle that has the shape of `size`."""
+    height, width = tf.unstack(tf.shape(pixels)[:2])
+    high = tf.clip_by_value(tf.cast(tf.round(width * size[0] / size[1]), tf.int32), 1, height)
+    wide = tf.clip_by_value(tf.cast(tf.round(height * size[1] / size[0]), tf.int32), 1, width)
+    return tf.slice(pixels, [(height - high) // 2, (width - wide) // 2, 0], [high, wide, -1])
 
 
 def normalized(pixels: tf.Tensor, how: str) -> tf.Tensor:

@@ -50,7 +50,7 @@ class RandomColour(layers.Layer):
 
     CONTRAST = 0.2
     BRIGHTNESS = 0.3
-    CHANNEL = 0.1
+    CHANNEL = 0.03  # little: colour is what tells a lemon from a tomato
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)

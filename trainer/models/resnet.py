@@ -30,13 +30,18 @@ def build(
     however many replicas share them, which batch normalisation cannot say. From 247 photos it also learnt more.
     """
     pixels = keras.Input(only_picture(inputs, "resnet"))
+    x = features(pixels, augment)
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(pixels, layers.Dense(outputs)(x), name="resnet")
+
+
+def features(pixels: keras.KerasTensor, augment: Sequence[Augmentation] = ()) -> keras.KerasTensor:
+    """Float32 pixels (batch, height, width, channels) -> what the network sees in them, (batch, WIDTHS[-1])."""
     x = _stem(augmented(pixels, augment))
     for stage, width in enumerate(WIDTHS):
         for block in range(BLOCKS):
             x = _block(x, width, 2 if stage and not block else 1)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(pixels, layers.Dense(outputs)(x), name="resnet")
+    return layers.GlobalAveragePooling2D()(x)
 
 
 def _stem(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,13 +1,13 @@
 """The model for tables: TabM-mini, an ensemble in one network, with piecewise-linear embeddings of numbers (arXiv:2410.24210, 2203.05556).
 
-numbers, ranks, categories, texts -> a small vector each -> beside each other, with whatever else there is
+numbers, ranks, categories, texts, pictures -> a small vector each -> beside each other, with whatever else there is
     -> each member scales them its own way -> dense layers that all share -> a head for each member -> logits (batch, members, outputs)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from trainer.config import Augmentation
 from trainer.errors import ConfigError
+from trainer.models import resnet
 from trainer.models.members import Activation, Ensemble
 from trainer.models.ngrams import NgramBag, token_inputs
 
@@ -40,9 +42,10 @@ def build(
     *,
     sizes: Mapping[str, int] = MappingProxyType({}),
     activation: Activation = "softmax",
+    augment: Sequence[Augmentation] = (),
     **_: Any,
 ) -> keras.Model:
-    """The model for any of `numbers`, `ranks`, `categories`, texts' `tokens` and further vectors, float32 (n,), as `missing` or `times`.
+    """The model for any of `numbers`, `ranks`, `categories`, texts' `tokens`, pictures and further vectors, float32 (n,), as `missing`.
 
     Args:
       inputs: shape and dtype of a row of each input, by name.
@@ -50,12 +53,13 @@ def build(
       dropout: share of the units dropped after each dense layer while training.
       sizes: `categories` says how many different values that input has, `tokens` how many n-grams there are.
       activation: what makes probabilities of the logits; see `members.average`.
+      augment: what is done to pictures at random while training.
 
     Returns:
       A model from the inputs by name (or the only one) to float32 logits (batch, members, outputs); see `members.Ensemble`.
 
     Raises:
-      ConfigError: an input is no vector, there is none, or the number of categories is not given.
+      ConfigError: an input is neither a vector nor a picture, there is none, or the number of categories is not given.
     """
     _check(inputs, sizes)
     tensors = {name: keras.Input(feature.shape, dtype=feature.dtype.name, name=name) for name, feature in inputs.items()}
@@ -73,6 +77,9 @@ def build(
     for name in token_inputs(inputs):
         parts.append(NgramBag(sizes[name], TEXT, dropout, name=f"{name}_bag")(left.pop(name)))
         widths += [1] * TEXT
+    for name in _pictures(inputs):
+        parts.append(resnet.features(left.pop(name), augment))
+        widths += [1] * parts[-1].shape[-1]
     for name, tensor in left.items():
         parts.append(tensor)
         widths += [1] * inputs[name].shape[0]
@@ -85,12 +92,16 @@ def build(
     return Ensemble(taken, MemberHeads(outputs, name="logits")(x), activation=activation, name="tabular")
 
 
+def _pictures(inputs: Mapping[str, tf.io.FixedLenFeature]) -> list[str]:
+    return [name for name, feature in inputs.items() if len(feature.shape) == 3]
+
+
 def _check(inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int]) -> None:
-    vectors = [name for name, feature in inputs.items() if len(feature.shape) == 1]
-    if not inputs or len(vectors) < len(inputs):
-        others = ", ".join(f"{name} {tuple(feature.shape)}" for name, feature in inputs.items() if name not in vectors)
+    taken = [name for name, feature in inputs.items() if len(feature.shape) == 1] + _pictures(inputs)
+    if not inputs or len(taken) < len(inputs):
+        others = ", ".join(f"{name} {tuple(feature.shape)}" for name, feature in inputs.items() if name not in taken)
         raise ConfigError(
-            f"Expected one or more vectors as features for `trainer.model: tabular`. Received: {others or 'none'}. "
+            f"Expected one or more vectors or pictures as features for `trainer.model: tabular`. Received: {others or 'none'}. "
             "Choose another `trainer.model`."
         )
     if CATEGORIES in inputs and CATEGORIES not in sizes:

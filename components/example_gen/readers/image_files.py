@@ -1,4 +1,4 @@
-"""Reads labelled pictures: class folders on the disk or in a zip or tar archive, or the files that a table names.
+"""Reads labelled pictures: class folders on the disk or in a zip or tar archive.
 
 list the files -> labels and splits by their names -> sha256 of what is there -> a part for each official split
 -> read, check and normalise, several pictures at once -> rows in order -> is it still what was listed?
@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import hashlib
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,14 +21,14 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.example_gen.readers import archive
-from components.example_gen.readers.image_layout import SPLIT_NAMES, SUFFIXES, Layout, Picture, lay_out, pictures_of
+from components.example_gen.readers.image_layout import SUFFIXES, Layout, Picture, lay_out, pictures_of
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
 from components.example_gen.readers.raw_file import sha256
 from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
-from trainer.errors import ConfigError, DataError, did_you_mean
+from trainer.errors import ConfigError, DataError
 
 _SCHEMA = pa.schema([(PICTURE, pa.binary()), (PICTURE_LABEL, pa.string())])
-_WORKERS = min(4, os.cpu_count() or 1)  # threads; Pillow and hashlib let them run at once
+WORKERS = min(4, os.cpu_count() or 1)  # threads; Pillow and hashlib let them run at once
 _TASK_PICTURES, _TASK_BYTES = 16, 1 << 22  # of one task: enough to be worth a thread's while, few enough for memory
 _HASH_BYTES = 8
 _CHANGED = "Expected '{}' to stay as it is while it is read. Received: another content than a moment ago. Run again."
@@ -112,44 +111,6 @@ def _at(path: Path, pictures: list[Picture], refused: Iterable[Reject], settings
     return _parts(_Source(path, True, {path.name: sha256(path)}, settings), pictures, refused)
 
 
-def open_listed(folder: Path, rows: Iterable[tuple[str, str | None, str | None]], settings: PictureSettings | None = None) -> list[Part]:
-    """As `open_images` of the pictures that a table names: (path below `folder`, label, split or None) of each.
-
-    A file that is not there or not below `folder`, and one without a label, is left out and told of.
-
-    Raises:
-      ConfigError: there is no such folder.
-      DataError: a split that is none, or no picture at all is there.
-    """
-    folder = Path(folder).absolute()
-    if not folder.is_dir():
-        raise ConfigError(f"Expected a folder of pictures. Received: '{folder}', which is {'a file' if folder.exists() else 'not there'}.")
-    pictures, refused = [], []
-    for name, label, official in rows:
-        if official and official.casefold() not in SPLIT_NAMES:
-            hint = did_you_mean(official, SPLIT_NAMES)
-            raise DataError(f"Expected the split of '{name}' to be one of {', '.join(SPLIT_NAMES)}. Received: '{official}'.{hint}")
-        if reason := _why_not(folder, name) or ("" if label else "no label"):
-            refused.append(Reject(f"{folder.name}/{name}", 0, reason))
-        else:
-            pictures.append(
-                Picture(name, unicodedata.normalize("NFC", label or ""), SPLIT_NAMES[official.casefold()] if official else None)
-            )
-    if not pictures:
-        raise DataError(f"Expected the pictures that are listed in '{folder}'. Received: {_why(refused)}.")
-    return _in_folder(folder, sorted(pictures, key=_mixed), refused, settings or PictureSettings())
-
-
-def _why_not(folder: Path, name: str) -> str:
-    below = Path(os.path.normpath(name))  # by its text: links are the user's own
-    if below.is_absolute() or below.parts[:1] == ("..",):
-        return "not below the folder"
-    try:
-        return "" if (folder / name).exists() else "not there"
-    except OSError:
-        return "a name that no file can have"
-
-
 def _why(refused: list[Reject]) -> str:
     return f"'{refused[0].file}', {refused[0].reason}, and no other that is there" if refused else "an empty list"
 
@@ -205,26 +166,54 @@ def _walk(folder: Path) -> Iterator[str]:
         yield from ((Path(place) / name).relative_to(folder).as_posix() for name in files)
 
 
-def _in_folder(folder: Path, pictures: Iterable[Picture], refused: Iterable[Reject], settings: PictureSettings) -> list[Part]:
-    digests, good, refused, pictures = {}, [], list(refused), list(pictures)
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        for picture, (digest, problem) in zip(pictures, pool.map(functools.partial(_digest, folder, settings), pictures), strict=True):
-            name = f"{folder.name}/{picture.name}"
+def names_below(folder: Path) -> list[str]:
+    """The pictures in a folder and all below it by name, without hidden files, in order."""
+    return pictures_of(_walk(folder))
+
+
+def digests(folder: Path, names: Iterable[str], settings: PictureSettings) -> tuple[dict[str, str], dict[str, str]]:
+    """({name: sha256 (hexadecimal)} of the files that can be read, {name: why not} of the others)."""
+    good, bad = {}, {}
+    names = list(names)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for name, (digest, problem) in zip(names, pool.map(functools.partial(_digest, folder, settings), names), strict=True):
             if problem:
-                refused.append(Reject(name, 0, problem))
+                bad[name] = problem
             else:
-                digests[name] = digest
-                good.append(picture)
+                good[name] = digest
+    return good, bad
+
+
+def unchanged(path: Path, digest: str) -> bytes:
+    """The file's content.
+
+    Raises:
+      DataError: its sha256 is another.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(_CHANGED.format(path)) from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise DataError(_CHANGED.format(path))
+    return data
+
+
+def _in_folder(folder: Path, pictures: Iterable[Picture], refused: Iterable[Reject], settings: PictureSettings) -> list[Part]:
+    by_name = {picture.name: picture for picture in pictures}
+    good, bad = digests(folder, by_name, settings)
+    refused = [*refused, *(Reject(f"{folder.name}/{name}", 0, problem) for name, problem in bad.items())]
     if not good:
         raise DataError(f"Expected pictures that can be read in '{folder}'. Received: {_why(refused)}.")
-    return _parts(_Source(folder, False, digests, settings), good, refused)
+    named = {f"{folder.name}/{name}": digest for name, digest in good.items()}
+    return _parts(_Source(folder, False, named, settings), [by_name[name] for name in good], refused)
 
 
-def _digest(folder: Path, settings: PictureSettings, picture: Picture) -> tuple[str, str]:
+def _digest(folder: Path, settings: PictureSettings, name: str) -> tuple[str, str]:
     """(sha256, why it cannot be read)."""
     try:
-        path = folder / picture.name
-        if not picture.name.isprintable():
+        path = folder / name
+        if not name.isprintable():
             return "", "a name that is no printable UTF-8"
         if not path.is_file():
             return "", "a link to nothing" if path.is_symlink() else "no regular file"
@@ -298,7 +287,7 @@ _Load = Callable[[], bytes]
 
 def _results(source: _Source, pictures: tuple[Picture, ...]) -> Iterator[_Result]:
     """One for each picture, in order; a few tasks at a time, so that memory stays flat."""
-    with ThreadPoolExecutor(_WORKERS) as pool, _loads(source, pictures) as loads:
+    with ThreadPoolExecutor(WORKERS) as pool, _loads(source, pictures) as loads:
         waiting: collections.deque[Future[list[_Result]]] = collections.deque()
         task: list[tuple[Picture, _Load]] = []
         size = 0
@@ -308,7 +297,7 @@ def _results(source: _Source, pictures: tuple[Picture, ...]) -> Iterator[_Result
             if len(task) == _TASK_PICTURES or size >= _TASK_BYTES:
                 waiting.append(pool.submit(_normalised, source, task))
                 task, size = [], 0
-            if len(waiting) > _WORKERS:
+            if len(waiting) > WORKERS:
                 yield from waiting.popleft().result()
         waiting.append(pool.submit(_normalised, source, task))
         while waiting:

@@ -1,7 +1,7 @@
 """One picture file, checked to its end, as TensorFlow's graph can decode it.
 
 its size by the header -> sound to the end? -> a plain JPEG or PNG stays as it is, byte for byte
-                                            -> any other: upright, 8 bits, grey or RGB, no larger than wanted -> PNG
+                                            -> any other: upright, 8 bits, grey or RGB -> PNG
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,22 +31,7 @@ _OTHERS = {
     b"8BPS": "a Photoshop file",
 }
 _COMPRESSION = 3  # zlib's, as in labelled_images.py
-_QUALITY = 95  # of a JPEG that was reduced; as a PNG a photo is four times as large
 _WHITE = (255, 255, 255, 255)
-
-
-class Fit(NamedTuple):
-    """What a picture that is higher or wider than this is reduced to; others stay as they are.
-
-    Attributes:
-      height: pixels.
-      width: pixels.
-      how: `resize` to just this size, `pad` to it with black where the shape differs, or `crop` the middle to it.
-    """
-
-    height: int
-    width: int
-    how: Literal["resize", "pad", "crop"] = "resize"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +41,10 @@ class PictureSettings:
     Attributes:
       max_pixels: height times width; a file that declares more is refused before it is decoded.
       max_bytes: of one file, unpacked.
-      fit: see Fit; None for pictures as large as they are.
     """
 
     max_pixels: int = MAX_IMAGE_PIXELS
     max_bytes: int = 1 << 28
-    fit: Fit | None = None
 
 
 class PictureError(Exception):
@@ -124,26 +107,14 @@ def _normalised(picture: "Image.Image", data: bytes, settings: PictureSettings) 
     if is_png:
         _check_chunks(data)
     orientation = _orientation(picture)
-    if orientation >= 5:  # it lies on its side
-        height, width = width, height
-    fit = settings.fit if settings.fit and (height > settings.fit.height or width > settings.fit.width) else None
     is_plain = picture.mode in {"L", "RGB"} and "transparency" not in picture.info and (is_jpeg or (is_png and _is_plain_png(data)))
-    if is_plain and orientation == 1 and not fit:
+    if is_plain and orientation == 1:
         picture.draft("L", (1, 1))  # of a JPEG only
         picture.load()
         return data
-    if fit and is_jpeg:
-        across = (fit.height, fit.width) if orientation >= 5 else (fit.width, fit.height)
-        picture.draft(picture.mode, (2 * across[0], 2 * across[1]))
     picture.load()
-    pixels = _turned(_eight_bits(picture), orientation)
-    if fit:
-        pixels = _fitted(pixels, fit)
     file = io.BytesIO()
-    if fit and is_jpeg:
-        pixels.save(file, "JPEG", quality=_QUALITY, subsampling=0)
-    else:
-        pixels.save(file, "PNG", compress_level=_COMPRESSION)
+    _turned(_eight_bits(picture), orientation).save(file, "PNG", compress_level=_COMPRESSION)
     return file.getvalue()
 
 
@@ -205,15 +176,3 @@ def _turned(picture: "Image.Image", orientation: int) -> "Image.Image":
         Transpose.ROTATE_90,
     ]
     return picture if orientation == 1 else picture.transpose(turns[orientation - 2])
-
-
-def _fitted(picture: "Image.Image", fit: Fit) -> "Image.Image":
-    from PIL import ImageOps
-    from PIL.Image import Resampling
-
-    size = (fit.width, fit.height)
-    if fit.how == "pad":
-        return ImageOps.pad(picture, size, Resampling.LANCZOS, color=0)
-    if fit.how == "crop":
-        return ImageOps.fit(picture, size, Resampling.LANCZOS)
-    return picture.resize(size, Resampling.LANCZOS, reducing_gap=3.0)

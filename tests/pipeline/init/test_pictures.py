@@ -9,6 +9,8 @@ import zipfile
 import pytest
 from PIL import Image
 
+from pipeline.init import defaults
+
 
 @pytest.fixture
 def draw(tmp_path):
@@ -42,7 +44,7 @@ def test_class_folders_get_a_config_of_their_pictures(draw, init, tmp_path):
     seen = written.preprocessing
     assert (seen.image_size, seen.channels, seen.normalize) == ((32, 40), 3, "standardize")
     trainer = written.trainer
-    assert (trainer.epochs, trainer.batch_size, trainer.optimizer, trainer.schedule) == (70, 16, "adamw", "cosine")
+    assert (trainer.epochs, trainer.batch_size, trainer.optimizer, trainer.schedule) == (100, 16, "adamw", "cosine")
     assert written.problem.task.kind == "multiclass"
     assert "metric: accuracy, min: 0.76}  # always dog reaches 0.51" in result.text
     assert "Note:" not in result.out
@@ -75,6 +77,14 @@ def test_only_where_all_are_grey_there_is_one_channel(draw, init, tmp_path):
     result = init("photos", output="colour.yaml")
     assert result.config.preprocessing.channels == 3
     assert "1 in colour, 7 grey" in result.out
+
+
+def test_where_few_pictures_judge_an_epoch_the_last_weights_are_taken(draw, init):
+    classes(draw, "a", "b", count=20)
+    trainer = init("photos").config.trainer
+    assert (trainer.weights, trainer.early_stopping) == ("last", None)
+    recipe = defaults.for_picture_files(train=24_000, judged=3000)
+    assert (recipe["weights"], recipe["epochs"], recipe["early_stopping"]) == ("best", 10, {"patience": 30})
 
 
 def test_folders_of_splits_need_no_setting(draw, init):

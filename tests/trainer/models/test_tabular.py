@@ -120,6 +120,20 @@ def test_it_learns_an_exclusive_or_which_a_linear_model_cannot():
     assert linear < 0.7 < 0.93 < accuracy
 
 
+def test_a_picture_and_a_number_are_learnt_together():
+    random = np.random.default_rng(2)
+    bright, high = random.integers(0, 2, (2, 240))
+    sides = np.where(bright[:, np.newaxis, np.newaxis], [-1, -1, -1, -1, 1, 1, 1, 1], [1, 1, 1, 1, -1, -1, -1, -1])  # which half is bright
+    pixels = (sides.repeat(8, axis=1) + random.normal(0, 0.3, (240, 8, 8)))[..., np.newaxis].astype(np.float32)
+    numbers = (high[:, np.newaxis] * 2 - 1 + random.normal(0, 0.1, (240, 1))).astype(np.float32)
+    x = {"pixels": pixels, "numbers": numbers, "ranks": (numbers + 1.5) / 3}
+    inputs = {name: tf.io.FixedLenFeature(values.shape[1:], tf.float32) for name, values in x.items()}
+    keras.utils.set_random_seed(0)
+    model = compiled(build(inputs, 4, 0.1, augment=["crop"]), 0.002)
+    model.fit(x, bright * 2 + high, batch_size=32, epochs=8, verbose=0)  # four classes: neither alone tells more than two apart
+    assert (np.argmax(average(model(x), "softmax"), axis=1) == bright * 2 + high).mean() > 0.95
+
+
 def test_a_saved_model_comes_back_as_it_was(tmp_path):
     model = build(INPUTS, 4, 0.1, sizes=SIZES, activation="sigmoid")
     model.save(tmp_path / "model.keras")
@@ -129,8 +143,10 @@ def test_a_saved_model_comes_back_as_it_was(tmp_path):
 
 
 def test_what_it_cannot_take_is_said():
-    with pytest.raises(ConfigError, match=r"one or more vectors .* `trainer\.model: tabular`\. Received: pixels \(8, 8, 1\)\. Choose"):
-        build({**INPUTS, "pixels": tf.io.FixedLenFeature((8, 8, 1), tf.float32)}, 4, 0.1, sizes=SIZES)
+    with pytest.raises(
+        ConfigError, match=r"one or more vectors or pictures .* `trainer\.model: tabular`\. Received: grid \(8, 8\)\. Choose"
+    ):
+        build({**INPUTS, "grid": tf.io.FixedLenFeature((8, 8), tf.float32)}, 4, 0.1, sizes=SIZES)
     with pytest.raises(ConfigError, match=r"Received: none\."):
         build({}, 4, 0.1)
     with pytest.raises(ConfigError, match=r"Expected `sizes\['categories'\]`, the number of different categories\. Received: \{\}"):

@@ -1,4 +1,4 @@
-"""Reading labelled pictures from folders, archives and lists: which rows are given, and what is said of a file that cannot be read."""
+"""Reading labelled pictures from folders and archives: which rows are given, and what is said of a file that cannot be read."""
 
 import hashlib
 import io
@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from components.example_gen.readers import image_files
-from components.example_gen.readers.image_files import find, open_images, open_listed
-from components.example_gen.readers.picture import Fit, PictureSettings
+from components.example_gen.readers.image_files import find, open_images
+from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.rows import Reject
 from trainer.errors import ConfigError, DataError
 
@@ -147,49 +147,6 @@ def test_refused_files_of_an_archive_are_told_once_and_the_others_read(write):
     assert sum(map(len, rows.values())) == 2
 
 
-def test_a_list_of_paths_gives_labels_and_splits_and_tells_of_what_it_cannot_read(write, tmp_path):
-    files = contents("x/1.png", "x/2.png", "x/3.png", "4.png")
-    folder = write("folder", files)
-    (tmp_path / "5.png").write_bytes(picture(5))
-    listed = [
-        ("x/1.png", "cat", "train"),
-        ("x/2.png", "dog", None),
-        ("x/3.png", None, None),
-        ("4.png", "dog", "Val"),
-        ("../5.png", "cat", None),
-        (f"{tmp_path}/5.png", "cat", None),
-        ("x/6.png", "cat", None),
-        ("x", "cat", None),
-        ("y" * 300, "cat", None),
-    ]
-    rows, rejects = read(open_listed(folder, listed))
-    assert {split: [label for _, label in found.values()] for split, found in rows.items()} == {
-        "train": ["cat"],
-        None: ["dog"],
-        "eval": ["dog"],
-    }
-    assert [(file.removeprefix("photos/"), reason) for file, _, reason in rejects] == [
-        ("x/3.png", "no label"),
-        ("../5.png", "not below the folder"),
-        (f"{tmp_path}/5.png", "not below the folder"),
-        ("x/6.png", "not there"),
-        ("y" * 300, "a name that no file can have"),
-        ("x", "no regular file"),
-    ]
-
-
-def test_a_list_with_another_word_for_a_split_or_without_any_picture_is_refused(write):
-    folder = write("folder", contents("1.png"))
-    with pytest.raises(DataError, match=r"Received: 'tset'\. Did you mean 'test'\?$"):
-        open_listed(folder, [("1.png", "cat", "tset")])
-    with pytest.raises(DataError, match=r"Received: 'photos/2\.png', not there, and no other that is there\.$"):
-        open_listed(folder, [("2.png", "cat", None)])
-    with pytest.raises(DataError, match=r"Received: an empty list\.$"):
-        open_listed(folder, [])
-    with pytest.raises(ConfigError, match=r"1\.png', which is a file\.$"):
-        open_listed(folder / "1.png", [])
-
-
 def test_links_in_a_folder_are_followed_but_not_in_circles(write, tmp_path):
     path = write("folder", contents("cat/1.png"))
     (tmp_path / "dogs").mkdir()
@@ -278,12 +235,6 @@ def test_memory_does_not_grow_with_the_data(write, monkeypatch, kind):
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
-
-
-def test_pictures_are_reduced_while_they_are_read_where_that_is_asked_for(write):
-    [part] = open_images(write("folder", contents("a/1.png")), PictureSettings(fit=Fit(3, 4)))
-    [rows] = list(part.read(print))
-    assert Image.open(io.BytesIO(rows.batch.column(0)[0].as_py())).size == (4, 3)
 
 
 @pytest.mark.skipif(not GROCERIES.exists(), reason="needs the shared data")

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from components.example_gen.readers import picture
-from components.example_gen.readers.picture import Fit, PictureError, PictureSettings, normalised
+from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
 
 RNG = np.random.default_rng(0)
 PHOTO = Image.fromarray(RNG.integers(0, 256, (6, 10, 3), np.uint8)).resize((100, 60), Image.Resampling.BICUBIC)
@@ -189,30 +189,3 @@ def test_pillow_warns_of_nothing_and_its_own_limit_does_not_bound_a_larger_one(m
         assert normalised(broken, PictureSettings(max_pixels=6000)) is broken
         assert reason(many, max_pixels=5999) == "60 x 100 pixels, more than 5,999"
     assert caught == []
-
-
-@pytest.mark.parametrize("how", ["resize", "pad", "crop"])
-@pytest.mark.parametrize(("kind", "written"), [("JPEG", b"\xff\xd8"), ("PNG", b"\x89PNG")])
-def test_a_large_picture_is_reduced_to_the_size_and_smaller_ones_stay_as_they_are(how, kind, written):
-    image = Image.new("RGB", (400, 200), "white")
-    image.paste("red", (0, 0, 100, 200))  # the left quarter
-    fit = Fit(50, 50, how)
-    data = saved(image, kind, quality=95)
-    small = normalised(data, PictureSettings(fit=fit))
-    assert small.startswith(written)
-    pixels = tf.io.decode_image(small).numpy().astype(int)
-    assert pixels.shape == (50, 50, 3)
-    assert pixels[25, 45].min() > 240
-    is_red = (pixels[25, :, 1] < 60).mean()
-    assert is_red == pytest.approx({"resize": 0.25, "pad": 0.25, "crop": 0}[how], abs=0.03)
-    assert (pixels[2].max() < 12) == (how == "pad")
-    assert normalised(data, PictureSettings(fit=Fit(200, 400, how))) is data
-
-
-def test_a_picture_on_its_side_is_reduced_as_it_is_seen():
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = saved(Image.new("RGB", (300, 900)), "JPEG", exif=exif)  # seen 900 wide
-    assert normalised(data, PictureSettings(fit=Fit(300, 900))).startswith(b"\x89PNG")  # turned, not reduced
-    assert decoded(data, fit=Fit(300, 900)).shape == (300, 900, 3)
-    assert decoded(data, fit=Fit(30, 90)).shape == (30, 90, 3)

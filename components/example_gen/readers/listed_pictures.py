@@ -1,0 +1,195 @@
+"""Puts pictures into the rows of a table that names them: a list of labelled pictures, with whatever else it says of each.
+
+a folder -> its pictures and their sha256
+the table's rows with the names as text -> find, read, check and normalise each picture -> the same rows with pictures
+"""
+
+import dataclasses
+import functools
+import hashlib
+import posixpath
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from components.example_gen.readers import image_files
+from components.example_gen.readers.image_layout import SUFFIXES
+from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
+from components.example_gen.readers.rows import MOST_BYTES, Part, Reject, Rows
+from trainer.errors import ConfigError
+
+_NO_PICTURE = f"no picture by its name ({', '.join(sorted(SUFFIXES))})"
+_HASH_BYTES = 8
+_AT_ONCE = 64  # pictures that are decoded before any is kept
+
+
+def folder_of(path: Path, below: str | None) -> Path:
+    """The folder in which the pictures of the list `path` are: the list's own, or the one `below` it.
+
+    Raises:
+      ConfigError: there is no such folder, or it is not below.
+    """
+    if below is not None and _is_outside(below):
+        raise ConfigError(f"Expected `data.pictures` to be a folder below '{path.parent}', that of the list. Received: '{below}'.")
+    folder = path.parent / (below or "")
+    if not folder.is_dir():
+        raise ConfigError(f"Expected a folder of pictures, `data.pictures`. Received: '{folder}', which is not there.")
+    return folder
+
+
+def with_pictures(parts: Iterable[Part], columns: Collection[str], folder: Path, settings: PictureSettings) -> list[Part]:
+    """The parts with a JPEG or PNG file in place of each of its names.
+
+    A row whose picture is not there, outside of the folder or unreadable is left out, and told of by its line. `Rows.hashes` is of the
+    pictures' bytes: exact copies land in one split.
+
+    Args:
+      parts: of a table, whose `columns` are text.
+      columns: which hold the name of a picture, a path below `folder`, with or without the suffix.
+      folder: where the pictures are; links are followed.
+      settings: what is read of a picture.
+    """
+    pictures = Pictures.below(folder, settings)
+    return [
+        dataclasses.replace(
+            part,
+            files={**part.files, **{f"{folder.name}/{name}": digest for name, digest in pictures.digests.items()}},
+            read=functools.partial(_read, part, tuple(columns), pictures),
+        )
+        for part in parts
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Those below a folder.
+
+    Attributes:
+      folder: where they are.
+      digests: sha256 (hexadecimal) by name.
+      problems: why a picture cannot be read, by name.
+      settings: what is read of one.
+    """
+
+    folder: Path
+    digests: Mapping[str, str]
+    problems: Mapping[str, str]
+    settings: PictureSettings
+
+    @classmethod
+    def below(cls, folder: Path, settings: PictureSettings) -> "Pictures":
+        """Reads every file once."""
+        digests, problems = image_files.digests(folder, image_files.names_below(folder), settings)
+        return cls(folder, digests, problems, settings)
+
+    @functools.cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in [*self.digests, *self.problems]:
+            found.setdefault(name.removesuffix(PurePosixPath(name).suffix), []).append(name)
+        return found
+
+    def find(self, given: str | None) -> str:
+        """The picture that a row names.
+
+        Raises:
+          PictureError: there is none.
+        """
+        if not given:
+            raise PictureError("no picture is named")
+        if _is_outside(given):
+            raise PictureError(f"'{given}', not below the folder '{self.folder.name}'")
+        name = posixpath.normpath(given)
+        if name in self.problems:
+            raise PictureError(f"'{given}', {self.problems[name]}")
+        if name in self.digests:
+            return name
+        like = self._by_stem.get(name, [])
+        if len(like) > 1:
+            raise PictureError(f"'{given}', which {' and '.join(like)} could be")
+        if like:
+            return self.find(like[0])
+        raise PictureError(f"'{given}', {_NO_PICTURE if _is_there(self.folder / name) else 'not there'}")
+
+    def load(self, name: str) -> tuple[bytes, bytes]:
+        """(a JPEG or PNG file, sha256 of the file as it is).
+
+        Raises:
+          PictureError: it cannot be read.
+          DataError: it has changed.
+        """
+        data = image_files.unchanged(self.folder / name, self.digests[name])
+        try:
+            return normalised(data, self.settings), bytes.fromhex(self.digests[name])
+        except PictureError as error:
+            raise PictureError(f"'{name}', {error}") from None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _is_outside(name: str) -> bool:
+    normal = posixpath.normpath(name)  # by its text: links are the user's own
+    return normal.startswith(("/", "../")) or normal == ".."
+
+
+class _Loaded(NamedTuple):
+    """The pictures of a row, or why it has none."""
+
+    files: tuple[bytes, ...]
+    hash: int
+    reason: str
+
+
+def _read(part: Part, columns: tuple[str, ...], pictures: Pictures, reject: Callable[[Reject], None]) -> Iterator[Rows]:
+    """As `Part.read`."""
+    with ThreadPoolExecutor(image_files.WORKERS) as pool:
+        for rows in part.read(reject):
+            names = list(zip(*(rows.batch.column(name).to_pylist() for name in columns), strict=True))
+            kept: dict[int, _Loaded] = {}
+            size = 0
+            for start in range(0, len(names), _AT_ONCE):
+                loaded = pool.map(functools.partial(_load, pictures), names[start : start + _AT_ONCE])
+                for number, each in enumerate(loaded, start):
+                    if each.reason:
+                        reject(Reject(rows.file if isinstance(rows.file, str) else rows.file[number], int(rows.lines[number]), each.reason))
+                        continue
+                    length = sum(map(len, each.files))
+                    if kept and size + length > MOST_BYTES:
+                        yield _joined(rows, columns, kept)
+                        kept, size = {}, 0
+                    kept[number], size = each, size + length
+            if kept:
+                yield _joined(rows, columns, kept)
+
+
+def _load(pictures: Pictures, names: tuple[str | None, ...]) -> _Loaded:
+    try:
+        loaded = [pictures.load(pictures.find(name)) for name in names]
+    except PictureError as error:
+        return _Loaded((), 0, str(error))
+    both = loaded[0][1] if len(loaded) == 1 else hashlib.sha256(b"".join(digest for _, digest in loaded)).digest()
+    return _Loaded(tuple(data for data, _ in loaded), int.from_bytes(both[:_HASH_BYTES], "big"), "")
+
+
+def _joined(rows: Rows, columns: tuple[str, ...], kept: Mapping[int, _Loaded]) -> Rows:
+    """The rows of these numbers, with their pictures."""
+    numbers = list(kept)
+    batch = rows.batch.take(pa.array(numbers))
+    files = {name: pa.array([each.files[place] for each in kept.values()], pa.binary()) for place, name in enumerate(columns)}
+    names = batch.schema.names
+    arrays = [files[name] if name in files else batch.column(name) for name in names]
+    return Rows(
+        pa.RecordBatch.from_arrays(arrays, names=names),
+        rows.lines[np.array(numbers)],
+        rows.file if isinstance(rows.file, str) else [rows.file[number] for number in numbers],
+        np.array([each.hash for each in kept.values()], np.uint64),
+    )
