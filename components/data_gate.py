@@ -15,7 +15,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import drift, picture_statistics, schema_anomalies
+from components import drift, drift_thresholds, picture_statistics, schema_anomalies
 from components.anomaly import Anomaly, judged
 from trainer.errors import AnomaliesError
 from trainer.problem import Problem
@@ -101,7 +101,7 @@ def find(
         for anomaly in schema_anomalies.of_split(message, split, f"{examples_uri}/Split-{split}", described[split].datasets[0].num_examples)
     ]
     baseline = next((message.baseline for message in differing.values()), schema_pb2.Schema())
-    schema = drift.with_thresholds(baseline, comparable(problem))
+    schema = drift_thresholds.with_thresholds(baseline, problem.kinds)
     if _TRAIN in described:
         train = described[_TRAIN]
         if accepted:
@@ -111,11 +111,6 @@ def find(
             found += drift.skew(train, described[split], split, schema)
     wrong = problem.task.label_anomalies(_labels_seen(described, problem.label))
     return found + [Anomaly(problem.label, split, "label", f"{problem.label}: {clause}, in {split}") for split, clause in wrong.items()]
-
-
-def comparable(problem: Problem) -> dict[str, str]:
-    """The kind of every feature, the label's too, as `drift.with_thresholds` takes them."""
-    return {**problem.features, problem.label: "category" if problem.task.raw_type == "string" else "number"}
 
 
 def _refusal(lines: list[str]) -> str:

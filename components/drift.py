@@ -4,7 +4,6 @@ statistics of two sets of rows -> TFDV's comparators, whose thresholds the schem
 """
 
 import math
-from collections.abc import Mapping
 from typing import Literal
 
 import tensorflow_data_validation as tfdv
@@ -14,39 +13,9 @@ from components.anomaly import KINDS, Anomaly
 from components.picture_statistics import SEPARATOR
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
-_CATEGORY, _NUMBER, _PICTURE = 0.1, 0.1, 0.3
 _CHANCE = 1e-3  # how often rows of one distribution may be taken for those of two, for each comparison
 _DEVIATIONS = 3.09  # of a normal distribution, for the same chance
 _BINS = 20  # TFDV compares two histograms of 10 bins each on the union of their edges
-
-
-def with_thresholds(schema: schema_pb2.Schema, kinds: Mapping[str, str]) -> schema_pb2.Schema:
-    """The schema with a threshold for drift and for skew of each feature that has none.
-
-    Args:
-      schema: a Schema.
-      kinds: `category`, `number`, `image` and other kinds by the feature's name. Of texts and times nothing is compared: the former have no
-        shares, the latter move on by themselves.
-    """
-    copy = schema_pb2.Schema.FromString(schema.SerializeToString())
-    for feature in copy.feature:
-        kind = kinds.get(feature.name)
-        for comparator in (feature.drift_comparator, feature.skew_comparator):
-            if kind not in ("category", "number", "image") or threshold(comparator) is not None:
-                continue
-            if kind == "category":
-                comparator.infinity_norm.threshold = _CATEGORY
-            else:
-                comparator.jensen_shannon_divergence.threshold = _NUMBER if kind == "number" else _PICTURE
-    return copy
-
-
-def threshold(comparator: schema_pb2.FeatureComparator) -> float | None:
-    """What it allows, None where it says nothing."""
-    for name in ("infinity_norm", "jensen_shannon_divergence"):
-        if comparator.HasField(name):
-            return float(getattr(comparator, name).threshold)
-    return None
 
 
 def drift(now: Statistics, before: Statistics, split: str, schema: schema_pb2.Schema) -> list[Anomaly]:
