@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-_THRESHOLDS = {"category": 0.1, "number": 0.1, "image": 0.3}
+_THRESHOLDS = {"category": 0.1, "number": 0.1, "image": 0.2}
 
 
 def with_thresholds(schema: schema_pb2.Schema, kinds: Mapping[str, str]) -> schema_pb2.Schema:
