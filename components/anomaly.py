@@ -49,6 +49,30 @@ class Anomaly:
     severity: Severity = "stop"
 
 
+@dataclasses.dataclass(frozen=True)
+class Shift:
+    """How far a feature's distribution is from another one, whether that is an anomaly or not.
+
+    Attributes:
+      feature: the column, with what of it for pictures: `image (brightness of the pictures)`.
+      split: whose rows.
+      kind: `drift` from the data that was accepted last, or `skew` from the train split.
+      value: the distance, 0 to 1.
+      allowed: the schema's threshold, or more where chance explains more.
+    """
+
+    feature: str
+    split: str
+    kind: str
+    value: float
+    allowed: float
+
+    @property
+    def sentence(self) -> str:
+        """For a person, of one that is no anomaly."""
+        return f"{self.feature} has moved most, by {self.value:.2f} where {self.allowed:.2f} is allowed"
+
+
 def judged(found: Sequence[Anomaly], warn: Sequence[str], stop: Sequence[str]) -> list[Anomaly]:
     """`found` with the severities that a person has asked for: `warn` and `stop` hold columns and kinds.
 

@@ -6,7 +6,7 @@ anomalies of ExampleValidator, shifted distributions, labels that the task does 
 
 import dataclasses
 import json
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -16,7 +16,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
 from components import drift, drift_thresholds, picture_statistics, schema_anomalies
-from components.anomaly import Anomaly, judged
+from components.anomaly import Anomaly, Shift, judged
 from trainer.errors import AnomaliesError
 from trainer.problem import Problem
 
@@ -51,21 +51,35 @@ def DataGate(
     learnt = Problem.from_json(problem)
     differing = {split: _read(f"{anomalies.uri}/Split-{split}/SchemaDiff.pb", anomalies_pb2.Anomalies()) for split in _splits(anomalies)}
     described = describe(examples.uri, statistics.uri, _splits(statistics), learnt)
-    every = find(differing, described, examples.uri, learnt, accepted)
-    every = judged(every, **{"warn": [], "stop": [], **json.loads(severities)})
+    everything, shifts = find(differing, described, examples.uri, learnt, accepted)
+    every = judged(everything, **{"warn": [], "stop": [], **json.loads(severities)})
     stopping = [anomaly for anomaly in every if anomaly.severity == "stop"]
     if stopping:
         raise AnomaliesError(_refusal([anomaly.message for anomaly in stopping]), [dataclasses.asdict(anomaly) for anomaly in every])
     found.split_names = artifact_utils.encode_split_names([_TRAIN])
     if _TRAIN in described:
         _write(f"{found.uri}/Split-{_TRAIN}/FeatureStats.pb", described[_TRAIN].SerializeToString())
-    _write(f"{found.uri}/{_FOUND}", json.dumps([dataclasses.asdict(anomaly) for anomaly in every], ensure_ascii=False).encode())
+    _write(f"{found.uri}/{_FOUND}", Found(every, shifts).to_json().encode())
 
 
-def warnings(uri: str) -> list[Anomaly]:
-    """What the gate that wrote there has let pass with a warning."""
+class Found(NamedTuple):
+    """What is wrong with the data, and how far it has shifted at all."""
+
+    anomalies: list[Anomaly]
+    shifts: list[Shift]
+
+    def to_json(self) -> str:
+        """What `read_found` reads."""
+        return json.dumps(
+            {name: [dataclasses.asdict(each) for each in values] for name, values in self._asdict().items()}, ensure_ascii=False
+        )
+
+
+def read_found(uri: str) -> Found:
+    """What the gate that wrote there has let pass: its anomalies warn."""
     with fileio.open(f"{uri}/{_FOUND}", "rb") as file:
-        return [Anomaly(**values) for values in json.loads(file.read())]
+        values = json.loads(file.read())
+    return Found([Anomaly(**each) for each in values["anomalies"]], [Shift(**each) for each in values["shifts"]])
 
 
 def describe(examples_uri: str, statistics_uri: str, splits: list[str], problem: Problem) -> dict[str, drift.Statistics]:
@@ -85,8 +99,8 @@ def find(
     examples_uri: str,
     problem: Problem,
     accepted: str,
-) -> list[Anomaly]:
-    """Everything that is wrong with the data.
+) -> Found:
+    """Everything that is wrong with the data, and its shifts.
 
     Args:
       differing: what TFDV says of each split.
@@ -102,15 +116,17 @@ def find(
     ]
     baseline = next((message.baseline for message in differing.values()), schema_pb2.Schema())
     schema = drift_thresholds.with_thresholds(baseline, problem.kinds)
+    compared: list[tuple[list[Anomaly], list[Shift]]] = []
     if _TRAIN in described:
         train = described[_TRAIN]
         if accepted:
             before = _read(f"{accepted}/Split-{_TRAIN}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
-            found += drift.drift(train, before, _TRAIN, schema)
-        for split in described.keys() - {_TRAIN}:
-            found += drift.skew(train, described[split], split, schema)
+            compared.append(drift.drift(train, before, _TRAIN, schema))
+        compared += [drift.skew(train, described[split], split, schema) for split in described if split != _TRAIN]
     wrong = problem.task.label_anomalies(_labels_seen(described, problem.label))
-    return found + [Anomaly(problem.label, split, "label", f"{problem.label}: {clause}, in {split}") for split, clause in wrong.items()]
+    found += [anomaly for anomalies, _ in compared for anomaly in anomalies]
+    found += [Anomaly(problem.label, split, "label", f"{problem.label}: {clause}, in {split}") for split, clause in wrong.items()]
+    return Found(found, [shift for _, shifts in compared for shift in shifts])
 
 
 def _refusal(lines: list[str]) -> str:

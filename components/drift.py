@@ -4,27 +4,30 @@ statistics of two sets of rows -> TFDV's comparators, whose thresholds the schem
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.anomaly import KINDS, Anomaly
+from components.anomaly import KINDS, Anomaly, Shift
 from components.picture_statistics import SEPARATOR
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _CHANCE = 1e-3  # how often rows of one distribution may be taken for those of two, for each comparison
 _DEVIATIONS = 3.09  # of a normal distribution, for the same chance
+_KOLMOGOROV = 1.95  # the factor of Kolmogorov and Smirnov's test for that chance
+_DECILE = 0.1  # as far as the place between two deciles is unknown
 _BINS = 20  # TFDV compares two histograms of 10 bins each on the union of their edges
 
 
-def drift(now: Statistics, before: Statistics, split: str, schema: schema_pb2.Schema) -> list[Anomaly]:
+def drift(now: Statistics, before: Statistics, split: str, schema: schema_pb2.Schema) -> tuple[list[Anomaly], list[Shift]]:
     """How the rows of `split` differ from those that were accepted last."""
     found = tfdv.validate_statistics(now, _prepared(schema, now, before), previous_statistics=before)
     return _told(found, "drift", now, before, split, "in the data that was accepted last")
 
 
-def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Schema) -> list[Anomaly]:
+def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Schema) -> tuple[list[Anomaly], list[Shift]]:
     """How the rows of `split` differ from those of the train split."""
     found = tfdv.validate_statistics(train, _prepared(schema, train, other), serving_statistics=other)
     return _told(found, "skew", other, train, split, "in train")
@@ -51,22 +54,23 @@ def _prepared(schema: schema_pb2.Schema, *both: Statistics) -> schema_pb2.Schema
 
 def _told(
     found: anomalies_pb2.Anomalies, what: Literal["drift", "skew"], now: Statistics, before: Statistics, split: str, where: str
-) -> list[Anomaly]:
+) -> tuple[list[Anomaly], list[Shift]]:
     sides = [{_name(feature): feature for feature in side.datasets[0].features} for side in (now, before)]
-    told = []
+    told, shifts = [], []
     for info in found.drift_skew_info:
         for measured in info.drift_measurements if what == "drift" else info.skew_measurements:
             name = info.path.step[0]
             new, old = sides[0][name], sides[1][name]
             is_category = measured.type == anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY
             allowed = max(measured.threshold, _chance(new, old, is_category))
-            if not measured.value > allowed:
-                continue
-            kind = f"picture_{what}" if SEPARATOR in name else what
             feature, _, part = name.partition(SEPARATOR)
+            of = f" ({part} of the pictures)" if part else ""
+            shifts.append(Shift(f"{feature}{of}", split, what, round(measured.value, 6), round(allowed, 6)))
+            if not measured.value > allowed or not (is_category or _differ_by_quantiles(new, old)):
+                continue
+            kind = f"picture_{what}" if part else what
             examples = _shares(new, old) if is_category else _numbers(new, old)
             measure = "the largest difference of a share" if is_category else "Jensen-Shannon divergence"
-            of = f" ({part} of the pictures)" if part else ""
             told.append(
                 Anomaly(
                     feature,
@@ -80,7 +84,7 @@ def _told(
                     KINDS[kind],
                 )
             )
-    return told
+    return told, shifts
 
 
 def _chance(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics, is_category: bool) -> float:
@@ -92,6 +96,31 @@ def _chance(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.Featu
     free = _BINS - 1
     chi_squared = free * (1 - 2 / (9 * free) + _DEVIATIONS * math.sqrt(2 / (9 * free))) ** 3  # Wilson and Hilferty
     return chi_squared * spread / (8 * math.log(2))
+
+
+def _differ_by_quantiles(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics) -> bool:
+    """Whether the deciles have moved too. TFDV's divergence is of bins of equal width, where a far value leaves one bin to all others."""
+    quantiles = [
+        next((histogram.buckets for histogram in side.num_stats.histograms if histogram.type == statistics_pb2.Histogram.QUANTILES), [])
+        for side in (new, old)
+    ]
+    if not all(quantiles):
+        return True
+    inner = [bucket.high_value for buckets in quantiles for bucket in buckets[:-1]]
+    farthest = max((abs(_below(value, quantiles[0]) - _below(value, quantiles[1])) for value in inner), default=0.0)
+    return farthest > max(_DECILE, _KOLMOGOROV * math.sqrt(1 / _rows(new) + 1 / _rows(old)))
+
+
+def _below(value: float, buckets: Sequence[statistics_pb2.Histogram.Bucket]) -> float:
+    """The share of rows up to `value`."""
+    total = sum(bucket.sample_count for bucket in buckets)
+    below = 0.0
+    for bucket in buckets:
+        if bucket.high_value <= value:
+            below += bucket.sample_count
+        elif bucket.low_value <= value:
+            below += bucket.sample_count * (value - bucket.low_value) / (bucket.high_value - bucket.low_value)
+    return below / total if total else 0.0
 
 
 def _shares(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics) -> list[str]:

@@ -30,7 +30,7 @@ def differences(config: PipelineConfig, workspace: Workspace) -> list[str]:
     differing = {split: _compared(statistics[split], schema) for split in splits}
     described = data_gate.describe(data.examples, data.statistics, splits, config.problem)
     accepted = accepted_data.for_run(workspace, data.fingerprint)
-    found = data_gate.find(differing, described, data.examples, config.problem, accepted and workspace.place(accepted))
+    found, _ = data_gate.find(differing, described, data.examples, config.problem, accepted and workspace.place(accepted))
     lines = []
     for anomaly in judged(found, config.schema_.warn, config.schema_.stop):
         lines.append(f"{'stops' if anomaly.severity == 'stop' else 'warns'}: {anomaly.message}")

@@ -98,7 +98,7 @@ class _Observer:
             notes = result.outputs["examples"].custom_properties["notes"].string_value
             self._summary.notes += json.loads(notes) if notes else []
         elif result.node == steps.DATA_GATE.id:
-            self._summary.warn(data_gate.warnings(result.outputs["found"].uri))
+            self._summary.warn(*data_gate.read_found(result.outputs["found"].uri))
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:

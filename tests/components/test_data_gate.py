@@ -10,7 +10,7 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.data_gate import DataGate, warnings
+from components.data_gate import DataGate, read_found
 from tests.problems import of_pictures
 from trainer.errors import AnomaliesError
 from trainer.features import names
@@ -80,6 +80,10 @@ def example(row):
 def write(path, message):
     path.parent.mkdir(parents=True)
     path.write_bytes(message.SerializeToString())
+
+
+def warnings(folder):
+    return read_found(folder).anomalies
 
 
 def rows(height=8, labels=range(10)):
@@ -194,6 +198,16 @@ def test_a_difference_that_chance_explains_is_no_drift_and_a_threshold_of_the_sc
     assert [each.kind for each in warnings(gate(moved, SPECIES + LENGTH, FLOWERS, accepted=before))] == ["drift"]
     patient = SPECIES[:-1] + "drift_comparator { infinity_norm { threshold: 0.2 } } }"
     assert warnings(gate(moved, patient + LENGTH, FLOWERS, accepted=before)) == []
+
+
+def test_one_far_value_is_no_shift_of_all_others(gate):
+    data = [row for length in range(400) for row in flowers(length=length / 400, count=1)]
+    far = [*data[:-1], *flowers(length=1000.0, count=1)]
+    free = LENGTH.replace("float_domain { min: 0 max: 1 }", "")
+    before = gate({"train": data}, SPECIES + free, FLOWERS)
+    found = read_found(gate({"train": far}, SPECIES + free, FLOWERS, accepted=before))
+    assert found.anomalies == []
+    assert {(shift.feature, shift.kind) for shift in found.shifts} == {("length", "drift"), ("species", "drift")}
 
 
 def test_a_split_that_is_unlike_the_train_split_warns(gate):
