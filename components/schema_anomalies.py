@@ -27,8 +27,10 @@ _KIND_OF = {
     **{f"{of}_TYPE_{side}_{of}": "out_of_range" for of in ("FLOAT", "INT") for side in ("SMALL", "BIG")},
     **dict.fromkeys(("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "BOOL_TYPE_UNEXPECTED_STRING", "ENUM_TYPE_INVALID_UTF8"), "new_value"),
     **dict.fromkeys(("FLOAT_TYPE_HAS_NAN", "FLOAT_TYPE_HAS_INF"), "not_finite"),
-    **dict.fromkeys(("SCHEMA_MISSING_COLUMN", "FEATURE_TYPE_NOT_PRESENT"), "missing_column"),
-    **dict.fromkeys(("FEATURE_TYPE_LOW_FRACTION_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT"), "missing_values"),
+    **dict.fromkeys(("SCHEMA_MISSING_COLUMN", "FEATURE_TYPE_NOT_PRESENT", "FEATURE_TYPE_NO_VALUES"), "missing_column"),
+    **dict.fromkeys(
+        ("FEATURE_TYPE_LOW_FRACTION_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT", "FEATURE_TYPE_LOW_NUMBER_VALUES"), "missing_values"
+    ),
     "SCHEMA_NEW_COLUMN": "new_column",
     **dict.fromkeys(_WRONG_TYPE, "wrong_type"),
 }
@@ -149,7 +151,7 @@ def _listed(items: Sequence[str], most: int) -> str:
 
 def _presence(feature: schema_pb2.Feature | None) -> str:
     least = feature.presence.min_fraction if feature is not None else 0.0
-    return "the schema demands one in every row" if least >= 1 else f"the schema demands one in {least:.0%} of the rows"
+    return "the schema demands one in every row" if least in (0, 1) else f"the schema demands one in {least:.0%} of the rows"
 
 
 def shown(value: Value, quote: bool = True) -> str:
