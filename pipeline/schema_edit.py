@@ -64,9 +64,10 @@ def _changed(schema: schema_pb2.Schema, changes: Changes) -> schema_pb2.Schema:
     for name in changes.optional:
         column = _column(name, schema, "--optional")
         column.ClearField("presence")
-        if column.HasField("shape"):  # TFDV wants a value in each row then
-            column.ClearField("shape")
-            column.value_count.min = column.value_count.max = 1
+        if column.HasField("shape"):  # which demands a value in each row
+            column.value_count.max = 1  # takes the shape's place
+        elif column.HasField("value_count"):
+            column.value_count.ClearField("min")  # a row without a value has an empty list
     for flag, given in (("drift", changes.drift), ("skew", changes.skew)):
         for column, value in _parts(given, schema, f"--{flag}", "THRESHOLD"):
             threshold = _number(value, f"--{flag} {column.name}")

@@ -13,7 +13,7 @@ from trainer.errors import ConfigError
 PRESENT = "presence { min_fraction: 1 min_count: 1 }"
 SCHEMA = f"""
 feature {{ name: "species" type: BYTES {PRESENT} string_domain {{ value: "setosa" }} }}
-feature {{ name: "length" type: FLOAT {PRESENT} float_domain {{ min: 0 max: 1 }} }}
+feature {{ name: "length" type: FLOAT {PRESENT} value_count {{ min: 1 max: 1 }} float_domain {{ min: 0 max: 1 }} }}
 """
 
 
@@ -38,9 +38,11 @@ def described(workspace):
         folder.mkdir(parents=True)
         with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
             for species, length in rows:
-                features = {"species": tf.train.Feature(bytes_list=tf.train.BytesList(value=[species.encode()]))}
-                if length is not None:
-                    features["length"] = tf.train.Feature(float_list=tf.train.FloatList(value=[length]))
+                numbers = [] if length is None else [length]  # as the ingestion writes a missing value
+                features = {
+                    "species": tf.train.Feature(bytes_list=tf.train.BytesList(value=[species.encode()])),
+                    "length": tf.train.Feature(float_list=tf.train.FloatList(value=numbers)),
+                }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
         statistics = tfdv.generate_statistics_from_tfrecord(str(folder / "data.gz"))
         (folder / "FeatureStats.pb").write_bytes(statistics.SerializeToString())
@@ -54,10 +56,10 @@ def described(workspace):
 def test_each_difference_is_told_with_the_flags_that_allow_it(config, workspace, described):
     described([("setosa", 0.5), ("Setosa", 0.5), ("setosa", -1.0), ("setosa", None)])
     assert schema_diff.differences(config, workspace) == [
-        "stops: length: 1 of 4 train rows (25%) is outside 0 to 1: -1",
-        "       to allow it: --range length=-1:1",
         "stops: length: 1 of 4 train rows (25%) has no value (the schema demands one in every row)",
         "       to allow it: --optional length",
+        "stops: length: 1 of 4 train rows (25%) is outside 0 to 1: -1",
+        "       to allow it: --range length=-1:1",
         "stops: species: 1 of 4 train rows (25%) has a value that the schema does not know: 'Setosa' (it knows 'setosa'; "
         "did you mean 'setosa'?)",
         "       to allow it: --add-value species=Setosa",
