@@ -5,20 +5,45 @@ from typing import Annotated, Self
 import pydantic
 from pydantic import Field
 
+from components.anomaly import KINDS
 from components.place import Place
 from trainer.settings import Settings
+
+
+def _kinds(severity: str) -> str:
+    """The kinds of that severity, in words."""
+    *first, last = [f"`{kind}`" for kind, given in KINDS.items() if given == severity]
+    return f"{', '.join(first)} and {last}"
+
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
+Finding = Annotated[str, Field(min_length=1)]
+
+
 class SchemaConfig(Settings):
-    """Where the reviewed schema is."""
+    """Where the reviewed schema is, and what of the data stops a run."""
 
     path: Place | None = Field(
         None,
         description="The reviewed `schema.pbtxt`, absolute or relative to the config file. While the file is not there the schema is "
         "inferred; `tapeline schema accept` writes the inferred one there, and every later run uses it.",
     )
+    warn: tuple[Finding, ...] = Field(
+        (),
+        description="What the data gate only warns of: columns, or kinds of anomalies: " + _kinds("warn") + " are warned of by themselves.",
+    )
+    stop: tuple[Finding, ...] = Field(
+        (), description="What stops the run: columns or kinds, which are those of `warn`: " + _kinds("stop") + " stop it by themselves."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_severity(self) -> Self:
+        both = sorted({*self.warn} & {*self.stop})
+        if both:
+            raise ValueError(f"schema.warn: Expected what `schema.stop` does not name. Received: '{both[0]}' in both. Remove one.")
+        return self
 
 
 class BoundConfig(Settings):

@@ -1,86 +1,162 @@
 """Stops the run where the data is not what the schema says, and says what differs.
 
-anomalies of ExampleValidator + labels that the task does not have -> AnomaliesError, or nothing
+anomalies of ExampleValidator, shifted distributions, labels that the task does not have -> lines for people
+-> AnomaliesError where one of them is to stop the run; else the lines, and the statistics that later data is compared with
 """
 
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
-from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+import dataclasses
+import json
+from typing import NamedTuple, TypeVar
+
+from google.protobuf.message import Message
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
+from components import drift, drift_thresholds, picture_statistics, schema_anomalies
+from components.anomaly import Anomaly, Shift, judged
 from trainer.errors import AnomaliesError
 from trainer.problem import Problem
 
-_SHOWN = 8
+_Message = TypeVar("_Message", bound=Message)
+_SHOWN = 20
+_TRAIN = "train"
+_FOUND = "found.json"
+_NEXT = "Mend the data, or review the schema: `tapeline schema diff CONFIG` says how they differ."
 
 
 @component
 def DataGate(
+    examples: InputArtifact[standard_artifacts.Examples],
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
+    found: OutputArtifact[standard_artifacts.ExampleAnomalies],
     problem: Parameter[str],
+    severities: Parameter[str] = "{}",
+    accepted: Parameter[str] = "",
     code: Parameter[str] = "",
 ) -> None:
-    """Passes if no split has anomalies and every label is one of the task's.
+    """Passes if nothing is wrong with the data that is to stop the run.
 
-    `problem` is a Problem as JSON; `code`, a digest, is for TFX's cache alone.
+    `found` gets `found.json`, the anomalies that only warn, and `Split-train/FeatureStats.pb`, with what describes pictures. `problem` is a
+    Problem as JSON; `severities` holds the columns and kinds of the lists `warn` and `stop`; `accepted` is a folder like that of `found`,
+    of the data that was accepted last, empty where there is none; `code`, a digest, is for TFX's cache alone.
 
     Raises:
-      AnomaliesError: names feature, split, what was found and what the schema says, for each anomaly.
+      AnomaliesError: a line for each anomaly.
     """
     del code
-    found = _schema_anomalies(anomalies) + _label_anomalies(statistics, Problem.from_json(problem))
-    if found:
-        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise AnomaliesError(
-            "Expected data without anomalies. Received: "
-            + "; ".join(found[:_SHOWN])
-            + more
-            + ". Mend the data, or review the schema that `schema.path` names."
+    learnt = Problem.from_json(problem)
+    differing = {split: _read(f"{anomalies.uri}/Split-{split}/SchemaDiff.pb", anomalies_pb2.Anomalies()) for split in _splits(anomalies)}
+    described = describe(examples.uri, statistics.uri, _splits(statistics), learnt)
+    everything, shifts = find(differing, described, examples.uri, learnt, accepted)
+    every = judged(everything, **{"warn": [], "stop": [], **json.loads(severities)})
+    stopping = [anomaly for anomaly in every if anomaly.severity == "stop"]
+    if stopping:
+        raise AnomaliesError(_refusal([anomaly.message for anomaly in stopping]), [dataclasses.asdict(anomaly) for anomaly in every])
+    found.split_names = artifact_utils.encode_split_names([_TRAIN])
+    if _TRAIN in described:
+        _write(f"{found.uri}/Split-{_TRAIN}/FeatureStats.pb", described[_TRAIN].SerializeToString())
+    _write(f"{found.uri}/{_FOUND}", Found(every, shifts).to_json().encode())
+
+
+class Found(NamedTuple):
+    """What is wrong with the data, and how far it has shifted at all."""
+
+    anomalies: list[Anomaly]
+    shifts: list[Shift]
+
+    def to_json(self) -> str:
+        """What `read_found` reads."""
+        return json.dumps(
+            {name: [dataclasses.asdict(each) for each in values] for name, values in self._asdict().items()}, ensure_ascii=False
         )
 
 
-def _schema_anomalies(artifact: standard_artifacts.ExampleAnomalies) -> list[str]:
-    found = []
-    for split in artifact_utils.decode_split_names(artifact.split_names):
-        message = anomalies_pb2.Anomalies()
-        with fileio.open(f"{artifact.uri}/Split-{split}/SchemaDiff.pb", "rb") as file:
-            message.ParseFromString(file.read())
-        for name, info in sorted(message.anomaly_info.items()):
-            expected = _schema_of(message, name)
-            found += [f"feature '{name}', split '{split}': {_sentence(reason)} (the schema says: {expected})" for reason in info.reason]
-        if message.HasField("dataset_anomaly_info"):
-            found += [f"split '{split}': {_sentence(reason)}" for reason in message.dataset_anomaly_info.reason]
-    return found
+def read_found(uri: str) -> Found:
+    """What the gate that wrote there has let pass: its anomalies warn."""
+    with fileio.open(f"{uri}/{_FOUND}", "rb") as file:
+        values = json.loads(file.read())
+    return Found([Anomaly(**each) for each in values["anomalies"]], [Shift(**each) for each in values["shifts"]])
 
 
-def _sentence(reason: anomalies_pb2.AnomalyInfo.Reason) -> str:
-    return f"{reason.short_description}: {reason.description.rstrip('. ')}"
-
-
-def _schema_of(message: anomalies_pb2.Anomalies, name: str) -> str:
-    """The schema's own words on a feature, on one line."""
-    for feature in message.baseline.feature:
-        if feature.name == name:
-            text = text_format.MessageToString(feature, as_utf8=True, as_one_line=True, use_index_order=True)  # one order on every protobuf
-            return text.removeprefix(f'name: "{name}" ')
-    return "no such feature"
-
-
-def _label_anomalies(artifact: standard_artifacts.ExampleStatistics, problem: Problem) -> list[str]:
-    return problem.task.label_anomalies(problem.label, _labels_seen(artifact, problem.label))
-
-
-def _labels_seen(artifact: standard_artifacts.ExampleStatistics, label: str) -> dict[str, tuple[float, float]]:
-    """The lowest and the highest label by split."""
+def describe(examples_uri: str, statistics_uri: str, splits: list[str], problem: Problem) -> dict[str, drift.Statistics]:
+    """The statistics of each split, with those of its pictures."""
+    pictures = [name for name, kind in problem.features.items() if kind == "image"]
     found = {}
-    for split in artifact_utils.decode_split_names(artifact.split_names):
-        message = statistics_pb2.DatasetFeatureStatisticsList()
-        with fileio.open(f"{artifact.uri}/Split-{split}/FeatureStats.pb", "rb") as file:
-            message.ParseFromString(file.read())
-        for feature in message.datasets[0].features:
-            if feature.path.step == [label] or feature.name == label:
-                found[split] = feature.num_stats.min, feature.num_stats.max
+    for split in splits:
+        message = _read(f"{statistics_uri}/Split-{split}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
+        message.datasets[0].features.extend(picture_statistics.described(f"{examples_uri}/Split-{split}", pictures))
+        found[split] = message
     return found
+
+
+def find(
+    differing: dict[str, anomalies_pb2.Anomalies],
+    described: dict[str, drift.Statistics],
+    examples_uri: str,
+    problem: Problem,
+    accepted: str,
+) -> Found:
+    """Everything that is wrong with the data, and its shifts.
+
+    Args:
+      differing: what TFDV says of each split.
+      described: what `describe` says of each split.
+      examples_uri: where the rows are.
+      problem: what is to be learnt.
+      accepted: the folder of the statistics that were accepted last, or nothing.
+    """
+    found = [
+        anomaly
+        for split, message in differing.items()
+        for anomaly in schema_anomalies.of_split(message, split, f"{examples_uri}/Split-{split}", described[split].datasets[0].num_examples)
+    ]
+    baseline = next((message.baseline for message in differing.values()), schema_pb2.Schema())
+    schema = drift_thresholds.with_thresholds(baseline, problem.kinds)
+    compared: list[tuple[list[Anomaly], list[Shift]]] = []
+    if _TRAIN in described:
+        train = described[_TRAIN]
+        if accepted:
+            before = _read(f"{accepted}/Split-{_TRAIN}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
+            compared.append(drift.drift(train, before, _TRAIN, schema))
+        compared += [drift.skew(train, described[split], split, schema) for split in described if split != _TRAIN]
+    wrong = problem.task.label_anomalies(_labels_seen(described, problem.label))
+    found += [anomaly for anomalies, _ in compared for anomaly in anomalies]
+    found += [Anomaly(problem.label, split, "label", f"{problem.label}: {clause}, in {split}") for split, clause in wrong.items()]
+    return Found(found, [shift for _, shifts in compared for shift in shifts])
+
+
+def _refusal(lines: list[str]) -> str:
+    if len(lines) == 1:
+        return f"Expected data without anomalies. Received: {lines[0]}. {_NEXT}"
+    more = [f"and {len(lines) - _SHOWN} more, which the run's record names"] if len(lines) > _SHOWN else []
+    return "\n".join([f"Expected data without anomalies. Received: {len(lines)}. {_NEXT}", *lines[:_SHOWN], *more])
+
+
+def _splits(artifact: standard_artifacts.ExampleStatistics | standard_artifacts.ExampleAnomalies) -> list[str]:
+    return artifact_utils.decode_split_names(artifact.split_names)
+
+
+def _read(path: str, message: _Message) -> _Message:
+    with fileio.open(path, "rb") as file:
+        message.ParseFromString(file.read())
+    return message
+
+
+def _write(path: str, content: bytes) -> None:
+    fileio.makedirs(path.rpartition("/")[0])
+    with fileio.open(path, "wb") as file:
+        file.write(content)
+
+
+def _labels_seen(described: dict[str, drift.Statistics], label: str) -> dict[str, tuple[float, float]]:
+    """The lowest and the highest label by split."""
+    return {
+        split: (feature.num_stats.min, feature.num_stats.max)
+        for split, message in described.items()
+        for feature in message.datasets[0].features
+        if feature.path.step == [label] or feature.name == label
+    }

@@ -47,8 +47,19 @@ ACTS = {
     ("config", "show"): False,
     ("config", "schema"): False,
     ("schema", "accept"): True,
+    ("schema", "diff"): False,
+    ("schema", "edit"): True,
     ("doctor",): False,
 }
+
+
+_SCHEMA_FLAGS = (
+    ("--add-value", "COLUMN=VALUE", "allow one more value"),
+    ("--range", "COLUMN=MIN:MAX", "allow numbers from MIN to MAX, of which one may be empty"),
+    ("--optional", "COLUMN", "allow rows without a value, and files without the column"),
+    ("--drift", "COLUMN=THRESHOLD", "how far it may be from the data that was accepted last, 0 to 1"),
+    ("--skew", "COLUMN=THRESHOLD", "how far eval and test may be from train, 0 to 1"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,6 +125,14 @@ def _parser() -> argparse.ArgumentParser:
     accept = add_command(schema, "accept", _schema_accept, "write the inferred schema to `schema.path`, where later runs take it from")
     _config_arguments(accept)
     _root_argument(accept, "folder of the run that inferred it")
+    accept.add_argument("--widen", action="store_true", help="change the schema that is there as little as the last run's data need")
+    diff = add_command(schema, "diff", _schema_diff, "say how the reviewed schema and the data of the last run differ")
+    _config_arguments(diff)
+    _root_argument(diff, "folder of the run")
+    edit = add_command(schema, "edit", _schema_edit, "change the reviewed schema, by flags or, without any, in $EDITOR")
+    _config_arguments(edit)
+    for flag, value, text in _SCHEMA_FLAGS:
+        edit.add_argument(flag, metavar=value, action="append", default=[], help=f"{text}; repeatable")
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -226,10 +245,37 @@ def _config_schema(_: argparse.Namespace) -> int:
 
 def _schema_accept(options: argparse.Namespace) -> int:
     from pipeline import config, reviewed_schema, workspace
+    from pipeline.runs.quiet import output_hidden
 
     settings = config.load(options.config, options.overrides)
-    path = reviewed_schema.accept(settings, workspace.Workspace(options.root or workspace.default_root(settings)))
+    with output_hidden():
+        path = reviewed_schema.accept(settings, workspace.Workspace(options.root or workspace.default_root(settings)), options.widen)
     print(f"Wrote {path}. Read it through, edit it, keep it under version control: the next run compares the data with it.")
+    return 0
+
+
+def _schema_diff(options: argparse.Namespace) -> int:
+    from pipeline import config, workspace
+    from pipeline.runs.quiet import output_hidden
+
+    settings = config.load(options.config, options.overrides)
+    with output_hidden():
+        from pipeline.schema_diff import differences
+
+        lines = differences(settings, workspace.Workspace(options.root or workspace.default_root(settings)))
+    print("\n".join(lines) or f"The data of the last run is as {settings.schema_.path} says.")
+    if lines:
+        print("`tapeline schema edit` takes the flags above; `tapeline schema accept --widen` takes in all of it.")
+    return 0
+
+
+def _schema_edit(options: argparse.Namespace) -> int:
+    from pipeline import config, schema_edit
+
+    settings = config.load(options.config, options.overrides)
+    changes = schema_edit.Changes(options.add_value, options.range, options.optional, options.drift, options.skew)
+    lines = schema_edit.edit(settings, changes, options.environment)
+    print("\n".join([*lines, f"Wrote {settings.schema_.path}."]) if lines else "Nothing has changed.")
     return 0
 
 

@@ -11,7 +11,17 @@ _SOURCES = {
     "ingestion": ["components/example_gen", "trainer/features/names.py"],
     "preprocessing": ["trainer/preprocessing.py", "trainer/problem.py", "trainer/features", "trainer/tasks", "trainer/lazy.py"],
     "training": ["trainer"],
-    "gate": ["components/data_gate.py", "trainer/tasks"],
+    "gate": [
+        "components/data_gate.py",
+        "components/anomaly.py",
+        "components/schema_anomalies.py",
+        "components/domains.py",
+        "components/drift.py",
+        "components/drift_thresholds.py",
+        "components/picture_statistics.py",
+        "components/example_rows.py",
+        "trainer/tasks",
+    ],
     "evaluation": [
         "components/evaluator.py",
         "components/evaluation.py",

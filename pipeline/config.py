@@ -13,6 +13,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
+from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
@@ -116,7 +117,7 @@ class PipelineConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:
-        fault = (_column_fault(self) if self.has_columns else _picture_fault(self)) or _loss_fault(self)
+        fault = (_column_fault(self) if self.has_columns else _picture_fault(self)) or _loss_fault(self) or _severity_fault(self)
         if fault:
             raise ValueError(fault)
         return self
@@ -199,6 +200,18 @@ def _loss_fault(config: PipelineConfig) -> str | None:
     if loss in task.LOSSES:
         return None
     return f"trainer.loss: Expected one of {', '.join(task.LOSSES)} for `task: {task.kind}`. Received: '{loss}'. Try `auto`."
+
+
+def _severity_fault(config: PipelineConfig) -> str | None:
+    """What `schema.warn` or `schema.stop` names that is neither a column nor a kind of anomaly."""
+    columns = [*config.problem.features, config.problem.label]
+    for key in ("warn", "stop"):
+        for name in getattr(config.schema_, key):
+            if name not in columns and name not in KINDS_OF_ANOMALIES:
+                near = did_you_mean(name, [*columns, *KINDS_OF_ANOMALIES])
+                kinds = ", ".join(KINDS_OF_ANOMALIES)
+                return f"schema.{key}: Expected a column of the config, or one of {kinds}. Received: '{name}'.{near}"
+    return None
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:

@@ -4,6 +4,7 @@ ingest -> describe -> (infer or import) schema -> validate -> gate the data -> t
 """
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 from tfx import types
@@ -40,6 +41,7 @@ class Inputs:
       data_fingerprint: digest of the raw data.
       schema_file: the reviewed schema, or None to infer one.
       serving_path: the folder that gets the versions.
+      accepted: the folder of the statistics that the data is compared with, empty where there are none.
       code: digests of the source, from `pipeline.code_digest`, so that edited code runs again.
     """
 
@@ -47,6 +49,7 @@ class Inputs:
     schema_file: str | None
     serving_path: str
     code: dict[str, str]
+    accepted: str = ""
 
 
 def create_pipeline(
@@ -75,9 +78,12 @@ def create_pipeline(
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics, schema=schema)
     gate = DataGate(
+        examples=examples,
         statistics=statistics,
         anomalies=validator.outputs["anomalies"],
         problem=config.problem.to_json(),
+        severities=json.dumps({"warn": config.schema_.warn, "stop": config.schema_.stop}),
+        accepted=inputs.accepted,
         code=inputs.code[steps.DATA_GATE.code],
     )
 

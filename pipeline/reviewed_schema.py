@@ -4,6 +4,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from components.example_gen import split
+from pipeline import accepted_data, last_data, schema_file
 from pipeline.config import PipelineConfig
 from pipeline.workspace import Workspace
 from serving import whole_file
@@ -11,23 +13,46 @@ from trainer import json_text
 from trainer.errors import ConfigError
 
 
-def accept(config: PipelineConfig, workspace: Workspace) -> Path:
+def accept(config: PipelineConfig, workspace: Workspace, widen: bool = False) -> Path:
     """Writes the schema that the last run inferred to `schema.path`, and returns where that is.
 
-    Numbers of columns get the bounds that `number_bounds` finds.
+    Numbers of columns get the bounds that `number_bounds` finds, and every feature thresholds for drift and skew. The run's data is what
+    later data is compared with from now on.
+
+    Args:
+      config: says where the schema goes.
+      workspace: the root of the run.
+      widen: change the reviewed schema that is there as little as the last run's data need, instead of refusing.
 
     Raises:
       ConfigError: no `schema.path`, a file is there already, or no run has inferred a schema yet.
     """
-    if not config.schema_.path:
+    target = schema_file.place(config)
+    if target.exists() and not widen:
         raise ConfigError(
-            "Expected `schema.path` to say where the reviewed schema goes. Received: none. Add it to the config, or --set schema.path=FILE."
+            f"Expected no reviewed schema yet. Received: '{target}'. Say what may be with `tapeline schema edit`, or let it take in "
+            "the last run's data with `tapeline schema accept --widen`."
         )
-    target = Path(config.schema_.path)
+    data = last_data.of(workspace)
     if target.exists():
-        raise ConfigError(
-            f"Expected no reviewed schema yet. Received: '{target}'. Edit that file, or move it away and run again to infer a new one."
+        from google.protobuf import text_format
+
+        from pipeline.schema_diff import widened
+
+        whole_file.write(
+            target, text_format.MessageToString(widened(schema_file.read(config), last_data.needed(data, workspace)), as_utf8=True)
         )
+    else:
+        _accept_inferred(config, workspace, target)
+    if data:
+        from components.data_gate import describe
+
+        described = describe(data.examples, data.statistics, [split.TRAIN], config.problem)[split.TRAIN]
+        accepted_data.keep(workspace, data.fingerprint, described.SerializeToString())
+    return target
+
+
+def _accept_inferred(config: PipelineConfig, workspace: Workspace, target: Path) -> None:
     inferred = _inferred(workspace)
     if inferred is None:
         raise ConfigError(
@@ -36,13 +61,18 @@ def accept(config: PipelineConfig, workspace: Workspace) -> Path:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     statistics = _statistics(workspace, inferred)
-    if config.has_columns and statistics:
-        from pipeline.number_bounds import with_bounds
-
-        whole_file.write(target, with_bounds(inferred.read_text(encoding="utf-8"), statistics))
-    else:
+    if statistics is None:
         shutil.copyfile(inferred, target)
-    return target
+        return
+    from google.protobuf import text_format
+
+    from components.drift_thresholds import with_thresholds
+    from pipeline.number_bounds import with_bounds
+
+    text = inferred.read_text(encoding="utf-8")
+    bounded = with_bounds(text, statistics) if config.has_columns else text
+    schema = with_thresholds(schema_file.parsed(bounded), config.problem.kinds)
+    whole_file.write(target, text_format.MessageToString(schema, as_utf8=True))
 
 
 def _statistics(workspace: Workspace, inferred: Path) -> Path | None:
@@ -78,21 +108,8 @@ def check_place(config: PipelineConfig) -> None:
 def check(config: PipelineConfig) -> None:
     """Raises ConfigError where `schema.path` names a folder, or a file that is no schema."""
     check_place(config)
-    file = Path(config.schema_.path or "")
-    if not file.is_file():
-        return
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    from serving import text_proto
-
-    try:
-        text_proto.parse(file.read_text(encoding="utf-8"), schema_pb2.Schema())
-    except ValueError as error:  # no UTF-8 included
-        reason = str(error).rstrip(".")
-        raise ConfigError(
-            f"Expected `schema.path` to name a schema, a Schema proto as text. Received: '{file}': {reason}. "
-            "Mend that line, or move the file away and run again to infer a schema."
-        ) from None
+    if config.schema_.path and Path(config.schema_.path).is_file():
+        schema_file.read(config)
 
 
 def for_run(config: PipelineConfig, workspace: Workspace) -> str | None:

@@ -1,8 +1,8 @@
 """The folder a run works in: who may use it, where its logs, temporary files, artifacts and versions are.
 
 ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/records/RUN.json (what came of it),
-ROOT/last_run.json (which record answers the same run again), ROOT/fingerprints.json (digests of the raw files), ROOT/tmp/ (gone after
-the run)
+ROOT/accepted/ (statistics of the data that was accepted last), ROOT/last_run.json (which record answers the same run again),
+ROOT/fingerprints.json (digests of the raw files), ROOT/tmp/ (gone after the run)
 """
 
 import contextlib
@@ -42,6 +42,7 @@ class Workspace:
         self.metadata = self.root / "metadata.sqlite"
         self.artifacts = self.root / "artifacts"
         self.schemas = self.root / "schemas"
+        self.accepted = self.root / "accepted"
         self.logs = self.root / "logs"
         self.records = self.root / "records"
         self.last_run = self.root / "last_run.json"

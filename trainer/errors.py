@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class TapelineError(Exception):
@@ -21,9 +22,18 @@ class DataError(TapelineError):
 
 
 class AnomaliesError(TapelineError):
-    """The data can be read, but is not what the schema says."""
+    """The data can be read, but is not what the schema says.
+
+    Attributes:
+      anomalies: each of them in plain values, for the run's record.
+    """
 
     exit_status = 4
+
+    def __init__(self, message: str, anomalies: Iterable[dict[str, Any]] = ()) -> None:
+        """`message` says all of them, a line each below a first one where there are several."""
+        super().__init__(message)
+        self.anomalies = list(anomalies)
 
 
 class TrainingError(TapelineError):

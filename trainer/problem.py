@@ -32,6 +32,11 @@ class Problem(Settings):
         return [LABEL_SIGNATURE] if self.task.raw_type in ("string", "strings") else []
 
     @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each feature, and of the label as if it were one."""
+        return {**self.features, self.label: "category" if self.task.raw_type == "string" else "number"}
+
+    @property
     def evaluated_label(self) -> str:
         """The name under which the Evaluator finds the label: the raw feature's, or what `label_signatures` gives."""
         return names.LABEL if self.label_signatures else self.label

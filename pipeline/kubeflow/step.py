@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             first = origin(error)
             if not isinstance(error, TapelineError):
                 traceback.print_exc()
-            print(one_line(error, temporary), file=sys.stderr)
+            print("; ".join(one_line(error, temporary).splitlines()), file=sys.stderr)  # the log's last line is what KFP's user reads
             return first.exit_status if isinstance(first, TapelineError) else 1
     return 0
 

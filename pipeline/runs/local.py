@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from rich.console import Console
 
 from components.example_gen import download, raw_files, remote_files
-from pipeline import interruption, lock_watch, places, reviewed_schema
+from pipeline import accepted_data, interruption, lock_watch, places, reviewed_schema, steps
 from pipeline.config import PipelineConfig
 from pipeline.runs import last_run, record, worker_process
 from pipeline.runs.progress import EPOCHS_VARIABLE, START, Progress
@@ -63,6 +63,10 @@ def run(
         def keep(summary: Summary) -> None:
             summary.seconds = round(time.monotonic() - started, 1)
             summary.log = str(held.log)
+            gated = summary.artifacts.get(steps.DATA_GATE.id)
+            if gated and summary.outcome == "pushed" and not summary.answered_from:
+                with contextlib.suppress(OSError):  # a full disk must not make a pushed run a failed one
+                    accepted_data.remember(workspace, fingerprint, workspace.place(gated["found"]))
             kept = record.of(config, workspace, fingerprint, began, summary, os.environ)
             if not record.write(workspace, kept):
                 summary.notes = [*summary.notes, f"the run's record could not be written to '{workspace.record(kept.run)}'"]

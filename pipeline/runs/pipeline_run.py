@@ -10,8 +10,9 @@ import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
+from components import data_gate
 from components.gate_verdict import read_verdict
-from pipeline import dag, interruption, places, reviewed_schema, steps
+from pipeline import accepted_data, dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
 from pipeline.config import PipelineConfig
 from pipeline.runs.beam_args import IN_MEMORY
@@ -38,7 +39,12 @@ class Shown(Protocol):
 
 
 def run(
-    config: PipelineConfig, workspace: Workspace, data_fingerprint: str, schema_file: str | None, progress: Shown, summary: Summary
+    config: PipelineConfig,
+    workspace: Workspace,
+    data_fingerprint: str,
+    schema_file: str | None,
+    progress: Shown,
+    summary: Summary,
 ) -> None:
     """Runs every component of `config`, telling `progress`, and fills in `summary`.
 
@@ -55,6 +61,7 @@ def run(
         schema_file=schema_file and workspace.stored(schema_file),
         serving_path=workspace.stored(serving_path(config, workspace)),
         code=under_settings(code_digests(), environment.named(os.environ)),
+        accepted=accepted_data.for_run(workspace, data_fingerprint),
     )
     observer = _Observer(workspace, connection, progress, summary)
     artifacts = workspace.stored(str(workspace.artifacts))
@@ -90,6 +97,8 @@ class _Observer:
             self._summary.rows = _rows_of_splits(result.outputs["examples"])
             notes = result.outputs["examples"].custom_properties["notes"].string_value
             self._summary.notes += json.loads(notes) if notes else []
+        elif result.node == steps.DATA_GATE.id:
+            self._summary.warn(*data_gate.read_found(result.outputs["found"].uri))
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
+from components.anomaly import Anomaly, Shift
 from components.bound import Bound
 from pipeline import steps
 from pipeline.config import PipelineConfig
@@ -77,6 +78,8 @@ class RunRecord(_Part):
         description="Each finished epoch of the model's training, in order: `epoch`, losses and metrics; null for what is no number."
     )
     metrics: dict[str, Any] = Field(description="What the Evaluator measured on the test split.")
+    anomalies: list[Anomaly] = Field([], description="What was wrong with the data, whether it stopped the run or was only warned of.")
+    shifts: list[Shift] = Field([], description="How far distributions are from those accepted last (drift) and from train's (skew).")
     gate: Gate = Field(description="What the gate said.")
     pushed: Pushed | None = Field(description="What was pushed, null where nothing was.")
     packages: dict[str, str | None] = Field(description="Versions of Python and of the packages that results depend on.")
@@ -91,6 +94,8 @@ class RunRecord(_Part):
             version=self.pushed.version if self.pushed else None,
             model_dir=workspace.place(self.pushed.model_dir) if self.pushed else None,
             metrics=self.metrics,
+            anomalies=self.anomalies,
+            shifts=self.shifts,
             reasons=self.failure.splitlines() if self.failure else self.gate.reasons,
             notes=self.gate.notes,
             components=self.components,
@@ -133,6 +138,8 @@ def of(
         components=summary.components,
         epochs=_epochs(workspace, summary),
         metrics=summary.metrics,
+        anomalies=summary.anomalies,
+        shifts=summary.shifts,
         gate=Gate(bounds=summary.bounds, reasons=summary.reasons if summary.is_decided else [], notes=summary.notes),
         pushed=pushed or None,
         packages={"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},

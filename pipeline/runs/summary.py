@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic below Python 3.12
 
+from components.anomaly import Anomaly, Shift
 from components.bound import Bound
 from components.gate_verdict import Verdict
 from pipeline import steps
@@ -47,6 +48,8 @@ class Summary:
     version: str | None = None
     model_dir: str | None = None
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    anomalies: list[Anomaly] = dataclasses.field(default_factory=list)
+    shifts: list[Shift] = dataclasses.field(default_factory=list)
     reasons: list[str] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     components: list[Component] = dataclasses.field(default_factory=list)
@@ -58,6 +61,15 @@ class Summary:
     rows: dict[str, int] = dataclasses.field(default_factory=dict)
     artifacts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     answered_from: str | None = None
+
+    def warn(self, anomalies: Sequence[Anomaly], shifts: Sequence[Shift]) -> None:
+        """What the data gate has let pass, and how far the data is from that which was accepted last."""
+        self.anomalies, self.shifts = list(anomalies), list(shifts)
+        self.notes = [*self.notes, *(f"the data: {anomaly.message}" for anomaly in anomalies)]
+        drift = [shift for shift in shifts if shift.kind == "drift"]
+        if drift and not any("drift" in anomaly.kind for anomaly in anomalies):
+            farthest = max(drift, key=lambda shift: shift.value / max(shift.allowed, 1e-9))
+            self.notes.append(f"no drift from the data that was accepted last: {farthest.sentence}")
 
     def take(self, verdict: Verdict) -> None:
         """What the gate has said."""
@@ -87,7 +99,8 @@ class Summary:
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> Self:
         """What `to_values` gave."""
-        return cls(**{**values, "bounds": [Bound(**bound) for bound in values["bounds"]]})
+        kinds = {"bounds": Bound, "anomalies": Anomaly, "shifts": Shift}
+        return cls(**values | {name: [kind(**each) for each in values[name]] for name, kind in kinds.items()})
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints, as plain values."""
@@ -111,8 +124,11 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
             print_line(console, line)
     else:
         title = {"refused": "Refused", "anomalies": "Anomalies"}.get(summary.outcome, "Failed")
-        for reason in summary.reasons:
-            print_line(console, f" {reason}", f"{title}:", "red")
+        for number, reason in enumerate(summary.reasons):
+            if summary.outcome == "anomalies" and number:  # below the line that counts them
+                print_line(console, f"- {reason}")
+            else:
+                print_line(console, f" {reason}", f"{title}:", "red")
         if summary.outcome == "refused":
             print_line(console, "Nothing was pushed; what is served stays as it is.")
     if summary.log and summary.outcome != "pushed":

@@ -41,7 +41,8 @@ def test_a_reviewed_schema_is_never_overwritten(workspace, settings, target):
         reviewed_schema.accept(settings(schema={"path": str(target)}), workspace)
     assert (
         str(caught.value)
-        == f"Expected no reviewed schema yet. Received: '{target}'. Edit that file, or move it away and run again to infer a new one."
+        == f"Expected no reviewed schema yet. Received: '{target}'. Say what may be with `tapeline schema edit`, or let it take in "
+        "the last run's data with `tapeline schema accept --widen`."
     )
     assert target.read_text() == "reviewed"
 

@@ -137,17 +137,17 @@ class Multiclass(Settings):
         """Bool (batch,): of which transformed labels a loss can be taken."""
         return labels >= 0
 
-    def label_anomalies(self, name: str, seen: Mapping[str, tuple[float, float]]) -> list[str]:
-        """What is wrong with the raw labels, a clause each, of the lowest and the highest of each split; `name` is the label's feature."""
+    def label_anomalies(self, seen: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+        """What is wrong with the raw labels of a split, a clause each, of the lowest and the highest of each split."""
         if self.is_named:
-            return []
+            return {}
         outside = {split: (round(low), round(high)) for split, (low, high) in seen.items() if low < 0 or high >= self.outputs}
         highest = max((round(high) for _, high in seen.values()), default=0)
         remedy = "" if any(low < 0 for low, _ in outside.values()) else f": for these labels set `trainer.classes: {highest + 1}`"
-        return [
-            f"feature '{name}', split '{split}': labels from {low} to {high} (`trainer.classes` says: 0 to {self.outputs - 1}){remedy}"
+        return {
+            split: f"labels from {low} to {high} (`trainer.classes` says: 0 to {self.outputs - 1}){remedy}"
             for split, (low, high) in outside.items()
-        ]
+        }
 
     def targets(self, labels: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
         """What the loss is given for the transformed `labels`, (batch,): them, or float32 (batch, classes), one-hot."""

@@ -1,0 +1,148 @@
+"""Shifted distributions: drift from the data that was accepted last, and skew between the splits (docs/adr/0037).
+
+statistics of two sets of rows -> TFDV's comparators, whose thresholds the schema holds -> those that chance does not explain, in words
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.anomaly import KINDS, Anomaly, Shift
+from components.picture_statistics import SEPARATOR
+
+Statistics = statistics_pb2.DatasetFeatureStatisticsList
+_CHANCE = 1e-3  # how often rows of one distribution may be taken for those of two, for each comparison
+_DEVIATIONS = 3.09  # of a normal distribution, for the same chance
+_KOLMOGOROV = 1.95  # the factor of Kolmogorov and Smirnov's test for that chance
+_DECILE = 0.1  # as far as the place between two deciles is unknown
+_BINS = 20  # TFDV compares two histograms of 10 bins each on the union of their edges
+
+
+def drift(now: Statistics, before: Statistics, split: str, schema: schema_pb2.Schema) -> tuple[list[Anomaly], list[Shift]]:
+    """How the rows of `split` differ from those that were accepted last."""
+    found = tfdv.validate_statistics(now, _prepared(schema, now, before), previous_statistics=before)
+    return _told(found, "drift", now, before, split, "in the data that was accepted last")
+
+
+def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Schema) -> tuple[list[Anomaly], list[Shift]]:
+    """How the rows of `split` differ from those of the train split."""
+    found = tfdv.validate_statistics(train, _prepared(schema, train, other), serving_statistics=other)
+    return _told(found, "skew", other, train, split, "in train")
+
+
+def _prepared(schema: schema_pb2.Schema, *both: Statistics) -> schema_pb2.Schema:
+    """Only features that both sides have; a picture's thresholds stand for each of the numbers that describe it."""
+    names = set.intersection(*({_name(feature) for feature in side.datasets[0].features if _rows(feature)} for side in both))
+    prepared = schema_pb2.Schema(string_domain=schema.string_domain)
+    for feature in schema.feature:
+        if feature.name in names:
+            prepared.feature.add().CopyFrom(feature)
+        for name in sorted(names):
+            if name.startswith(f"{feature.name}{SEPARATOR}"):
+                number = prepared.feature.add(name=name, type=schema_pb2.FLOAT)
+                number.drift_comparator.CopyFrom(feature.drift_comparator)
+                number.skew_comparator.CopyFrom(feature.skew_comparator)
+    for feature in prepared.feature:  # of the bytes of a picture nothing can be compared
+        if any(other.name.startswith(f"{feature.name}{SEPARATOR}") for other in prepared.feature):
+            feature.ClearField("drift_comparator")
+            feature.ClearField("skew_comparator")
+    return prepared
+
+
+def _told(
+    found: anomalies_pb2.Anomalies, what: Literal["drift", "skew"], now: Statistics, before: Statistics, split: str, where: str
+) -> tuple[list[Anomaly], list[Shift]]:
+    sides = [{_name(feature): feature for feature in side.datasets[0].features} for side in (now, before)]
+    told, shifts = [], []
+    for info in found.drift_skew_info:
+        for measured in info.drift_measurements if what == "drift" else info.skew_measurements:
+            name = info.path.step[0]
+            new, old = sides[0][name], sides[1][name]
+            is_category = measured.type == anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY
+            allowed = max(measured.threshold, _chance(new, old, is_category))
+            feature, _, part = name.partition(SEPARATOR)
+            of = f" ({part} of the pictures)" if part else ""
+            shifts.append(Shift(f"{feature}{of}", split, what, round(measured.value, 6), round(allowed, 6)))
+            if not measured.value > allowed or not (is_category or _differ_by_quantiles(new, old)):
+                continue
+            kind = f"picture_{what}" if part else what
+            examples = _shares(new, old) if is_category else _numbers(new, old)
+            measure = "the largest difference of a share" if is_category else "Jensen-Shannon divergence"
+            told.append(
+                Anomaly(
+                    feature,
+                    split,
+                    kind,
+                    f"{feature}{of}: {'the shares of values' if is_category else 'the numbers'} in {split} are not those {where}: "
+                    f"{', '.join(examples)} ({measure} is {measured.value:.2f}, at most {allowed:.2f})",
+                    _rows(new),
+                    1.0,
+                    examples,
+                    KINDS[kind],
+                )
+            )
+    return told, shifts
+
+
+def _chance(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics, is_category: bool) -> float:
+    """How far rows of one distribution may be apart by chance, so many there are on either side."""
+    spread = 1 / max(_rows(new), 1) + 1 / max(_rows(old), 1)
+    if is_category:
+        values = max(new.string_stats.unique, old.string_stats.unique, 2)
+        return math.sqrt(math.log(2 * values / _CHANCE) / 2 * spread)
+    free = _BINS - 1
+    chi_squared = free * (1 - 2 / (9 * free) + _DEVIATIONS * math.sqrt(2 / (9 * free))) ** 3  # Wilson and Hilferty
+    return chi_squared * spread / (8 * math.log(2))
+
+
+def _differ_by_quantiles(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics) -> bool:
+    """Whether the deciles have moved too. TFDV's divergence is of bins of equal width, where a far value leaves one bin to all others."""
+    quantiles = [
+        next((histogram.buckets for histogram in side.num_stats.histograms if histogram.type == statistics_pb2.Histogram.QUANTILES), [])
+        for side in (new, old)
+    ]
+    if not all(quantiles):
+        return True
+    inner = [bucket.high_value for buckets in quantiles for bucket in buckets[:-1]]
+    farthest = max((abs(_below(value, quantiles[0]) - _below(value, quantiles[1])) for value in inner), default=0.0)
+    return farthest > max(_DECILE, _KOLMOGOROV * math.sqrt(1 / _rows(new) + 1 / _rows(old)))
+
+
+def _below(value: float, buckets: Sequence[statistics_pb2.Histogram.Bucket]) -> float:
+    """The share of rows up to `value`."""
+    total = sum(bucket.sample_count for bucket in buckets)
+    below = 0.0
+    for bucket in buckets:
+        if bucket.high_value <= value:
+            below += bucket.sample_count
+        elif bucket.low_value <= value:
+            below += bucket.sample_count * (value - bucket.low_value) / (bucket.high_value - bucket.low_value)
+    return below / total if total else 0.0
+
+
+def _shares(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics) -> list[str]:
+    """The three values whose shares differ most."""
+    shares = [
+        {bucket.label: bucket.sample_count / max(_rows(side), 1) for bucket in side.string_stats.rank_histogram.buckets}
+        for side in (new, old)
+    ]
+    moved = {name: abs(shares[0].get(name, 0) - shares[1].get(name, 0)) for name in sorted({*shares[0], *shares[1]})}
+    names = sorted(moved, key=lambda name: round(-moved[name], 6))
+    return [f"{name!r} {shares[0].get(name, 0):.0%} instead of {shares[1].get(name, 0):.0%}" for name in names[:3]]
+
+
+def _numbers(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics) -> list[str]:
+    fields = {"mean": "mean", "median": "median", "deviation": "std_dev"}
+    return [f"{word} {getattr(new.num_stats, field):.4g} instead of {getattr(old.num_stats, field):.4g}" for word, field in fields.items()]
+
+
+def _rows(feature: statistics_pb2.FeatureNameStatistics) -> int:
+    kind = feature.WhichOneof("stats")
+    return int(getattr(feature, kind).common_stats.num_non_missing) if kind else 0
+
+
+def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
+    return feature.name or (feature.path.step[0] if feature.path.step else "")
