@@ -74,7 +74,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "trainer: {lop: fit}",
             "trainer.lop: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, "
             "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
-            "strategy, cache. Received: 'lop'. Did you mean 'loop'?",
+            "weights, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
@@ -86,7 +86,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "trainer: {path: x}",
             "trainer.path: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, "
             "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
-            "strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
+            "weights, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),
         (
             "pusher: {epoch: 3}",

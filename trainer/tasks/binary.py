@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import BeforeValidator, Field
 
 from trainer.errors import DataError, did_you_mean
 from trainer.features.kind import one_a_row
 from trainer.lazy import tf
-from trainer.tasks.best_threshold import best_threshold
 from trainer.tasks.multiclass import Multiclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
 
 _Setting = Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] | None
 
@@ -57,6 +57,8 @@ class Binary(Multiclass):
         """The task with its threshold, where that is found on the eval split; see `Multiclass.tuned`."""
         if self.threshold != "auto":
             return self
+        from trainer.tasks.best_threshold import best_threshold  # it imports NumPy
+
         probabilities, targets = evaluate()
         labels = targets.argmax(axis=-1) if targets.ndim > 1 else targets
         return self.model_copy(update={"threshold": best_threshold(probabilities[:, 1], labels)})

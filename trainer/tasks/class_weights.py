@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 from pydantic import BeforeValidator, Field
 
 from trainer.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Weight = Annotated[float, Field(gt=0.0)]
 _Setting = Literal["none", "balanced"] | dict[str, Weight]
@@ -57,6 +59,8 @@ def weights_of(setting: ClassWeights, classes: Sequence[str], labels: np.ndarray
         return tuple(setting.get(name, 1.0) for name in classes)
     if setting == "none":
         return None
+    import numpy as np  # not above: a config is read without it
+
     counts = np.bincount(labels, minlength=len(classes))
     there = counts > 0
     balanced = np.divide(counts.sum(), there.sum() * counts, out=np.ones(len(classes)), where=there)
