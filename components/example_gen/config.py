@@ -31,6 +31,12 @@ class SplitsConfig(Settings):
     group: str | None = Field(None, description="A column whose equal values stay in one split, as of one person or one day.")
     time: str | None = Field(None, description="A column by whose order rows are divided: the earliest become `train`, the latest `test`.")
 
+    duplicates: Literal["keep", "drop"] = Field(
+        "keep",
+        description="What becomes of rows of eval and test that are exactly the same in an earlier split (train, then eval): `keep` counts "
+        "them, `drop` leaves them out. Where shares divide all rows, there are none.",
+    )
+
     @pydantic.model_validator(mode="after")
     def _one_way(self) -> Self:
         given = [name for name in ("column", "files", "group", "time") if getattr(self, name) is not None]

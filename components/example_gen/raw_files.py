@@ -81,7 +81,8 @@ def csv_files(config: DataConfig) -> dict[str | None, list[Path]]:
     given = config.splits.files
     if given is None:
         return {None: _matching(config.path or "")}
-    found: dict[str | None, list[Path]] = {name: _matching(os.path.join(config.path or "", pattern)) for name, pattern in given.items()}
+    ordered = sorted(given.items(), key=lambda item: _SPLITS.index(item[0]))  # however they are written: the fingerprint goes by it
+    found: dict[str | None, list[Path]] = {name: _matching(os.path.join(config.path or "", pattern)) for name, pattern in ordered}
     if "train" not in found:
         raise ConfigError("Expected `data.splits.files` to name the train split's file. Received: none.")
     if len(found) < len(_SPLITS):
