@@ -69,16 +69,16 @@ def settle(shards: Mapping[str, str], folder: str, drop: bool) -> dict[str, Foun
     features = rows = np.zeros(0, np.uint64)
     for name, place in shards.items():
         by_shard = _read(os.path.join(folder, name))
-        same = {shard: np.isin(each[:, 1], rows) for shard, each in by_shard.items()}
+        same = {shard: _is_in(each[:, 1], rows) for shard, each in by_shard.items()}
         if name != next(iter(shards)):
-            relabelled = sum(int((np.isin(each[:, 0], features) & ~same[shard]).sum()) for shard, each in by_shard.items())
+            relabelled = sum(int((_is_in(each[:, 0], features) & ~same[shard]).sum()) for shard, each in by_shard.items())
             count = sum(int(each.sum()) for each in same.values())
             found[name] = Found(sum(len(each) for each in by_shard.values()), count, relabelled, count if drop else 0)
         for shard, is_same in same.items():
             if drop and is_same.any():
                 _keep(os.path.join(place, shard), ~is_same)
-        features = np.unique(np.concatenate([features, *(each[:, 0] for each in by_shard.values())]))
-        rows = np.unique(np.concatenate([rows, *(each[:, 1] for each in by_shard.values())]))
+        features = _sorted([features, *(each[:, 0] for each in by_shard.values())])
+        rows = _sorted([rows, *(each[:, 1] for each in by_shard.values())])
     if tf.io.gfile.isdir(folder):
         tf.io.gfile.rmtree(folder)
     return found
@@ -115,6 +115,19 @@ def _read(folder: str) -> dict[str, np.ndarray]:
         with tf.io.gfile.GFile(os.path.join(folder, name), "rb") as file:
             values[name] = np.frombuffer(file.read(), np.uint64).reshape(-1, 2)
     return values
+
+
+def _sorted(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    values = np.concatenate(list(arrays))
+    values.sort()  # in its place: there may be millions
+    return values
+
+
+def _is_in(values: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+    """Bool (rows,): which of the values are among the `ordered` ones; np.isin would sort those anew for every shard."""
+    if not len(ordered):
+        return np.zeros(len(values), bool)
+    return ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values
 
 
 def _keep(shard: str, wanted: np.ndarray) -> None:
