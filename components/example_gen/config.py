@@ -1,12 +1,15 @@
 """What can be set of ingestion: the `data` section of a config file."""
 
-from typing import Literal, Self
+import datetime
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import Field
 
+from components.example_gen import spans
 from components.example_gen.readers.dialect import Dialect
 from components.place import Place
+from trainer.errors import did_you_mean
 from trainer.settings import Settings
 
 MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
@@ -58,8 +61,13 @@ class DataConfig(Settings):
         description="Where the data is, absolute or relative to the config file. `idx`: the folder of `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
         "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files. "
-        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder or an archive.",
+        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder or an archive. `{SPAN}` or `{YYYY}`, `{MM}` and "
+        "`{DD}` stand for the number or date of a span, `{VERSION}` for its version, of which the newest is read.",
     )
+    span: Literal["newest"] | int | datetime.date = Field(
+        "newest", description="Where `data.path` has spans, the last one that is read: `newest`, a number, or a date like 2026-11-27."
+    )
+    window: int = Field(1, ge=1, le=10_000, description="How many spans are read, those with the numbers up to `data.span`.")
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."
     )
@@ -75,3 +83,26 @@ class DataConfig(Settings):
         0.0, ge=0.0, le=1.0, description="The share of the rows that may be unreadable and left out, each with its line and reason."
     )
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")
+
+    @pydantic.field_validator("span", mode="before")
+    @classmethod
+    def _is_span(cls, span: Any) -> Any:
+        is_number = isinstance(span, int) and not isinstance(span, bool) and span >= 0
+        if is_number or span == "newest" or isinstance(span, datetime.date):
+            return span
+        try:
+            return datetime.date.fromisoformat(span)
+        except (TypeError, ValueError):
+            near = did_you_mean(span, ["newest"]) if isinstance(span, str) else ""
+            raise ValueError(f"data.span: Expected a number, a date like 2026-11-27, or `newest`. Received: {span!r}.{near}") from None
+
+    @pydantic.model_validator(mode="after")
+    def _has_spans(self) -> Self:
+        if problem := spans.fault(self.path or ""):
+            raise ValueError(f"data.path: {problem}")
+        for name, default in (("span", "newest"), ("window", 1)):
+            if getattr(self, name) != default and not spans.has_spans(self.path):
+                raise ValueError(
+                    f"data.{name}: Expected `data.path` with {{SPAN}} or a date. Received: '{self.path or ''}'. Remove one of them."
+                )
+        return self

@@ -20,7 +20,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.example_gen import duplicates, left_out, separated, source, split, time_split
+from components.example_gen import duplicates, left_out, separated, source, spans, split, time_split
 from components.example_gen import examples as tf_examples
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SplitsConfig
@@ -63,6 +63,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             write_shards = _WriteShards(folders, config.splits, columns, parts, latest, hashes)
             emptied = [*folders.values(), *([hashes] if hashes else [])]
             written = self._write(parts, emptied, write_shards, os.path.join(examples.uri, "rows.json"))
+        read = list(dict.fromkeys(part.span for part in parts if part.span))
         found = duplicates.settle(folders, hashes, config.splits.duplicates == "drop") if hashes else {}
         dropped = {name: each.dropped for name, each in found.items()}
         rows = {name: sum(each.rows for each in written if each.split == name) - dropped.get(name, 0) for name in split.SPLITS}
@@ -75,6 +76,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
             examples.set_int_custom_property(f"rows_{name}", count)
         notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable, columns.label) + duplicates.notes(found)
+        if read:
+            notes.insert(0, spans.note(read, config.path or ""))
+            _name_spans(examples, read)
         if found:
             examples.set_string_custom_property("duplicates", duplicates.to_json(found))
         if notes:
@@ -104,6 +108,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if problem:
             raise DataError(problem)
         return written
+
+
+def _name_spans(examples: types.Artifact, read: list[spans.Span]) -> None:
+    """The newest span and its version under TFX's own names, by which its resolvers look, and all of them as JSON."""
+    examples.set_int_custom_property("span", read[-1].number)
+    if read[-1].version is not None:
+        examples.set_int_custom_property("version", read[-1].version)
+    examples.set_string_custom_property("spans", json.dumps([{"span": span.number, "version": span.version} for span in read]))
 
 
 def _check_fingerprint(read: str, promised: str, config: DataConfig) -> None:

@@ -89,6 +89,7 @@ class _Observer:
         if result.node == steps.INGESTION.id:
             examples = result.outputs["examples"]
             self._summary.rows = _rows_of_splits(examples)
+            self._summary.spans = _json(examples, "spans", [])
             self._summary.duplicates = _json(examples, "duplicates", {})
             self._summary.notes += _json(examples, "notes", [])
         elif result.node == steps.TRAINER.id:

@@ -43,11 +43,19 @@ class Duplicates(_Part):
     dropped: int = Field(description="Rows that were dropped for it, by `data.splits.duplicates: drop`.")
 
 
+class SpanRead(_Part):
+    """One span that went in."""
+
+    span: int = Field(description="Its number; of a date the days since 1970.")
+    version: int | None = Field(description="Its version, null where `data.path` has no `{VERSION}`.")
+
+
 class Data(_Part):
     """The rows that went in."""
 
     fingerprint: str = Field(description="Digest of the raw data's content.")
     rows: dict[str, int] = Field(description="Rows by split; empty where the run ended before the ingestion did.")
+    spans: list[SpanRead] = Field([], description="The spans that were read, the oldest first; empty where `data.path` has none.")
     duplicates: dict[str, Duplicates] = Field(
         {}, description="What eval and test have of earlier splits; empty where that cannot be, as where shares divide all rows."
     )
@@ -109,6 +117,7 @@ class RunRecord(_Part):
             bounds=self.gate.bounds,
             log=workspace.place(self.log),
             rows=self.data.rows,
+            spans=[span.model_dump() for span in self.data.spans],
             duplicates={name: each.model_dump() for name, each in self.data.duplicates.items()},
             artifacts=self.artifacts,
             answered_from=self.run,
@@ -144,6 +153,7 @@ def of(
         data=Data(
             fingerprint=fingerprint,
             rows=summary.rows,
+            spans=[SpanRead(**span) for span in summary.spans],
             duplicates={name: Duplicates(**each) for name, each in summary.duplicates.items()},
         ),
         components=summary.components,
