@@ -9,7 +9,7 @@ import datetime
 import fnmatch
 import glob
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -91,13 +91,11 @@ def resolve(pattern: str, wanted: Wanted = "newest", window: int = 1) -> list[Sp
     return [_newest(number, found[number]) for number in numbers]
 
 
-def note(spans: Iterable[Span], pattern: str) -> str:
+def note(spans: Sequence[Span], pattern: str) -> str:
     """A line for a person that says which spans were read."""
-    return f"Read {', '.join(_shown(span, pattern) for span in spans)} of '{pattern}'."
-
-
-def _shown(span: Span, pattern: str) -> str:
-    return f"span {_named([span.number], pattern)}" + ("" if span.version is None else f" (version {span.version})")
+    shown = [_named([span.number], pattern) + ("" if span.version is None else f" (version {span.version})") for span in spans]
+    which = f"{shown[0]} to {shown[-1]}" if len(shown) > _MOST_NAMED else ", ".join(shown)
+    return f"Read the span{'s' if len(shown) > 1 else ''} {which} of '{pattern}'."
 
 
 def _newest(number: int, versions: Mapping[int, set[str]]) -> Span:

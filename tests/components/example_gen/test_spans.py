@@ -98,6 +98,15 @@ def test_what_is_not_there_is_named_beside_what_is(place, names, pattern, wanted
 
 
 @pytest.mark.parametrize(
+    ("numbers", "version", "which"),
+    [([2], 3, "the span 2 (version 3)"), ([2, 3], None, "the spans 2, 3"), (range(1, 30), None, "the spans 1 to 29")],
+)
+def test_the_spans_that_were_read_are_told_in_one_short_line(numbers, version, which):
+    read = [spans.Span(number, version, "") for number in numbers]
+    assert spans.note(read, "day-{SPAN}") == f"Read {which} of 'day-{{SPAN}}'."
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"path": "/d/{SPAN}/{SPAN}.csv"}, r"data\.path: Expected either {SPAN} or {YYYY}, {MM} and {DD}, each once"),
@@ -171,7 +180,7 @@ def test_the_newest_span_alone_is_read_and_named_as_tfx_names_it(days, ingest):
     assert species(artifact) == {"newt": 40}
     assert [artifact.get_int_custom_property(name) for name in ("span", "version")] == [2, 3]
     assert json.loads(artifact.get_string_custom_property("spans")) == [{"span": 2, "version": 3}]
-    assert "Read span 2 (version 3) of '" in json.loads(artifact.get_string_custom_property("notes"))[0]
+    assert "Read the span 2 (version 3) of '" in json.loads(artifact.get_string_custom_property("notes"))[0]
 
 
 def test_a_window_of_spans_is_read_together(days, ingest):
