@@ -152,6 +152,14 @@ def test_whole_numbers_are_the_same_rows_whether_a_neighbour_has_none_or_not():
     assert hashes[0][0] == hashes[1][0] != hashes[1][1]
 
 
-def test_equal_features_and_labels_do_not_cancel_each_other_out():
-    hashes = [duplicates.hashes(np.array([number], np.uint64), pa.array([number])) for number in range(9)]
-    assert len({int(each[0, 1]) for each in hashes}) == 9
+def test_rows_whose_feature_equals_their_label_are_as_different_as_others():
+    values = pa.array(range(9))
+    features = split.hashes_of_rows(pa.RecordBatch.from_arrays([values], names=["x"]))
+    assert len(np.unique(duplicates.hashes(features, values)[:, 1])) == 9
+
+
+def test_hashes_of_an_earlier_try_are_not_among_those_of_this_one(by_files, tmp_path):
+    duplicates.write(np.zeros((3, 2), np.uint64), str(tmp_path / "examples" / "hashes"), "train", "data_tfrecord-07-00000.gz")
+    assert found(by_files(duplicates="drop")) == {name: counts | {"dropped": counts["same"]} for name, counts in SAME.items()}
+    duplicates.write(np.zeros((3, 2), np.uint64), str(tmp_path / "examples" / "hashes"), "test", "data_tfrecord-07-00000.gz")
+    assert "of 5 rows of the split 'test'" in json.loads(by_files().get_string_custom_property("notes"))[-1]

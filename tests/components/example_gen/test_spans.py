@@ -203,6 +203,13 @@ def test_a_new_span_is_other_data_where_the_newest_is_meant_and_the_same_where_a
     assert raw_files.fingerprint(first) != before[1]
 
 
+def test_a_span_with_the_very_content_of_the_last_one_is_another_all_the_same(place):
+    config = DataConfig(format="csv", path=f"{place('day-1.csv')}/day-{{SPAN}}.csv")
+    before = raw_files.fingerprint(config)
+    place("day-2.csv")
+    assert raw_files.fingerprint(config) != before
+
+
 def test_a_span_that_comes_between_the_fingerprint_and_the_reading_is_refused(days, ingest):
     path = days(1, "cat")
     fingerprint = raw_files.fingerprint(DataConfig(format="csv", path=path))
