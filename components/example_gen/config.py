@@ -1,12 +1,15 @@
 """What can be set of ingestion: the `data` section of a config file."""
 
-from typing import Literal, Self
+import datetime
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import Field
 
+from components.example_gen import spans
 from components.example_gen.readers.dialect import Dialect
 from components.place import Place
+from trainer.errors import did_you_mean
 from trainer.settings import Settings
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")  # of tables that name pictures
@@ -32,6 +35,12 @@ class SplitsConfig(Settings):
     group: str | None = Field(None, description="A column whose equal values stay in one split, as of one person or one day.")
     time: str | None = Field(None, description="A column by whose order rows are divided: the earliest become `train`, the latest `test`.")
 
+    duplicates: Literal["keep", "drop"] = Field(
+        "keep",
+        description="What becomes of rows of eval and test that are exactly the same in an earlier split (train, then eval): `keep` counts "
+        "them, `drop` leaves them out. Where shares divide all rows, there are none.",
+    )
+
     @pydantic.model_validator(mode="after")
     def _one_way(self) -> Self:
         given = [name for name in ("column", "files", "group", "time") if getattr(self, name) is not None]
@@ -55,12 +64,17 @@ class DataConfig(Settings):
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
         "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files. "
         "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder, an archive, or a table, "
-        "whose columns `features` and `label` name.",
+        "whose columns `features` and `label` name. `{SPAN}` or `{YYYY}`, `{MM}` and `{DD}` stand for the number or date of a span, "
+        "`{VERSION}` for its version, of which the newest is read.",
     )
     pictures: str | None = Field(
         None,
         description="Where `images` are named by a table: the folder of the pictures below the table's, whose own it is by default.",
     )
+    span: Literal["newest"] | int | datetime.date = Field(
+        "newest", description="Where `data.path` has spans, the last one that is read: `newest`, a number, or a date like 2026-11-27."
+    )
+    window: int = Field(1, ge=1, le=10_000, description="How many spans are read, those with the numbers up to `data.span`.")
     download: Literal["mnist", "fashion_mnist"] | None = Field(
         None, description="The public data set that is downloaded once, checked and cached where `data.path` is not given."
     )
@@ -81,3 +95,26 @@ class DataConfig(Settings):
     def is_list(self) -> bool:
         """Whether it is pictures that a table names."""
         return self.format == "images" and (self.path or "").casefold().endswith(TABLE_SUFFIXES)
+
+    @pydantic.field_validator("span", mode="before")
+    @classmethod
+    def _is_span(cls, span: Any) -> Any:
+        is_number = isinstance(span, int) and not isinstance(span, bool) and span >= 0
+        if is_number or span == "newest" or isinstance(span, datetime.date):
+            return span
+        try:
+            return datetime.date.fromisoformat(span)
+        except (TypeError, ValueError):
+            near = did_you_mean(span, ["newest"]) if isinstance(span, str) else ""
+            raise ValueError(f"data.span: Expected a number, a date like 2026-11-27, or `newest`. Received: {span!r}.{near}") from None
+
+    @pydantic.model_validator(mode="after")
+    def _has_spans(self) -> Self:
+        if problem := spans.fault(self.path or ""):
+            raise ValueError(f"data.path: {problem}")
+        for name, default in (("span", "newest"), ("window", 1)):
+            if getattr(self, name) != default and not spans.has_spans(self.path):
+                raise ValueError(
+                    f"data.{name}: Expected `data.path` with {{SPAN}} or a date. Received: '{self.path or ''}'. Remove one of them."
+                )
+        return self

@@ -20,16 +20,16 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
+from components.example_gen import duplicates, left_out, separated, source, spans, split, time_split
 from components.example_gen import examples as tf_examples
-from components.example_gen import left_out, separated, source, split, time_split
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SplitsConfig
 from components.example_gen.left_out import Written
 from components.example_gen.readers.rows import Part, Rows
 from trainer.errors import DataError
+from trainer.features import names
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-_OPTIONS = tf.io.TFRecordOptions("GZIP", compression_level=1)  # of a table's rows a sixth more bytes, written three times as fast
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -59,26 +59,37 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with source.open_data(config, columns) as (parts, fingerprint):
             _check_fingerprint(fingerprint, exec_properties.get("fingerprint", ""), config)
             latest = time_split.bounds(parts, config.splits) if config.splits.time else None
-            written = self._write(
-                parts, folders, _WriteShards(folders, config.splits, columns, parts, latest), os.path.join(examples.uri, "rows.json")
-            )
-        rows = {name: sum(each.rows for each in written if each.split == name) for name in split.SPLITS}
+            hashes = os.path.join(examples.uri, "hashes") if duplicates.are_possible(config.splits, parts) else None
+            write_shards = _WriteShards(folders, config.splits, columns, parts, latest, hashes)
+            emptied = [*folders.values(), *([hashes] if hashes else [])]
+            written = self._write(parts, emptied, write_shards, os.path.join(examples.uri, "rows.json"))
+        read = list(dict.fromkeys(part.span for part in parts if part.span))
+        found = duplicates.settle(folders, hashes, config.splits.duplicates == "drop") if hashes else {}
+        dropped = {name: each.dropped for name, each in found.items()}
+        rows = {name: sum(each.rows for each in written if each.split == name) - dropped.get(name, 0) for name in split.SPLITS}
         for name, count in rows.items():
             if not count:
+                gone = f" but {dropped[name]:,} that are in an earlier split too" if dropped.get(name) else ""
                 raise DataError(
-                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}. Give more data or other `data.splits`."
+                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}{gone}. "
+                    "Give more data or other `data.splits`."
                 )
             examples.set_int_custom_property(f"rows_{name}", count)
-        notes = left_out.notes(written, sum(rows.values()), config.max_unreadable, columns.label)
+        notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable, columns.label) + duplicates.notes(found)
+        if read:
+            notes.insert(0, spans.note(read, config.path or ""))
+            _name_spans(examples, read)
+        if found:
+            examples.set_string_custom_property("duplicates", duplicates.to_json(found))
         if notes:
             examples.set_string_custom_property("notes", json.dumps(notes, ensure_ascii=False))
 
-    def _write(self, parts: list[Part], folders: dict[str, str], write_shards: beam.DoFn, note: str) -> list[Written]:
+    def _write(self, parts: list[Part], folders: list[str], write_shards: beam.DoFn, note: str) -> list[Written]:
         """What was written, counted from the shards; a metric counts a retried bundle twice on some runners.
 
         `note` is a file that is gone afterwards, where the workers and this process can reach it.
         """
-        for folder in folders.values():
+        for folder in folders:
             if tf.io.gfile.isdir(folder):
                 tf.io.gfile.rmtree(folder)  # another try's shards would be read as this one's
             tf.io.gfile.makedirs(folder)
@@ -99,6 +110,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return written
 
 
+def _name_spans(examples: types.Artifact, read: list[spans.Span]) -> None:
+    """The newest span and its version under TFX's own names, by which its resolvers look, and all of them as JSON."""
+    examples.set_int_custom_property("span", read[-1].number)
+    if read[-1].version is not None:
+        examples.set_int_custom_property("version", read[-1].version)
+    examples.set_string_custom_property("spans", json.dumps([{"span": span.number, "version": span.version} for span in read]))
+
+
 def _check_fingerprint(read: str, promised: str, config: DataConfig) -> None:
     """What is cached under a digest must be of that digest; any other text is a name that somebody has given to data out of reach."""
     if _DIGEST.fullmatch(promised) and read != promised:
@@ -116,40 +135,58 @@ class _WriteShards(beam.DoFn):
     """
 
     def __init__(
-        self, folders: dict[str, str], config: SplitsConfig, columns: Columns, parts: list[Part], latest: dict[str, float] | None = None
+        self,
+        folders: dict[str, str],
+        config: SplitsConfig,
+        columns: Columns,
+        parts: list[Part],
+        latest: dict[str, float] | None = None,
+        hashes: str | None = None,
     ) -> None:
-        self._folders, self._config, self._columns, self._latest = folders, config, columns, latest
+        """`hashes` is the folder for those of each row that `duplicates` needs, None where there can be no duplicates."""
+        self._folders, self._config, self._columns, self._latest, self._hashes = folders, config, columns, latest, hashes
         self._divided = [name for name in split.SPLITS if name not in {part.split for part in parts}]
 
     def process(self, numbered: tuple[int, Part]) -> Iterator[Written]:
         index, part = numbered
         rejects = left_out.Rejects()
         try:
-            names = (f"data_tfrecord-{index:02d}-{number:05d}.gz" for number in itertools.count())
+            shards = (f"data_tfrecord-{index:02d}-{number:05d}.gz" for number in itertools.count())
             for rows in part.read(rejects.add):  # not in `enumerate`, which keeps what it gave last
-                yield from self._write(next(names), part.split, rows)
+                yield from self._write(next(shards), part.split, rows)
                 del rows  # before the next ones are read
         except DataError as error:
             yield Written(problem=str(error))
         yield Written(rejected=rejects.count, examples=rejects.examples)
 
     def _write(self, name: str, official: str | None, rows: Rows) -> Iterator[Written]:
-        names = self._splits_of(official, rows)
+        splits = self._splits_of(official, rows)
         batch = _only(rows.batch, self._columns.kept) if self._columns.kept else rows.batch
         if self._columns.separator:
             batch = separated.labels(batch, self._columns)
         if self._columns.label:
             labelled = np.asarray(batch.column(self._columns.label).is_valid())
-            names = np.where(labelled, names, "")
+            splits = np.where(labelled, splits, "")
             yield Written(unlabelled=int((~labelled).sum()))
+        hashes = self._hashes_of(rows, batch) if self._hashes else None
         for split_name, folder in self._folders.items():
-            numbers = np.flatnonzero(names == split_name)
+            numbers = np.flatnonzero(splits == split_name)
             if not len(numbers):
                 continue
-            with tf.io.TFRecordWriter(os.path.join(folder, name), _OPTIONS) as file:
+            with tf.io.TFRecordWriter(os.path.join(folder, name), tf_examples.OPTIONS) as file:
                 for example in tf_examples.encode(batch.take(pa.array(numbers))):
                     file.write(example)
+            if self._hashes and hashes is not None:
+                duplicates.write(hashes[numbers], self._hashes, split_name, name)
             yield Written(split=split_name, rows=len(numbers))
+
+    def _hashes_of(self, rows: Rows, batch: pa.RecordBatch) -> np.ndarray:
+        """As `duplicates.hashes`; a picture's own hash is that of its pixels or file, without the label."""
+        label = self._columns.label or names.IMAGE_LABEL
+        features = rows.hashes
+        if features is None:
+            features = split.hashes_of_rows(_only(batch, [name for name in batch.schema.names if name != label]))
+        return duplicates.hashes(features, batch.column(label))
 
     def _splits_of(self, official: str | None, rows: Rows) -> np.ndarray:
         """Str (rows,)."""

@@ -3,10 +3,10 @@
 import glob
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from components.example_gen import remote_files
+from components.example_gen import remote_files, spans
 from components.example_gen.config import DataConfig
 from components.example_gen.digests import Digests
 from components.example_gen.readers import image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
@@ -28,6 +28,8 @@ def fingerprint(config: DataConfig, memory: Path | None = None) -> str:
 
     `memory` is a file that digests are kept in, so that files which nobody has touched are not read again.
     """
+    if spans.has_spans(config.path):
+        return combined_spans((span, fingerprint(each, memory)) for span, each in by_span(config))
     if remote_files.is_remote(config.path):
         return remote_files.fingerprint(config.path or "")
     digests = Digests(memory)
@@ -44,6 +46,24 @@ def combined(kind: str, digests: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
+def combined_spans(fingerprints: Iterable[tuple[spans.Span, str]]) -> str:
+    """The fingerprint of data of these spans: which they are counts, and what is in them."""
+    digest = hashlib.sha256(b"spans")
+    for span, each in fingerprints:
+        digest.update(f"{span.number}\0{span.version}\0{each}\0".encode())
+    return digest.hexdigest()
+
+
+def by_span(config: DataConfig) -> list[tuple[spans.Span, DataConfig]]:
+    """The spans that the config's pattern means now, the oldest first, each with the config of it alone.
+
+    Raises:
+      ConfigError: one is not there, or is there twice.
+    """
+    found = spans.resolve(config.path or "", config.span, config.window)
+    return [(span, config.model_copy(update={"path": span.path, "span": "newest", "window": 1})) for span in found]
+
+
 def files(config: DataConfig) -> list[Path]:
     """The raw files that will be read, none for bundled data."""
     return list(named_files(config).values())
@@ -56,6 +76,8 @@ def named_files(config: DataConfig) -> dict[str, Path]:
       ConfigError: they are not there.
       DataError: a folder or archive has no pictures in class folders.
     """
+    if spans.has_spans(config.path):
+        return {f"{span.number}/{name}": path for span, each in by_span(config) for name, path in named_files(each).items()}
     place = config.path or ""
     if config.format == "digits":
         return {}
@@ -93,7 +115,8 @@ def csv_files(config: DataConfig) -> dict[str | None, list[Path]]:
     given = config.splits.files
     if given is None:
         return {None: _matching(config.path or "")}
-    found: dict[str | None, list[Path]] = {name: _matching(os.path.join(config.path or "", pattern)) for name, pattern in given.items()}
+    ordered = sorted(given.items(), key=lambda item: _SPLITS.index(item[0]))  # however they are written: the fingerprint goes by it
+    found: dict[str | None, list[Path]] = {name: _matching(os.path.join(config.path or "", pattern)) for name, pattern in ordered}
     if "train" not in found:
         raise ConfigError("Expected `data.splits.files` to name the train split's file. Received: none.")
     if len(found) < len(_SPLITS):

@@ -2,19 +2,20 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
-from components.example_gen import download, raw_files, remote_files
+from components.example_gen import download, raw_files, remote_files, spans
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
 from components.example_gen.readers.cells import TimeOrder
 from components.example_gen.readers.labelled_images import part
 from components.example_gen.readers.picture import PictureSettings
-from components.example_gen.readers.rows import Part
+from components.example_gen.readers.rows import Part, Reject, Rows
 from components.example_gen.readers.sniffer import sniff
 
 _Reader = Callable[[DataConfig, Columns], list[Part]]
@@ -31,7 +32,12 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
       ConfigError: the data is not there.
       DataError: it cannot be read, or changes meanwhile.
     """
-    if config.format == "digits":
+    if spans.has_spans(config.path):
+        with contextlib.ExitStack() as stack:
+            opened = [(span, *stack.enter_context(open_data(each, columns))) for span, each in raw_files.by_span(config)]
+            parts = [_of_span(part, span) for span, its_parts, _ in opened for part in its_parts]
+            yield parts, raw_files.combined_spans((span, fingerprint) for span, _, fingerprint in opened)
+    elif config.format == "digits":
         yield [part(images) for images in digits.open_images()], raw_files.fingerprint(config)
     elif remote_files.is_remote(config.path):
         with remote_files.local_copy(config.path or "") as (folder, fingerprint):
@@ -45,6 +51,17 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
     else:
         parts = _READERS[config.format](config, columns)
         yield parts, raw_files.fingerprint(config)  # behind: a file that changes after it was opened is noticed by its reader
+
+
+def _of_span(part: Part, span: spans.Span) -> Part:
+    """The part as one of the span, whose number is told with each row that is left out: the files of spans often have one name."""
+    return dataclasses.replace(part, span=span, read=functools.partial(_read_of_span, part, span))
+
+
+def _read_of_span(part: Part, span: spans.Span, reject: Callable[[Reject], None]) -> Iterator[Rows]:
+    for rows in part.read(lambda rejected: reject(rejected._replace(file=f"{rejected.file} of span {span.number}"))):
+        yield rows
+        del rows  # before the next ones are read
 
 
 def _idx(folder: str, config: DataConfig) -> list[Part]:

@@ -11,6 +11,7 @@ from components.example_gen.config import SplitsConfig
 
 TRAIN, EVAL, TEST = "train", "eval", "test"
 SPLITS = (TRAIN, EVAL, TEST)
+_NO_NUMBER = np.iinfo(np.int64).min  # pandas has no other for a missing whole number, and hashes the rest of the column as floats then
 _NAMES = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev"), EVAL),
@@ -60,5 +61,7 @@ def hashes_of_rows(batch: pa.RecordBatch) -> np.ndarray:
 
 
 def _flat(column: pa.Array) -> pa.Array:
-    """Lists of texts as one text each, which can be hashed."""
+    """The column as it can be hashed: a list of texts as one text, a whole number as such whether others are missing or not."""
+    if pa.types.is_integer(column.type) and column.null_count:
+        return pc.fill_null(column, _NO_NUMBER)
     return pc.binary_join(column, "\x1f") if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type) else column

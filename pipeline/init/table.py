@@ -5,8 +5,11 @@ a format's look at it: sample and columns -> their kinds -> label -> task -> wha
 
 from collections.abc import Callable
 
+import numpy as np
+import pyarrow as pa
+
 from components.example_gen import split
-from pipeline.init import giveaway, label, left_out, pictures_shown, shown, table_config, task
+from pipeline.init import giveaway, label, left_out, pictures_shown, sample, shown, table_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
 from pipeline.init.proposal import Proposal, Request
@@ -51,6 +54,7 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
         others={name: (kind, reasons[name]) for name, kind in features.items() if reasons[name]},
         split=split_column,
         split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
+        duplicates=_duplicates(source, split_column, [chosen.name, *(name for name in features if not reasons[name])]),
     )
     lines = [f"{source.taken.words}, {len(columns) + len(source.unusable)} columns; {'; '.join(source.reasons)}."]
     if source.seen:
@@ -81,6 +85,17 @@ def _split_fault(column: Column) -> str:
     return f"has no value in {column.missing:,} rows" if column.missing else ""
 
 
+def _duplicates(source: Source, split_column: str | None, names: list[str]) -> int:
+    """How many rows are in an earlier split too, letter by letter in these columns; 0 where not every row was looked at."""
+    if split_column is None or not source.taken.is_whole:
+        return 0
+    table = source.taken.table
+    hashes = split.hashes_of_rows(pa.RecordBatch.from_arrays([sample.column(table, name) for name in names], names=names))
+    splits = split.named(sample.column(table, split_column), split_column)
+    earlier = [np.isin(splits, split.SPLITS[:number]) for number in range(1, len(split.SPLITS))]
+    return sum(int(np.isin(hashes[splits == name], hashes[before]).sum()) for name, before in zip(split.SPLITS[1:], earlier, strict=True))
+
+
 def _check_features(features: dict[str, Kind], reasons: dict[str, str]) -> None:
     if any(not reasons[name] for name in features):
         return
@@ -107,4 +122,8 @@ def _warnings(table: table_config.Table, doubts: list[str]) -> list[str]:
     found += filter(None, doubts)
     if table.split_fault:
         found.append(f"The column '{table.split}' names splits, but {table.split_fault}: it is not used.")
+    elif table.duplicates:
+        found.append(
+            f"{table.duplicates:,} rows of eval and test are exactly the same in an earlier split. The config has a setting for that."
+        )
     return found

@@ -27,6 +27,7 @@ class Table(NamedTuple):
       others: those that it is not, and why.
       split: the column that names each row's split, None where there is none.
       split_fault: why that cannot be used, a clause; empty where it can.
+      duplicates: how many rows of eval and test are in an earlier split too, as far as was looked.
     """
 
     source: Source
@@ -36,6 +37,7 @@ class Table(NamedTuple):
     others: dict[str, tuple[Kind, str]]
     split: str | None
     split_fault: str
+    duplicates: int
 
 
 def text(request: Request, table: Table) -> str:
@@ -67,6 +69,8 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     elif table.split is not None and not table.split_fault:
         yield "  splits:"
         yield f"    column: {scalar(table.split)}  # it says each row's split"
+        if table.duplicates:
+            yield f"    # duplicates: drop  # {table.duplicates:,} rows of eval and test are exactly the same in an earlier split"
     elif table.split is not None:
         yield "  # splits:"
         yield f"  #   column: {scalar(table.split)}  # it {table.split_fault}"

@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_component
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from components.example_gen import download, raw_files, remote_files
+from components.example_gen import download, raw_files, remote_files, spans
 from components.served_model import ServedModel
 from pipeline import dag, places, reviewed_schema, steps
 from pipeline.accelerator import placement
@@ -79,6 +79,8 @@ def data_fingerprint(config: PipelineConfig) -> str:
     path = package_parameters.data_path(config)
     if not path and config.data.download:
         return download.published_digest(config.data.download)
+    if problem := spans.fault(path):
+        raise ConfigError(f"kubeflow.data_path: {problem}")
     try:
         return raw_files.fingerprint(config.data.model_copy(update={"path": path or None}))
     except ConfigError:

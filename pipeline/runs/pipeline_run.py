@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import absl.logging
 from ml_metadata.proto import metadata_store_pb2
@@ -94,9 +94,11 @@ class _Observer:
     def finished(self, result: NodeResult) -> None:
         self._summary.artifacts[result.node] = {key: self._workspace.stored(artifact.uri) for key, artifact in result.outputs.items()}
         if result.node == steps.INGESTION.id:
-            self._summary.rows = _rows_of_splits(result.outputs["examples"])
-            notes = result.outputs["examples"].custom_properties["notes"].string_value
-            self._summary.notes += json.loads(notes) if notes else []
+            examples = result.outputs["examples"]
+            self._summary.rows = _rows_of_splits(examples)
+            self._summary.spans = _json(examples, "spans", [])
+            self._summary.duplicates = _json(examples, "duplicates", {})
+            self._summary.notes += _json(examples, "notes", [])
         elif result.node == steps.DATA_GATE.id:
             self._summary.warn(*data_gate.read_found(result.outputs["found"].uri))
         elif result.node == steps.TRAINER.id:
@@ -125,6 +127,12 @@ class _Observer:
         self._summary.version = properties["pushed_version"].string_value
         self._summary.model_dir = self._workspace.place(properties["pushed_destination"].string_value)
         self._summary.outcome = "pushed"  # last: a signal may come in between
+
+
+def _json(artifact: metadata_store_pb2.Artifact, name: str, default: Any) -> Any:
+    """The value of a custom property that holds JSON."""
+    text = artifact.custom_properties[name].string_value
+    return json.loads(text) if text else default
 
 
 def _rows_of_splits(examples: metadata_store_pb2.Artifact) -> dict[str, int]:

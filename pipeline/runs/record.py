@@ -36,11 +36,30 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True)
 
 
+class Duplicates(_Part):
+    """Rows of one split that an earlier one has too."""
+
+    same: int = Field(description="Rows that are equal to one of an earlier split in every feature and in the label.")
+    relabelled: int = Field(description="Rows with the features of one in an earlier split, but never with this label.")
+    dropped: int = Field(description="Rows that were dropped for it, by `data.splits.duplicates: drop`.")
+
+
+class SpanRead(_Part):
+    """One span that went in."""
+
+    span: int = Field(description="Its number; of a date the days since 1970.")
+    version: int | None = Field(description="Its version, null where `data.path` has no `{VERSION}`.")
+
+
 class Data(_Part):
     """The rows that went in."""
 
     fingerprint: str = Field(description="Digest of the raw data's content.")
     rows: dict[str, int] = Field(description="Rows by split; empty where the run ended before the ingestion did.")
+    spans: list[SpanRead] = Field([], description="The spans that were read, the oldest first; empty where `data.path` has none.")
+    duplicates: dict[str, Duplicates] = Field(
+        {}, description="What eval and test have of earlier splits; empty where that cannot be, as where shares divide all rows."
+    )
 
 
 class Gate(_Part):
@@ -103,6 +122,8 @@ class RunRecord(_Part):
             bounds=self.gate.bounds,
             log=workspace.place(self.log),
             rows=self.data.rows,
+            spans=[span.model_dump() for span in self.data.spans],
+            duplicates={name: each.model_dump() for name, each in self.data.duplicates.items()},
             artifacts=self.artifacts,
             answered_from=self.run,
         )
@@ -134,7 +155,12 @@ def of(
         failure=None if summary.is_decided else "\n".join(summary.reasons),
         answered_from=summary.answered_from,
         config=config.model_dump(mode="json", by_alias=True),
-        data=Data(fingerprint=fingerprint, rows=summary.rows),
+        data=Data(
+            fingerprint=fingerprint,
+            rows=summary.rows,
+            spans=[SpanRead(**span) for span in summary.spans],
+            duplicates={name: Duplicates(**each) for name, each in summary.duplicates.items()},
+        ),
         components=summary.components,
         epochs=_epochs(workspace, summary),
         metrics=summary.metrics,

@@ -18,7 +18,8 @@ from trainer.problem import Problem
 
 Outcome = Literal["pushed", "refused", "failed", "anomalies"]
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
-_NOT_PRINTED = ("usage_error", "signal_status", "rows", "artifacts", "answered_from")  # the exit status and the record say them
+# The exit status and the record say them.
+_NOT_PRINTED = ("usage_error", "signal_status", "rows", "spans", "duplicates", "artifacts", "answered_from")
 
 
 class Component(TypedDict):
@@ -40,6 +41,8 @@ class Summary:
       usage_error: whether it failed by what the user gave.
       signal_status: 128 and the signal that ended it.
       rows: rows by split.
+      spans: the spans that were read, as the record has them.
+      duplicates: what each later split has of earlier ones, as the record has it.
       artifacts: where the outputs are, by component and output, as the metadata keep it.
       answered_from: the earlier run whose record answered it.
     """
@@ -59,6 +62,8 @@ class Summary:
     usage_error: bool = False
     signal_status: int | None = None
     rows: dict[str, int] = dataclasses.field(default_factory=dict)
+    spans: list[dict[str, int | None]] = dataclasses.field(default_factory=list)
+    duplicates: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
     artifacts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     answered_from: str | None = None
 

@@ -79,7 +79,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
             "data: {format: digits, epochs: 3}",
-            "data.epochs: Expected one of the keys format, path, pictures, download, max_image_pixels, csv, max_unreadable, splits. "
+            "data.epochs: Expected one of the keys format, path, pictures, span, window, download, max_image_pixels, csv, "
+            "max_unreadable, splits. "
             "Received: 'epochs'. `epochs` belongs to `trainer`.",
         ),
         (
@@ -95,7 +96,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",
-            "data.splits.validation: Expected one of the keys train, eval, test, column, files, prefixes, group, time. "
+            "data.splits.validation: Expected one of the keys train, eval, test, column, files, prefixes, group, time, duplicates. "
             "Received: 'validation'.",
         ),
         (

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from components.example_gen.spans import Span
+
 MOST_ROWS = 10_000  # of one batch
 MOST_BYTES = 1 << 26  # of one batch, however large its rows are
 
@@ -45,9 +47,11 @@ class Part:
       files: sha256 (hexadecimal) by name of the raw files; empty for bundled data.
       read: yields the rows, at most MOST_ROWS and, where there is more than one, MOST_BYTES at a time, and tells of each one it leaves out.
         Raises DataError, at the latest behind the last row, where a file is not the one in `files`, or cannot be read at all.
+      span: the span that it is of, None where the data has none.
     """
 
     split: str | None
     name: str
     files: Mapping[str, str]
     read: Callable[[Callable[[Reject], None]], Iterator[Rows]]
+    span: Span | None = None

@@ -67,6 +67,17 @@ def test_a_column_of_splits_is_taken(write, init, some):
     assert (written.data.splits.column, list(written.features)) == ("split", ["x"])
 
 
+def test_rows_of_a_later_split_that_an_earlier_one_has_are_told_and_a_setting_is_proposed(write, init, some):
+    x, labels = [row * 37 % 100 + 0.25 for row in range(100)], some("a", "b")
+    for later, earlier in ((2, 0), (7, 1), (11, 6)):  # val has a row of train, test one of train and one of val
+        x[later], labels[later] = x[earlier], labels[earlier]
+    x[15], labels[15] = x[4], "b" if labels[4] == "a" else "a"  # another label is another row
+    result = init(write(x=x, split=["train", "train", "val", "test"] * 25, y=labels))
+    assert "Note: 3 rows of eval and test are exactly the same in an earlier split. The config has a setting for that.\n" in result.out
+    assert "    # duplicates: drop  # 3 rows of eval and test are exactly the same in an earlier split\n" in result.text
+    assert result.config.data.splits.duplicates == "keep"
+
+
 def test_a_column_of_splits_that_lacks_one_is_named_but_not_taken(write, init, some):
     result = init(write(x=some(), split=["train", "test"] * 50, y=some("a", "b")))
     assert (result.config.data.splits.column, list(result.config.features)) == (None, ["x"])
