@@ -24,7 +24,7 @@ from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.features import KINDS, Feature, Features, names
-from trainer.features.cross import Cross, cross_fault
+from trainer.features.cross import Crosses, cross_fault
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem
 from trainer.settings import Settings
@@ -53,7 +53,7 @@ class PipelineConfig(Settings):
         description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
         "with `kind` and its settings. Columns that are not named are not used.",
     )
-    crosses: list[Cross] = Field(
+    crosses: Crosses = Field(
         [],
         description="What several features say together, as one more category of hash buckets: a list of the features' names, such as "
         "`[colour, shape]`, or a mapping with `of` and `buckets`, for each. They are categories, or numbers with `buckets`.",

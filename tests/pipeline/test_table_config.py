@@ -81,7 +81,8 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
         ),
         (
             "task={kind: binary, positiv: spam}",
-            "task.positiv: Expected one of the keys kind, classes, names, class_weights, weights, positive, threshold. Received: 'positiv'. Did you mean 'positive'?",
+            "task.positiv: Expected one of the keys kind, classes, names, class_weights, weights, positive, threshold. "
+            "Received: 'positiv'. Did you mean 'positive'?",
         ),
         (
             "evaluator.bounds=[{metrc: rmse, max: 1.0, metric: rmse}]",

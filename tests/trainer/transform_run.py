@@ -92,7 +92,7 @@ def _are_lists(values):
     return any(isinstance(value, list) for value in values)
 
 
-def of_table(folder, splits, features, label, task):
+def of_table(folder, splits, features, label, task, crosses=()):
     """The Table of `splits`, columns by name by split; the schema is as TFX infers it: a feature with gaps has no shape."""
     schema = schema_pb2.Schema()
     for name, values in splits["train"].items():
@@ -101,7 +101,7 @@ def of_table(folder, splits, features, label, task):
         if None not in values and kind != "strings":
             feature.presence.min_fraction = 1
             feature.shape.dim.add(size=1)
-    kinds = Features(by_name=features)
+    kinds = Features(by_name=features, crosses=list(crosses))
     problem = Problem(features=kinds.kinds, label=label, task=task)
     raw = {split: serialized(columns, schema) for split, columns in splits.items()}
     run(folder, raw, schema, kinds, problem)

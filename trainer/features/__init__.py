@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from trainer.features import names
 from trainer.features.category import CategoryFeature
-from trainer.features.cross import Cross, crossed
+from trainer.features.cross import Crosses, crossed
 from trainer.features.image import ImageFeature
 from trainer.features.kind import one_a_row
 from trainer.features.number import NumberFeature
@@ -43,7 +43,7 @@ class Features(Settings):
 
     by_name: dict[str, Feature] = Field(min_length=1, description="The features by their names in a raw row.")
 
-    crosses: list[Cross] = Field([], description="Features whose values together are one more category.")
+    crosses: Crosses = Field([], description="Features whose values together are one more category.")
 
     @property
     def kinds(self) -> dict[str, str]:

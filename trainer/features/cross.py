@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import pydantic
 from pydantic import BeforeValidator, Field
 
 from trainer.errors import did_you_mean
@@ -24,13 +25,29 @@ class CrossFeatures(Settings):
     )
     buckets: int = Field(1000, ge=2, le=1 << 20, description="The number of hash buckets that the combinations share.")
 
+    @pydantic.field_validator("of", mode="before")
+    @classmethod
+    def _are_several(cls, of: Any) -> Any:
+        if isinstance(of, list) and len(of) < 2:
+            raise ValueError(
+                f"crosses: Expected two features or more. Received: [{', '.join(map(str, of))}]. Name another one, or remove it."
+            )
+        return of
+
 
 def _in_full(given: Any) -> Any:
     """`[colour, shape]` is short for `{of: [colour, shape]}`."""
     return {"of": given} if isinstance(given, list) else given
 
 
-Cross = Annotated[CrossFeatures, BeforeValidator(_in_full, json_schema_input_type=list[str] | CrossFeatures)]
+def _are_lists(given: Any) -> Any:
+    if isinstance(given, list) and given and all(isinstance(each, str) for each in given):
+        raise ValueError(f"crosses: Expected a list of lists of features. Received: '{given[0]}'. Did you mean [[{', '.join(given)}]]?")
+    return given
+
+
+_Cross = Annotated[CrossFeatures, BeforeValidator(_in_full, json_schema_input_type=list[str] | CrossFeatures)]
+Crosses = Annotated[list[_Cross], BeforeValidator(_are_lists, json_schema_input_type=list[_Cross])]
 
 
 def crossed(crosses: Sequence[CrossFeatures], texts: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -64,16 +64,20 @@ class NumberFeature(Kind):
     @pydantic.field_validator("missing", mode="before")
     @classmethod
     def _is_a_number_or_a_word(cls, missing: Any) -> Any:
-        if isinstance(missing, str) and missing not in _STATISTICS:
-            near = did_you_mean(missing, _STATISTICS) or " A number has no quotes."
-            raise ValueError(f"features: Expected `missing` of a `number` as median, mean or a number. Received: '{missing}'.{near}")
-        return missing
+        if missing in _STATISTICS or isinstance(missing, int | float):
+            return missing
+        near = (did_you_mean(missing, _STATISTICS) or " A number has no quotes.") if isinstance(missing, str) else " Try median."
+        raise ValueError(f"features: Expected `missing` of a `number` as median, mean or a number. Received: {missing!r}.{near}")
 
     @pydantic.field_validator("clip", mode="before")
     @classmethod
     def _is_of_shares(cls, clip: Any) -> Any:
+        if clip is None:
+            return None
         if not isinstance(clip, list | tuple) or len(clip) != 2 or not all(isinstance(share, int | float) for share in clip):
-            return clip
+            raise ValueError(
+                f"features: Expected `clip` of a `number` as two shares of the rows, such as [0.01, 0.99]. Received: {clip!r}."
+            )
         low, high = sorted(clip)
         if high > 1:
             low, high = (min(max(share, 0), 100) / 100 for share in (low, high))

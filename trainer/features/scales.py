@@ -23,12 +23,12 @@ class Statistics:
     @functools.cached_property
     def mean(self) -> tf.Tensor:
         """0 of a column without a value."""
-        return tf.cast(tft.mean(tf.cast(self._known, tf.float64), reduce_instance_dims=False), tf.float32)
+        return _or_0(tft.mean(tf.cast(self._known, tf.float64), reduce_instance_dims=False))
 
     @functools.cached_property
     def deviation(self) -> tf.Tensor:
         """The standard deviation, 0 of a column without a value."""
-        return tf.cast(tf.sqrt(tft.var(tf.cast(self._known, tf.float64), reduce_instance_dims=False)), tf.float32)
+        return _or_0(tf.sqrt(tft.var(tf.cast(self._known, tf.float64), reduce_instance_dims=False)))
 
 
 def scaled_otherwise(scales: Sequence[str], numbers: tf.Tensor, values: tf.Tensor, statistics: Statistics) -> tf.Tensor:
@@ -44,3 +44,7 @@ def scaled_otherwise(scales: Sequence[str], numbers: tf.Tensor, values: tf.Tenso
 
 def _divisor(spread: tf.Tensor) -> tf.Tensor:
     return tf.where(spread > 0, spread, 1.0)
+
+
+def _or_0(found: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.where(tf.math.is_finite(found), found, 0.0), tf.float32)

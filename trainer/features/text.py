@@ -51,7 +51,7 @@ class TextFeature(Kind):
     weights: Literal["equal", "tf_idf"] = Field(
         "equal",
         description="How much an n-gram counts: all `equal`, or `tf_idf`, those that few texts of the training split have more than those "
-        "that nearly all have. In both an n-gram counts as often as it occurs.",
+        "that nearly all have; those that none has are left out. In both an n-gram counts as often as it occurs.",
     )
     min_documents: int = Field(1, ge=1, description="How many texts of the training split must have an n-gram; rarer ones are left out.")
 
@@ -115,9 +115,9 @@ def _documents(buckets: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
     rows = tf.cast(buckets.value_rowids(), tf.int64)
     once, _ = tf.unique(rows * BUCKETS + buckets.flat_values)
     counts = tf.math.bincount(tf.cast(once % BUCKETS, tf.int32), minlength=BUCKETS, maxlength=BUCKETS, dtype=tf.int64)
-    counts = tft.sum(counts[tf.newaxis], reduce_instance_dims=False)
+    counts = tft.sum(tf.ensure_shape(counts, (BUCKETS,))[tf.newaxis], reduce_instance_dims=False)
     texts = tft.sum(tf.fill([1], buckets.nrows(tf.int64)))
-    return tf.cast(counts, tf.float64), tf.cast(texts, tf.float64)
+    return tf.cast(tf.ensure_shape(counts, (BUCKETS,)), tf.float64), tf.cast(texts, tf.float64)
 
 
 def _normalized(texts: tf.Tensor) -> tf.Tensor:
