@@ -64,7 +64,7 @@ class NumberFeature(Kind):
     @pydantic.field_validator("missing", mode="before")
     @classmethod
     def _is_a_number_or_a_word(cls, missing: Any) -> Any:
-        if missing in _STATISTICS or isinstance(missing, int | float):
+        if missing in _STATISTICS or (isinstance(missing, int | float) and not isinstance(missing, bool)):
             return missing
         near = (did_you_mean(missing, _STATISTICS) or " A number has no quotes.") if isinstance(missing, str) else " Try median."
         raise ValueError(f"features: Expected `missing` of a `number` as median, mean or a number. Received: {missing!r}.{near}")
