@@ -16,7 +16,7 @@ from trainer.errors import did_you_mean
 from trainer.features import names
 from trainer.features.buckets import bucketed
 from trainer.features.kind import Kind, RawType, one_a_row
-from trainer.features.outliers import clip_bounds
+from trainer.features.outliers import Clipped
 from trainer.features.quantiles import quantiles
 from trainer.features.scales import Statistics, scaled_otherwise
 from trainer.lazy import tf, tft
@@ -109,12 +109,14 @@ class NumberFeature(Kind):
         high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
         low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
         clips = [feature.clip for feature in features.values()]
-        floor, ceiling = clip_bounds(clips, known, low, high) if any(clips) else (None, None)
-        values, known, low, high = (_clipped(each, floor, ceiling) for each in (values, known, low, high))
-        inner = tf.transpose(_clipped(tf.transpose(inner), floor, ceiling))
+        clipped = Clipped(clips, known, low, high) if any(clips) else None
+        if clipped:
+            values, low, high = (clipped.clip(each) for each in (values, low, high))
+            inner = tf.transpose(clipped.clip(tf.transpose(inner)))
         median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
-        statistics = Statistics(known, low, high)
-        given = _clipped(tf.stack([_instead(feature) for feature in features.values()]), floor, ceiling)
+        statistics = Statistics(known, low, high, clipped)
+        given = tf.stack([_instead(feature) for feature in features.values()])
+        given = clipped.clip(given) if clipped else given
         instead = tf.where(tf.math.is_nan(given), _middle(features, median, statistics), given)
         values = tf.where(missing, instead, values)
         spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
@@ -143,13 +145,6 @@ def _in_scale(values: tf.Tensor, feature: NumberFeature) -> tf.Tensor:
 def _in_buckets(features: Mapping[str, NumberFeature], known: tf.Tensor) -> dict[str, tf.Tensor]:
     counts = {column: feature.buckets for column, feature in enumerate(features.values()) if feature.buckets}
     return {names.BUCKETS: bucketed(list(counts.values()), tf.gather(known, list(counts), axis=1))} if counts else {}
-
-
-def _clipped(values: tf.Tensor, floor: tf.Tensor | None, ceiling: tf.Tensor | None) -> tf.Tensor:
-    """The values, (..., features), within the bounds (features,), if any; NaN stays NaN."""
-    if floor is None or ceiling is None:
-        return values
-    return tf.where(tf.math.is_nan(values), values, tf.clip_by_value(values, floor, ceiling))
 
 
 def _middle(features: Mapping[str, NumberFeature], median: tf.Tensor, statistics: Statistics) -> tf.Tensor:

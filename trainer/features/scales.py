@@ -5,30 +5,39 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from trainer.features.outliers import Clipped
 from trainer.lazy import tf, tft
 
 
 class Statistics:
-    """What the train split says of each column, float32 (features,) each.
+    """What the train split says of each column, float32 (features,) each; of the clipped values, where they are clipped.
 
     Args:
-      known: float32 (batch, features), NaN where a value is missing.
+      known: float32 (batch, features), not clipped, NaN where a value is missing.
       low: the lowest values.
       high: the highest.
+      clipped: how they are clipped, if any is.
     """
 
-    def __init__(self, known: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> None:
-        self._known, self.low, self.high = known, low, high
+    def __init__(self, known: tf.Tensor, low: tf.Tensor, high: tf.Tensor, clipped: Clipped | None) -> None:
+        self._known, self.low, self.high, self._clipped = known, low, high, clipped
 
-    @functools.cached_property
+    @property
     def mean(self) -> tf.Tensor:
         """0 of a column without a value."""
-        return _or_0(tft.mean(tf.cast(self._known, tf.float64), reduce_instance_dims=False))
+        return self._moments[0]
 
-    @functools.cached_property
+    @property
     def deviation(self) -> tf.Tensor:
         """The standard deviation, 0 of a column without a value."""
-        return _or_0(tf.sqrt(tft.var(tf.cast(self._known, tf.float64), reduce_instance_dims=False)))
+        return self._moments[1]
+
+    @functools.cached_property
+    def _moments(self) -> tuple[tf.Tensor, tf.Tensor]:
+        known = tf.cast(self._known, tf.float64)
+        mean, variance = (of(known, reduce_instance_dims=False) for of in (tft.mean, tft.var))
+        moments = _or_0(mean), _or_0(tf.sqrt(variance))
+        return self._clipped.moments(*moments) if self._clipped else moments
 
 
 def scaled_otherwise(scales: Sequence[str], numbers: tf.Tensor, values: tf.Tensor, statistics: Statistics) -> tf.Tensor:
