@@ -35,7 +35,8 @@ class Statistics:
     @functools.cached_property
     def _moments(self) -> tuple[tf.Tensor, tf.Tensor]:
         known = tf.cast(self._known, tf.float64)
-        mean, variance = (of(known, reduce_instance_dims=False) for of in (tft.mean, tft.var))
+        # Of one column alone the analyzer gives a scalar.
+        mean, variance = (tf.reshape(of(known, reduce_instance_dims=False), (known.shape[1],)) for of in (tft.mean, tft.var))
         moments = _or_0(mean), _or_0(tf.sqrt(variance))
         return self._clipped.moments(*moments) if self._clipped else moments
 

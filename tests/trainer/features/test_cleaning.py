@@ -139,3 +139,10 @@ def test_a_split_is_cleaned_as_a_served_row_is(cleaned, found):
     written = cleaned.written("train")
     for name, values in found.items():
         np.testing.assert_allclose(np.sort(written[name], axis=0), np.sort(values, axis=0), atol=1e-5, err_msg=name)
+
+
+def test_one_column_alone_is_cleaned_as_one_of_several(tmp_path, train, found):
+    features = {"clipped z": FEATURES["clipped z"]}
+    alone = of_table(tmp_path, {"train": {name: train[name] for name in (*features, "y")}}, features, "y", Regression())
+    received = alone.served({"clipped z": train["clipped z"]})
+    np.testing.assert_allclose(received[names.NUMBERS][:, 0], column(found, "clipped z"), atol=1e-3)
