@@ -41,7 +41,7 @@ def split_of(rows, seed, numbers=False):
     spec = {name: tf.io.FixedLenFeature(tensor.shape[1:], tensor.dtype) for name, tensor in inputs.items()}
     labels = tf.constant(labels, tf.int64)
     kept = Rows(labels, lambda numbers: {name: tf.gather(tensor, numbers) for name, tensor in inputs.items()}, "in memory")
-    return Split([f"sentences {seed}"], spec, kept, labels)
+    return Split([f"sentences {seed}"], spec, kept, labels, tf.convert_to_tensor)
 
 
 def trained(loop, splits, **settings):
