@@ -25,6 +25,7 @@ from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.features import KINDS, Feature, Features, names
+from trainer.features.cross import Crosses, cross_fault
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem
 from trainer.settings import Settings
@@ -53,6 +54,11 @@ class PipelineConfig(Settings):
         description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
         "with `kind` and its settings. Columns that are not named are not used.",
     )
+    crosses: Crosses = Field(
+        [],
+        description="What several features say together, as one more category of hash buckets: a list of the features' names, such as "
+        "`[colour, shape]`, or a mapping with `of` and `buckets`, for each. They are categories, or numbers with `buckets`.",
+    )
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
@@ -70,7 +76,7 @@ class PipelineConfig(Settings):
     def inputs(self) -> Features:
         """The features that the model is given."""
         if self.features:
-            return Features(by_name=self.features)
+            return Features(by_name=self.features, crosses=self.crosses)
         picture = self.preprocessing
         image = ImageFeature(size=picture.image_size, fit=picture.fit, channels=picture.channels, normalize=picture.normalize)
         return Features(by_name={PICTURE if self.data.format == "images" else names.IMAGE: image})
@@ -130,7 +136,13 @@ _LEAST_ACCURACY = 0.9  # of numbered pictures, where nothing is said
 def _picture_fault(config: PipelineConfig) -> str | None:
     """What does not fit together in a config of pictures in numbered classes."""
     data = config.data
-    for key, given in (("features", config.features), ("label", config.label), ("task", config.task), ("data.csv", data.csv)):
+    for key, given in (
+        ("features", config.features),
+        ("crosses", config.crosses),
+        ("label", config.label),
+        ("task", config.task),
+        ("data.csv", data.csv),
+    ):
         if given:
             return f"{key}: Expected none with `data.format: {data.format}`, whose rows are a picture and a number. Remove it."
     if data.format == "digits" and (data.path or data.download):
@@ -171,6 +183,8 @@ def _column_fault(config: PipelineConfig) -> str | None:
         return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
     if config.trainer.augment and "image" not in config.inputs.kinds.values():
         return "trainer.augment: Expected none where the model is given no picture. Remove it."
+    if fault := cross_fault(config.crosses, config.inputs.by_name):
+        return fault
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
     return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None

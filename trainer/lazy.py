@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
     import tensorflow_transform as tft
+    from tensorflow_transform import schema_inference
 else:
 
     class _Lazy:
@@ -17,5 +18,6 @@ else:
             return getattr(importlib.import_module(self._name), attribute)
 
     keras, tf, tft = _Lazy("keras"), _Lazy("tensorflow"), _Lazy("tensorflow_transform")
+    schema_inference = _Lazy("tensorflow_transform.schema_inference")
 
-__all__ = ["keras", "tf", "tft"]
+__all__ = ["keras", "schema_inference", "tf", "tft"]

@@ -64,7 +64,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     with strategy.scope():
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
-        sizes, steps = table_sizes(problem.features, graph), config.epochs * train_data.steps
+        sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     if config.weights == "best":

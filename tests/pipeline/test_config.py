@@ -12,7 +12,7 @@ from trainer.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 MINIMAL = "name: mine\ndata: {format: digits}\n"
-TOP_KEYS = "name, data, schema, preprocessing, task, label, features, trainer, evaluator, pusher, accelerator, kubeflow"
+TOP_KEYS = "name, data, schema, preprocessing, task, label, features, crosses, trainer, evaluator, pusher, accelerator, kubeflow"
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
         ),
         (
             "features.面積={kind: number, lok: true}",
-            "features.面積.lok: Expected one of the keys kind, missing, log. Received: 'lok'. Did you mean 'log'?",
+            "features.面積.lok: Expected one of the keys kind, missing, log, clip, scale, buckets. Received: 'lok'. Did you mean 'log'?",
         ),
         (
             "features.面積={kind: time, order: day}",

@@ -24,7 +24,7 @@ def test_any_name_is_served_under_its_own_and_each_reaches_its_own_column(tmp_pa
     graph, problem = table.graph, table.problem
     task = problem.task.resolved(graph)
     inputs = {name: spec for name, spec in graph.transformed_feature_spec().items() if name != names.LABEL}
-    model = build_model(TrainerConfig(), task, inputs, table_sizes(problem.features, graph))
+    model = build_model(TrainerConfig(), task, inputs, table_sizes(graph))
     export.export(model, graph, problem.model_copy(update={"task": task}), str(tmp_path / "served"))
     signature = SavedModel(str(tmp_path / "served")).signature("predict_columns")
     assert sorted(signature.inputs) == sorted(COLUMNS)

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from trainer.features import names
-from trainer.features.category import CategoryFeature, table_size
+from trainer.features.category import CategoryFeature
+from trainer.features.cross import Crosses, crossed
 from trainer.features.image import ImageFeature
-from trainer.features.kind import numbered
+from trainer.features.kind import one_a_row
 from trainer.features.number import NumberFeature
-from trainer.features.text import BUCKETS, TextFeature
+from trainer.features.text import TextFeature
 from trainer.features.time import TimeFeature
+from trainer.lazy import tf
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trainer.lazy import tf, tft
+    from trainer.lazy import tft
 
 KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature, TextFeature)
 _DTYPES = {"bytes": "string", "string": "string", "float": "float32", "int": "int64"}
@@ -40,6 +42,8 @@ class Features(Settings):
     """The features that a model is given. Crosses Transform's boundary as JSON."""
 
     by_name: dict[str, Feature] = Field(min_length=1, description="The features by their names in a raw row.")
+
+    crosses: Crosses = Field([], description="Features whose values together are one more category.")
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -64,11 +68,24 @@ class Features(Settings):
             own = {name: feature for name, feature in self.by_name.items() if isinstance(feature, kind)}
             if own:
                 result |= kind.transform(own, {name: raw[name] for name in own})
-        return result
+        return result | self._crossed(raw, result)
+
+    def _crossed(self, raw: Mapping[str, tf.Tensor | tf.SparseTensor], transformed: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        if not self.crosses:
+            return {}
+        bucketed = [name for name, feature in self.by_name.items() if getattr(feature, "buckets", None)]
+        texts = {
+            name: tf.strings.as_string(transformed[names.BUCKETS][:, bucketed.index(name)])
+            if name in bucketed
+            else one_a_row(raw[name], b"")
+            for name in dict.fromkeys(name for cross in self.crosses for name in cross.of)
+        }
+        return {names.CROSSES: crossed(self.crosses, texts)}
 
 
-def table_sizes(kinds: Mapping[str, str], graph: tft.TFTransformOutput) -> dict[str, int]:
-    """How many rows the table has that a transformed feature's values are places in, by its name, of features of these `kinds`."""
-    categories, texts = (sum(kind == wanted for kind in kinds.values()) for wanted in ("category", "text"))
-    sizes = {names.CATEGORIES: table_size(categories, graph)} if categories else {}
-    return sizes | {numbered(names.TOKENS, index): BUCKETS for index in range(texts)}
+def table_sizes(graph: tft.TFTransformOutput) -> dict[str, int]:
+    """How many rows the table has that a transformed feature's values are places in, by its name; see `kind.places_in_table`."""
+    features = graph.transformed_metadata.schema.feature
+    return {
+        feature.name: feature.int_domain.max + 1 for feature in features if feature.HasField("int_domain") and feature.name != names.LABEL
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from trainer.lazy import tf
+from trainer.lazy import schema_inference, tf
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +45,19 @@ def one_a_row(feature: tf.Tensor | tf.SparseTensor, missing: float | bytes) -> t
         whole = tf.SparseTensor(first.indices, first.values, tf.stack([feature.dense_shape[0], tf.constant(1, tf.int64)]))
         feature = tf.sparse.to_dense(whole, tf.constant(missing, feature.dtype))
     return tf.reshape(feature, [-1])
+
+
+def places_in_table(places: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """`places`, int64, which says from now on in the transformed schema that its values are 0 <= place < `rows`, an int64 scalar.
+
+    A vocabulary's size is known only when Transform has seen the data. The schema is where TensorFlow Transform writes the range of
+    its own vocabularies and buckets; it has no public name for doing so.
+    """
+    places = tf.identity(places)
+    if tf.executing_eagerly():  # nobody writes a schema
+        return places
+    schema_inference.set_tensor_schema_override(places, tf.constant(0, tf.int64), rows - 1)
+    return places
 
 
 def numbered(name: str, index: int) -> str:

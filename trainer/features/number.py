@@ -7,18 +7,26 @@ value or missing -> median in place of a missing one -> by how much it is off th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
+import pydantic
 from pydantic import Field
 
+from trainer.errors import did_you_mean
 from trainer.features import names
+from trainer.features.buckets import bucketed
 from trainer.features.kind import Kind, RawType, one_a_row
+from trainer.features.outliers import Clipped
+from trainer.features.quantiles import quantiles
+from trainer.features.scales import Statistics, scaled_otherwise
 from trainer.lazy import tf, tft
 
 BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
 _EPSILON = 0.001  # how exact a quantile is, as a share of the rows
-_NEXT_TO_NOTHING = 1e-6  # rows
+_STATISTICS = ("median", "mean")
 _CLIP = 3.0  # quarters' distances where the clipping is felt
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class NumberFeature(Kind):
@@ -28,12 +36,65 @@ class NumberFeature(Kind):
     missing_value: ClassVar[float | bytes | None] = float("nan")
 
     kind: Literal["number"] = Field("number", description="A number.")
-    missing: Literal["median"] | float = Field("median", description="What a missing value counts as: the `median`, or a number.")
+    missing: Literal["median", "mean"] | float = Field(
+        "median",
+        description="What a missing value counts as: the `median`, the `mean` (with `log`, that of the logarithms), or a number. Whether "
+        "it was missing is always an input of its own.",
+    )
     log: bool = Field(False, description="Whether the logarithm is taken first, for numbers of very different sizes: sign(x) log(1 + |x|).")
+
+    clip: Annotated[tuple[Share, Share], Field(strict=False)] | None = Field(
+        None,
+        description="What becomes of outliers: two quantiles of the training split, as shares of its rows, such as `[0.01, 0.99]`. Values "
+        "beyond them count as these. None are clipped by default.",
+    )
+    scale: Literal["robust", "z_score", "min_max"] = Field(
+        "robust",
+        description="`robust` subtracts the median, divides by the distance of the quarters and lets outliers fade; `z_score` subtracts "
+        "the mean and divides by the standard deviation; `min_max` maps the training split's lowest and highest value to 0 and 1. Those of "
+        "the clipped values, where they are clipped.",
+    )
+    buckets: int | None = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="The number of quantile buckets: the number goes into the model as a category too. None by default.",
+    )
+
+    @pydantic.field_validator("missing", mode="before")
+    @classmethod
+    def _is_a_number_or_a_word(cls, missing: Any) -> Any:
+        if missing in _STATISTICS or (isinstance(missing, int | float) and not isinstance(missing, bool)):
+            return missing
+        near = (did_you_mean(missing, _STATISTICS) or " A number has no quotes.") if isinstance(missing, str) else " Try median."
+        raise ValueError(f"features: Expected `missing` of a `number` as median, mean or a number. Received: {missing!r}.{near}")
+
+    @pydantic.field_validator("clip", mode="before")
+    @classmethod
+    def _is_of_shares(cls, clip: Any) -> Any:
+        if clip is None:
+            return None
+        if not isinstance(clip, list | tuple) or len(clip) != 2 or not all(isinstance(share, int | float) for share in clip):
+            raise ValueError(
+                f"features: Expected `clip` of a `number` as two shares of the rows, such as [0.01, 0.99]. Received: {clip!r}."
+            )
+        low, high = sorted(clip)
+        if high > 1:
+            low, high = (min(max(share, 0), 100) / 100 for share in (low, high))
+        if [low, high] != list(clip):
+            raise ValueError(
+                "features: Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. "
+                f"Received: [{clip[0]:g}, {clip[1]:g}]. Did you mean [{low:g}, {high:g}]?"
+            )
+        if low == high:
+            raise ValueError(
+                f"features: Expected two different shares as `clip` of a `number`. Received: [{low:g}, {high:g}]. Try [0.01, 0.99]."
+            )
+        return clip
 
     @classmethod
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        """`numbers`, `ranks` and `missing`, float32 (batch, features) each.
+        """`numbers`, `ranks` and `missing`, float32 (batch, features) each; `buckets`, int64 (batch, n), of those that have them.
 
         A number is centred at the median, divided by the distance of the quarters and clipped smoothly; a rank is 0 at the lowest value
         of the train split and 1 at the highest; missing is 1 where the value was.
@@ -42,18 +103,27 @@ class NumberFeature(Kind):
         values = tf.stack(columns, axis=1)
         missing = tf.math.logical_not(tf.math.is_finite(values))
         known = tf.where(missing, tf.constant(float("nan")), values)
-        inner = _quantiles(known)
+        result = _in_buckets(features, known)
+        inner = quantiles(known, BUCKETS, _EPSILON)
         low = tft.min(tf.where(missing, tf.float32.max, known), reduce_instance_dims=False)
         high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
         low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
+        clips = [feature.clip for feature in features.values()]
+        clipped = Clipped(clips, known, low, high) if any(clips) else None
+        if clipped:
+            values, low, high = (clipped.clip(each) for each in (values, low, high))
+            inner = tf.transpose(clipped.clip(tf.transpose(inner)))
         median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
+        statistics = Statistics(known, low, high, clipped)
         given = tf.stack([_instead(feature) for feature in features.values()])
-        instead = tf.where(tf.math.is_nan(given), median, given)
+        given = clipped.clip(given) if clipped else given
+        instead = tf.where(tf.math.is_nan(given), _middle(features, median, statistics), given)
         values = tf.where(missing, instead, values)
         spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
         scaled = (values - median) / spread
-        return {
-            names.NUMBERS: scaled / tf.sqrt(1 + tf.square(scaled / _CLIP)),
+        numbers = scaled / tf.sqrt(1 + tf.square(scaled / _CLIP))
+        return result | {
+            names.NUMBERS: scaled_otherwise([feature.scale for feature in features.values()], numbers, values, statistics),
             names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)),
             names.MISSING: tf.cast(missing, tf.float32),
         }
@@ -64,22 +134,23 @@ def _column(raw: tf.Tensor | tf.SparseTensor, feature: NumberFeature) -> tf.Tens
 
 
 def _instead(feature: NumberFeature) -> tf.Tensor:
-    """What a missing value counts as, NaN for the median."""
-    return _in_scale(tf.constant(float("nan") if feature.missing == "median" else feature.missing, tf.float32), feature)
+    """What a missing value counts as, NaN where the train split says it."""
+    return _in_scale(tf.constant(float("nan") if feature.missing in _STATISTICS else feature.missing, tf.float32), feature)
 
 
 def _in_scale(values: tf.Tensor, feature: NumberFeature) -> tf.Tensor:
     return tf.sign(values) * tf.math.log1p(tf.abs(values)) if feature.log else values
 
 
-def _quantiles(known: tf.Tensor) -> tf.Tensor:
-    """(features, BUCKETS - 1) of the train split's values in `known`, where NaN does not count; 0 for a column without a value.
+def _in_buckets(features: Mapping[str, NumberFeature], known: tf.Tensor) -> dict[str, tf.Tensor]:
+    counts = {column: feature.buckets for column, feature in enumerate(features.values()) if feature.buckets}
+    return {names.BUCKETS: bucketed(list(counts.values()), tf.gather(known, list(counts), axis=1))} if counts else {}
 
-    The analyzer fails where a column has none at all, so each batch gets a row of zeros that weighs next to nothing.
-    """
-    padded = tf.concat([known, tf.zeros((1, known.shape[1]))], axis=0)
-    weights = tf.concat([tf.ones(tf.shape(known)[:1]), [_NEXT_TO_NOTHING]], axis=0)
-    return tft.quantiles(padded, BUCKETS, _EPSILON, weights=weights, reduce_instance_dims=False)
+
+def _middle(features: Mapping[str, NumberFeature], median: tf.Tensor, statistics: Statistics) -> tf.Tensor:
+    """(features,): what a missing value counts as where no number is given."""
+    is_mean = [feature.missing == "mean" for feature in features.values()]
+    return tf.where(is_mean, statistics.mean, median) if any(is_mean) else median
 
 
 def _ranks(values: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,8 @@
 """Texts: a bag of hashed n-grams of words and of characters, which needs no vocabulary and no idea of a language.
 
 text -> lower case, full-width letters and digits as plain ones, one space for several
-     -> n-grams of its words, then n-grams of its characters -> the number of each one's bucket, for as many as there is room
+     -> n-grams of its words, then n-grams of its characters -> the number of each one's bucket -> without rare ones, where asked for
+     -> as many as there is room for
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import pydantic
 from pydantic import Field
 
 from trainer.features import names
-from trainer.features.kind import Kind, RawType, numbered, one_a_row
-from trainer.lazy import tf
+from trainer.features.kind import Kind, RawType, numbered, one_a_row, places_in_table
+from trainer.lazy import tf, tft
 
 BUCKETS = 1 << 16  # of n-grams; bucket 0 is padding
 _FULL_WIDTH = (0xFF01, 0xFF5E)  # the code points of ASCII's printable characters in East Asian width, in ASCII's order
@@ -47,6 +48,13 @@ class TextFeature(Kind):
         "of characters; what is too much is left out.",
     )
 
+    weights: Literal["equal", "tf_idf"] = Field(
+        "equal",
+        description="How much an n-gram counts: all `equal`, or `tf_idf`, those that few texts of the training split have more than those "
+        "that nearly all have; those that none has are left out. In both an n-gram counts as often as it occurs.",
+    )
+    min_documents: int = Field(1, ge=1, description="How many texts of the training split must have an n-gram; rarer ones are left out.")
+
     @pydantic.model_validator(mode="after")
     def _has_ngrams(self) -> Self:
         if not self.words and self.characters is None:
@@ -60,20 +68,34 @@ class TextFeature(Kind):
 
     @property
     def learns_from_data(self) -> bool:
-        """Nothing is learnt: a hash decides each n-gram's bucket."""
-        return False
+        """A hash decides each n-gram's bucket; only how many texts have it is learnt."""
+        return self.weights != "equal" or self.min_documents > 1
 
     @classmethod
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        """`tokens`, int64 (batch, length), for each text: the buckets of its n-grams from 1 on, then 0."""
-        return {
-            numbered(names.TOKENS, index): _tokens(one_a_row(raw[name], b""), feature)
-            for index, (name, feature) in enumerate(features.items())
-        }
+        """`tokens`, int64 (batch, length), for each text: the buckets of its n-grams from 1 on, then 0.
+
+        With weights `ngram_weights` beside them, float32 (batch, length), with 0 where there is no n-gram.
+        """
+        result = {}
+        for index, (name, feature) in enumerate(features.items()):
+            buckets, shape = _buckets(one_a_row(raw[name], b""), feature), (None, feature.length)
+            if feature.learns_from_data:
+                counts, texts = _documents(buckets)
+                buckets = tf.ragged.boolean_mask(buckets, _looked_up(counts, buckets) >= feature.min_documents)
+                if feature.weights == "tf_idf":
+                    rarity = tf.cast(1 + tf.math.log((texts + 1) / (counts + 1)), tf.float32)
+                    result[numbered(names.NGRAM_WEIGHTS, index)] = _looked_up(rarity, buckets).to_tensor(shape=shape)
+            result[numbered(names.TOKENS, index)] = places_in_table(buckets.to_tensor(shape=shape), tf.constant(BUCKETS, tf.int64))
+        return result
 
 
-def _tokens(texts: tf.Tensor, feature: TextFeature) -> tf.Tensor:
-    """int64 (batch, length) of string (batch,)."""
+def _looked_up(table: tf.Tensor, buckets: tf.RaggedTensor) -> tf.RaggedTensor:
+    return tf.ragged.map_flat_values(lambda own: tf.gather(table, own), buckets)
+
+
+def _buckets(texts: tf.Tensor, feature: TextFeature) -> tf.RaggedTensor:
+    """int64 (batch, n-grams), from 1 on, of string (batch,)."""
     texts = _normalized(texts)
     ngrams = []  # of each sort no more than there is room for, else a long text takes much memory for nothing
     if feature.words:
@@ -85,8 +107,17 @@ def _tokens(texts: tf.Tensor, feature: TextFeature) -> tf.Tensor:
         edged = tf.where(tf.equal(texts, b""), b"", tf.strings.join([b" ", texts, b" "]))  # how a text begins and ends says something
         characters = tf.strings.unicode_split(edged, "UTF-8")[:, : feature.length + low - 1]
         ngrams.append(tf.strings.ngrams(characters, list(range(low, high + 1)), separator=""))
-    buckets = tf.ragged.map_flat_values(tf.strings.to_hash_bucket_fast, tf.concat(ngrams, axis=1), BUCKETS - 1)
-    return (buckets + 1).to_tensor(shape=(None, feature.length))
+    return tf.ragged.map_flat_values(tf.strings.to_hash_bucket_fast, tf.concat(ngrams, axis=1), BUCKETS - 1) + 1
+
+
+def _documents(buckets: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of the training split: how many texts have an n-gram of each bucket, float64 (BUCKETS,), and how many texts there are."""
+    rows = tf.cast(buckets.value_rowids(), tf.int64)
+    once, _ = tf.unique(rows * BUCKETS + buckets.flat_values)
+    counts = tf.math.bincount(tf.cast(once % BUCKETS, tf.int32), minlength=BUCKETS, maxlength=BUCKETS, dtype=tf.int64)
+    counts = tft.sum(tf.ensure_shape(counts, (BUCKETS,))[tf.newaxis], reduce_instance_dims=False)
+    texts = tft.sum(tf.fill([1], buckets.nrows(tf.int64)))
+    return tf.cast(tf.ensure_shape(counts, (BUCKETS,)), tf.float64), tf.cast(texts, tf.float64)
 
 
 def _normalized(texts: tf.Tensor) -> tf.Tensor:

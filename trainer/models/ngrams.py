@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 TOKENS = "tokens"  # int64 (n,), numbers of n-grams from 1 on, then 0; `tokens_2` and so on of further texts
+WEIGHTS = "ngram_weights"  # float32 (n,), how much each of them counts, where it is given; `ngram_weights_2` and so on
 
 
 def token_inputs(inputs: Iterable[str]) -> list[str]:
@@ -16,9 +17,18 @@ def token_inputs(inputs: Iterable[str]) -> list[str]:
     return [name for name in inputs if name == TOKENS or name.startswith(f"{TOKENS}_")]
 
 
+def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:
+    """The inputs' names that belong to a text, its n-grams and their weights if it has such, by the first of them."""
+    inputs = list(inputs)
+    texts = {name: [name, WEIGHTS + name.removeprefix(TOKENS)] for name in token_inputs(inputs)}
+    return {name: [each for each in own if each in inputs] for name, own in texts.items()}
+
+
 @keras.saving.register_keras_serializable("tapeline")
 class NgramBag(layers.Layer):
     """The sum of the n-grams' learnt vectors over the square root of their number, so that long texts are not much louder than short ones.
+
+    With weights: of the vectors times their weights, over the root of the sum of the weights' squares, which is the same where all are 1.
 
     While training, a share `dropout` of the n-grams is left out, so that the others learn to do without any of them.
     """
@@ -28,14 +38,17 @@ class NgramBag(layers.Layer):
         self.rows, self.width, self.dropout = rows, width, dropout
         self.kept = layers.Dropout(dropout)
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, tokens_shape: tuple[int | None, ...], weights_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the table."""
         self.table = self.add_weight((self.rows, self.width), keras.initializers.RandomNormal(stddev=self.width**-0.5), name="table")
 
-    def call(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """int64 (batch, n) -> float32 (batch, width); zeros for a text without n-grams."""
+    def call(self, tokens: tf.Tensor, weights: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+        """int64 (batch, n), and float32 (batch, n) if any -> float32 (batch, width); zeros for a text without n-grams."""
         there = self.kept(tf.cast(tokens > 0, self.compute_dtype), training=training)
         there = tf.cast(there > 0, self.compute_dtype)  # a dropout layer makes the rest larger, which dividing by the number does already
+        if weights is not None:
+            pooled = tf.einsum("bn,bnw->bw", there * weights, tf.gather(self.table, tokens))
+            return pooled * tf.math.rsqrt(tf.maximum(tf.reduce_sum(there * tf.square(weights), axis=1, keepdims=True), 1.0))
         pooled = tf.einsum("bn,bnw->bw", there, tf.gather(self.table, tokens))
         return pooled * tf.math.rsqrt(tf.maximum(tf.reduce_sum(there, axis=1, keepdims=True), 1.0))
 

@@ -1,6 +1,6 @@
 """The model for tables: TabM-mini, an ensemble in one network, with piecewise-linear embeddings of numbers (arXiv:2410.24210, 2203.05556).
 
-numbers, ranks, categories, texts, pictures -> a small vector each -> beside each other, with whatever else there is
+numbers, ranks, categories, buckets, crosses, texts, pictures -> a small vector each -> beside each other, with whatever else there is
     -> each member scales them its own way -> dense layers that all share -> a head for each member -> logits (batch, members, outputs)
 """
 
@@ -19,12 +19,16 @@ from trainer.config import Augmentation
 from trainer.errors import ConfigError
 from trainer.models import resnet
 from trainer.models.members import Activation, Ensemble
-from trainer.models.ngrams import NgramBag, token_inputs
+from trainer.models.ngrams import NgramBag, text_inputs
 
 # The inputs that are more than plain numbers.
 NUMBERS = "numbers"  # float32 (n,), near 0
 RANKS = "ranks"  # float32 (n,), the place of each of them among the training split's, 0 to 1
 CATEGORIES = "categories"  # int64 (m,), rows of one table of embeddings
+BUCKETS = "buckets"  # the same, of another table
+CROSSES = "crosses"  # the same
+ONE_HOT = "one_hot"  # int64 (k,), places that are 1 in a vector of zeros, which all of them share
+_TABLES = {CATEGORIES: "category_embedding", BUCKETS: "bucket_embedding", CROSSES: "cross_embedding"}  # the layers' names
 
 MEMBERS = 8
 UNITS = 256
@@ -45,13 +49,13 @@ def build(
     augment: Sequence[Augmentation] = (),
     **_: Any,
 ) -> keras.Model:
-    """The model for any of `numbers`, `ranks`, `categories`, texts' `tokens`, pictures and further vectors, float32 (n,), as `missing`.
+    """The model for any of the inputs above, texts' `tokens` with or without weights, pictures, and vectors, float32 (n,), as `missing`.
 
     Args:
       inputs: shape and dtype of a row of each input, by name.
       outputs: logits of one member.
       dropout: share of the units dropped after each dense layer while training.
-      sizes: `categories` says how many different values that input has, `tokens` how many n-grams there are.
+      sizes: of each input of places how many there are, as `categories` or, with n-grams, `tokens`.
       activation: what makes probabilities of the logits; see `members.average`.
       augment: what is done to pictures at random while training.
 
@@ -59,23 +63,26 @@ def build(
       A model from the inputs by name (or the only one) to float32 logits (batch, members, outputs); see `members.Ensemble`.
 
     Raises:
-      ConfigError: an input is neither a vector nor a picture, there is none, or the number of categories is not given.
+      ConfigError: an input is neither a vector nor a picture, there is none, or how many places there are is not given.
     """
     _check(inputs, sizes)
     tensors = {name: keras.Input(feature.shape, dtype=feature.dtype.name, name=name) for name, feature in inputs.items()}
-    columns = sum(inputs[name].shape[0] for name in (NUMBERS, CATEGORIES) if name in inputs)
+    columns = sum(inputs[name].shape[0] for name in (NUMBERS, *_TABLES) if name in inputs)
     width = max(1, min(EMBEDDING, _WIDEST // max(columns, 1)))
     parts, widths = [], []
     left = dict(tensors)
     if NUMBERS in inputs and RANKS in inputs:
         parts.append(NumberEmbedding(width, BINS, name="number_embedding")(left.pop(NUMBERS), left.pop(RANKS)))
         widths += [width] * inputs[NUMBERS].shape[0]
-    if CATEGORIES in inputs:
-        table = layers.Embedding(sizes[CATEGORIES], width, keras.initializers.RandomNormal(stddev=width**-0.5), name="category_embedding")
-        parts.append(layers.Flatten()(table(left.pop(CATEGORIES))))
-        widths += [width] * inputs[CATEGORIES].shape[0]
-    for name in token_inputs(inputs):
-        parts.append(NgramBag(sizes[name], TEXT, dropout, name=f"{name}_bag")(left.pop(name)))
+    for name in (name for name in _TABLES if name in inputs):
+        table = layers.Embedding(sizes[name], width, keras.initializers.RandomNormal(stddev=width**-0.5), name=_TABLES[name])
+        parts.append(layers.Flatten()(table(left.pop(name))))
+        widths += [width] * inputs[name].shape[0]
+    if ONE_HOT in inputs:
+        parts.append(layers.CategoryEncoding(sizes[ONE_HOT], "multi_hot", name=ONE_HOT + "_encoding")(left.pop(ONE_HOT)))
+        widths += [1] * sizes[ONE_HOT]
+    for name, own in text_inputs(inputs).items():
+        parts.append(NgramBag(sizes[name], TEXT, dropout, name=f"{name}_bag")(*(left.pop(each) for each in own)))
         widths += [1] * TEXT
     for name in _pictures(inputs):
         parts.append(resnet.features(left.pop(name), augment))
@@ -104,8 +111,9 @@ def _check(inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int]
             f"Expected one or more vectors or pictures as features for `trainer.model: tabular`. Received: {others or 'none'}. "
             "Choose another `trainer.model`."
         )
-    if CATEGORIES in inputs and CATEGORIES not in sizes:
-        raise ConfigError(f"Expected `sizes['{CATEGORIES}']`, the number of different categories. Received: {dict(sizes)}.")
+    for name in (*_TABLES, ONE_HOT):
+        if name in inputs and name not in sizes:
+            raise ConfigError(f"Expected `sizes['{name}']`, the number of different {name}. Received: {dict(sizes)}.")
 
 
 @keras.saving.register_keras_serializable("tapeline")

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from trainer.errors import ConfigError
-from trainer.models.ngrams import NgramBag, token_inputs
+from trainer.models.ngrams import NgramBag, text_inputs
 
 WIDTH = 64  # of a text's vector
 UNITS = 128
@@ -31,7 +31,8 @@ def build(
     """The model for one text or several.
 
     Args:
-      inputs: shape and dtype of a row of each input, by name: `tokens`, `tokens_2` and so on, int64 (n,).
+      inputs: shape and dtype of a row of each input, by name: `tokens`, `tokens_2` and so on, int64 (n,), and the
+        `ngram_weights`, float32 (n,), of those that have such.
       outputs: logits.
       dropout: share of the n-grams, and of the units, dropped while training.
       sizes: how many rows the table of each input's n-grams has.
@@ -42,15 +43,15 @@ def build(
     Raises:
       ConfigError: an input is no text, or there is none.
     """
-    texts = token_inputs(inputs)
-    if not texts or len(texts) < len(inputs):
+    texts = text_inputs(inputs)
+    if not texts or sum(map(len, texts.values())) < len(inputs):
         raise ConfigError(
             f"Expected nothing but texts as features for `trainer.model: text`. Received: {', '.join(inputs) or 'none'}. "
             "Choose another `trainer.model`."
         )
-    tensors = {name: keras.Input(inputs[name].shape, dtype=inputs[name].dtype.name, name=name) for name in texts}
-    bags = [NgramBag(sizes[name], WIDTH, dropout, name=f"{name}_bag")(tensor) for name, tensor in tensors.items()]
+    tensors = {name: keras.Input(inputs[name].shape, dtype=inputs[name].dtype.name, name=name) for own in texts.values() for name in own}
+    bags = [NgramBag(sizes[name], WIDTH, dropout, name=f"{name}_bag")(*(tensors[each] for each in own)) for name, own in texts.items()]
     x = layers.Dropout(dropout)(layers.Concatenate()(bags) if len(bags) > 1 else bags[0])
     hidden = layers.Dropout(dropout)(layers.Dense(UNITS, activation="relu")(x))
     logits = layers.Add()([layers.Dense(outputs, name="linear")(x), layers.Dense(outputs, name="hidden")(hidden)])
-    return keras.Model(tensors if len(tensors) > 1 else tensors[texts[0]], logits, name="text")
+    return keras.Model(tensors if len(tensors) > 1 else next(iter(tensors.values())), logits, name="text")

@@ -26,7 +26,7 @@ def test_each_value_of_each_column_has_a_row_of_its_own_also_where_two_columns_s
 
 
 def test_the_table_has_a_row_for_every_value_and_one_a_column_for_unknown_ones(table, train):
-    assert table_sizes(table.problem.features, table.graph) == {names.CATEGORIES: len(seen(train)) + len(CATEGORIES)}
+    assert table_sizes(table.graph) == {names.CATEGORIES: len(seen(train)) + len(CATEGORIES)}
 
 
 def test_a_value_that_the_train_split_does_not_have_gets_its_columns_own_row(ask):

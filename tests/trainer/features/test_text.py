@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.errors import ConfigError
-from trainer.features import Features, names, table_sizes
+from trainer.features import Features, names
 from trainer.features.text import BUCKETS, TextFeature
 
 
@@ -87,7 +87,6 @@ def test_a_row_without_the_text_is_padding_and_each_text_has_an_input_of_its_own
     assert not received["tokens"][1].numpy().any()
     np.testing.assert_array_equal(received["tokens"][0], received["tokens_2"][0, :20])
     assert not features.learns_from_data
-    assert table_sizes(features.kinds, None) == {"tokens": BUCKETS, "tokens_2": BUCKETS}
 
 
 def test_the_shape_is_known_inside_a_graph():

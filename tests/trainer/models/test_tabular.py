@@ -17,22 +17,25 @@ INPUTS = {
     "categories": tf.io.FixedLenFeature((2,), tf.int64),
     "times": tf.io.FixedLenFeature((4,), tf.float32),
     "text": tf.io.FixedLenFeature((10,), tf.float32),
+    "buckets": tf.io.FixedLenFeature((3,), tf.int64),
+    "crosses": tf.io.FixedLenFeature((1,), tf.int64),
+    "one_hot": tf.io.FixedLenFeature((2,), tf.int64),
 }
-SIZES = {"categories": 9}
+SIZES = dict.fromkeys(("categories", "buckets", "crosses", "one_hot"), 9)
 
 
 def rows_of(inputs, rows=5):
     random = np.random.default_rng(0)
     shapes = {name: (rows, *feature.shape) for name, feature in inputs.items()}
     x = {
-        name: random.integers(0, 9, shape) if name == "categories" else random.uniform(size=shape).astype(np.float32)
+        name: random.integers(0, 9, shape) if name in SIZES else random.uniform(size=shape).astype(np.float32)
         for name, shape in shapes.items()
     }
     return next(iter(x.values())) if len(x) == 1 else x
 
 
 def changed(values, name):
-    return 8 - values if name == "categories" else values / 2
+    return 8 - values if name in SIZES else values / 2
 
 
 def compiled(model, learning_rate):
@@ -93,6 +96,15 @@ def test_the_values_of_a_column_start_with_one_factor_in_each_member():
     assert len(np.unique(factors)) == MEMBERS * (3 + 4)
 
 
+def test_a_one_hot_encoded_value_is_1_at_its_own_place_alone():
+    model = build({name: INPUTS[name] for name in ("times", "one_hot")}, 4, 0.1, sizes=SIZES)
+    encoded = model.get_layer("one_hot_encoding")(tf.constant([[1, 8], [3, 3]], tf.int64)).numpy()
+    np.testing.assert_array_equal(encoded, [[0, 1, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 1, 0, 0, 0, 0, 0]])
+    factors = model.get_layer("member_scale").factors.numpy()
+    assert factors.shape == (MEMBERS, 9 + 4)
+    assert len(np.unique(factors)) == MEMBERS * (9 + 4)  # each value has a factor of its own
+
+
 def test_an_embedded_number_may_bend_at_each_quantile():
     inputs = {name: tf.io.FixedLenFeature((1,), tf.float32) for name in ("numbers", "ranks")}
     embedding = build(inputs, 2, 0.1).get_layer("number_embedding")
@@ -151,3 +163,5 @@ def test_what_it_cannot_take_is_said():
         build({}, 4, 0.1)
     with pytest.raises(ConfigError, match=r"Expected `sizes\['categories'\]`, the number of different categories\. Received: \{\}"):
         build(INPUTS, 4, 0.1)
+    with pytest.raises(ConfigError, match=r"Expected `sizes\['one_hot'\]`, the number of different one_hot\. Received: "):
+        build(INPUTS, 4, 0.1, sizes={name: 9 for name in SIZES if name != "one_hot"})

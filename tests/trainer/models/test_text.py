@@ -72,6 +72,26 @@ def test_a_bag_is_the_sum_of_its_vectors_over_the_root_of_their_number_and_paddi
     np.testing.assert_allclose(pooled, [(table[1] + 2 * table[4]) / 3**0.5, table[2], np.zeros(3)], rtol=1e-5)
 
 
+def test_with_weights_a_vector_counts_as_often_as_its_weight_says_and_weights_of_1_change_nothing():
+    bag = NgramBag(5, 3, 0.5)
+    tokens = tf.constant([[1, 4, 4, 0], [2, 0, 0, 0], [0, 0, 0, 0]])
+    weights = tf.constant([[3.0, 2.0, 2.0, 0.0], [7.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    pooled = bag(tokens, weights).numpy()
+    table = bag.table.numpy()
+    np.testing.assert_allclose(pooled, [(3 * table[1] + 4 * table[4]) / 17**0.5, table[2], np.zeros(3)], rtol=1e-5)
+    np.testing.assert_allclose(bag(tokens, tf.cast(tokens > 0, tf.float32)), bag(tokens), rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"numbers": tf.io.FixedLenFeature((2,), tf.float32)}, {}], ids=["tabular", "text"])
+def test_a_model_depends_on_the_weights_of_the_text_that_has_them(settings):
+    inputs = {**TOKENS, "ngram_weights_2": tf.io.FixedLenFeature((4,), tf.float32), **settings}
+    model = build_model(TrainerConfig(), NAMES, inputs, SIZES)
+    assert model.name == ("tabular" if settings else "text")
+    x = {name: np.ones((2, *feature.shape), feature.dtype.as_numpy_dtype) for name, feature in inputs.items()}
+    x["tokens_2"][:, 1:] = [2, 3, 4]
+    assert not np.allclose(model({**x, "ngram_weights_2": np.array([[1, 5, 1, 0], [1, 1, 9, 1]], np.float32)}), model(x))
+
+
 def test_ngrams_left_out_in_training_make_a_text_as_loud_as_a_shorter_one():
     bag = NgramBag(2, 1, 0.5)
     tokens = tf.ones((1, 10_000), tf.int64)

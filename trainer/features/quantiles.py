@@ -1,0 +1,18 @@
+"""Quantiles of the train split's columns, all in one analyzer."""
+
+from __future__ import annotations
+
+from trainer.lazy import tf, tft
+
+_NEXT_TO_NOTHING = 1e-6  # rows
+
+
+def quantiles(known: tf.Tensor, buckets: int, epsilon: float) -> tf.Tensor:
+    """(features, buckets - 1) of the train split's values in `known`, where NaN does not count; 0 for a column without a value.
+
+    The analyzer fails where a column has none at all, so each batch gets a row of zeros that weighs next to nothing. `epsilon` is how
+    exact a quantile is, as a share of the rows.
+    """
+    padded = tf.concat([known, tf.zeros((1, known.shape[1]))], axis=0)
+    weights = tf.concat([tf.ones(tf.shape(known)[:1]), [_NEXT_TO_NOTHING]], axis=0)
+    return tft.quantiles(padded, buckets, epsilon, weights=weights, reduce_instance_dims=False)
