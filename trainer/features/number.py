@@ -1,7 +1,7 @@
 """Numbers: the same graph for all of them, in columns beside each other, whatever their number.
 
-value or missing -> median in place of a missing one -> by how much it is off the median, in quarters' distances, smoothly clipped
-                 -> its place among the quantiles of the train split
+value or missing -> median in place of a missing one -> by how much it is off the median, in quarters' distances; far off, the logarithm
+                 -> its place among the quantiles of the train split, those of the values that are not common where one is very common
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trainer.lazy import tf, tft
 BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
 _EPSILON = 0.001  # how exact a quantile is, as a share of the rows
 _NEXT_TO_NOTHING = 1e-6  # rows
-_CLIP = 3.0  # quarters' distances where the clipping is felt
+_FAR = 10.0  # quarters' distances up to which a number stays as it is, so that sums and differences of columns can be learnt exactly
 
 
 class NumberFeature(Kind):
@@ -35,8 +35,8 @@ class NumberFeature(Kind):
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
         """`numbers`, `ranks` and `missing`, float32 (batch, features) each.
 
-        A number is centred at the median, divided by the distance of the quarters and clipped smoothly; a rank is 0 at the lowest value
-        of the train split and 1 at the highest; missing is 1 where the value was.
+        A number is centred at the median and divided by the distance of the quarters; beyond 10 of those it grows as the logarithm. A rank
+        is 0 at the lowest value of the train split and 1 at the highest; missing is 1 where the value was.
         """
         columns = [_column(raw[name], feature) for name, feature in features.items()]
         values = tf.stack(columns, axis=1)
@@ -47,14 +47,15 @@ class NumberFeature(Kind):
         high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
         low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
         median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
+        bounds = _with_rare_ones(inner, known, low, high)
         given = tf.stack([_instead(feature) for feature in features.values()])
         instead = tf.where(tf.math.is_nan(given), median, given)
         values = tf.where(missing, instead, values)
         spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
         scaled = (values - median) / spread
         return {
-            names.NUMBERS: scaled / tf.sqrt(1 + tf.square(scaled / _CLIP)),
-            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)),
+            names.NUMBERS: _tamed(scaled),
+            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], bounds, high[:, tf.newaxis]], axis=1)),
             names.MISSING: tf.cast(missing, tf.float32),
         }
 
@@ -80,6 +81,31 @@ def _quantiles(known: tf.Tensor) -> tf.Tensor:
     padded = tf.concat([known, tf.zeros((1, known.shape[1]))], axis=0)
     weights = tf.concat([tf.ones(tf.shape(known)[:1]), [_NEXT_TO_NOTHING]], axis=0)
     return tft.quantiles(padded, BUCKETS, _EPSILON, weights=weights, reduce_instance_dims=False)
+
+
+def _with_rare_ones(inner: tf.Tensor, known: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """`inner`, (features, BUCKETS - 1), with bounds among the rarer values in place of those that repeat a common one.
+
+    Where most rows have one value, as 0 for what few people have, nearly all quantiles are that value, and all others would share a bucket
+    or two. Of each run of equal bounds two stay, which set the value apart from lower ones; the rest go to quantiles of the rows whose
+    value has no such run.
+    """
+    by_column = tf.transpose(known)
+    repeats = tf.searchsorted(inner, by_column, side="right") - tf.searchsorted(inner, by_column, side="left")
+    rarer = _quantiles(tf.transpose(tf.where(repeats > 1, tf.constant(float("nan")), by_column)))
+    rarer = tf.clip_by_value(rarer, low[:, tf.newaxis], high[:, tf.newaxis])  # a column without rarer values gets zeros
+    third = inner[:, 2:] <= inner[:, :-2]
+    free = tf.concat([tf.zeros_like(third[:, :2]), third], axis=1)
+    count = tf.reduce_sum(tf.cast(free, tf.int32), axis=1, keepdims=True)
+    evenly = tf.cumsum(tf.cast(free, tf.int32), axis=1) * BUCKETS // (count + 1) - 1
+    filled = tf.gather(rarer, tf.maximum(evenly, 0), batch_dims=1)
+    return tf.sort(tf.where(free, filled, inner), axis=1)
+
+
+def _tamed(scaled: tf.Tensor) -> tf.Tensor:
+    """`scaled` up to _FAR, from there on its logarithm, without a bend."""
+    far = tf.maximum(tf.abs(scaled) / _FAR, 1.0)
+    return tf.clip_by_value(scaled, -_FAR, _FAR) * (1 + tf.math.log(far))
 
 
 def _ranks(values: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
