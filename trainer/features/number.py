@@ -1,7 +1,7 @@
 """Numbers: the same graph for all of them, in columns beside each other, whatever their number.
 
 value or missing -> median in place of a missing one -> by how much it is off the median, in quarters' distances; far off, the logarithm
-                 -> its place among the quantiles of the train split, those of the values that are not common where one is very common
+                 -> its place among the quantiles of the train split, more of them among rare values where one is common
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from trainer.features.kind import Kind, RawType, one_a_row
 from trainer.lazy import tf, tft
 
 BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
-_EPSILON = 0.001  # how exact a quantile is, as a share of the rows
+_FINER = 20  # quantiles a bucket that are looked at for rare values
+_EPSILON = 0.0005  # how exact a quantile is, as a share of the rows
 _NEXT_TO_NOTHING = 1e-6  # rows
 _FAR = 10.0  # quarters' distances up to which a number stays as it is, so that sums and differences of columns can be learnt exactly
 
@@ -42,12 +43,12 @@ class NumberFeature(Kind):
         values = tf.stack(columns, axis=1)
         missing = tf.math.logical_not(tf.math.is_finite(values))
         known = tf.where(missing, tf.constant(float("nan")), values)
-        inner = _quantiles(known)
+        fine = _quantiles(known)
         low = tft.min(tf.where(missing, tf.float32.max, known), reduce_instance_dims=False)
         high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
-        low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
-        median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
-        bounds = _with_rare_ones(inner, known, low, high)
+        low, high = tf.minimum(low, fine[:, 0]), tf.maximum(high, fine[:, -1])
+        quarter, median, third = (fine[:, _FINER * BUCKETS * part // 4 - 1] for part in (1, 2, 3))
+        quarters = third - quarter
         given = tf.stack([_instead(feature) for feature in features.values()])
         instead = tf.where(tf.math.is_nan(given), median, given)
         values = tf.where(missing, instead, values)
@@ -55,7 +56,7 @@ class NumberFeature(Kind):
         scaled = (values - median) / spread
         return {
             names.NUMBERS: _tamed(scaled),
-            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], bounds, high[:, tf.newaxis]], axis=1)),
+            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], _bounds(fine), high[:, tf.newaxis]], axis=1)),
             names.MISSING: tf.cast(missing, tf.float32),
         }
 
@@ -74,32 +75,31 @@ def _in_scale(values: tf.Tensor, feature: NumberFeature) -> tf.Tensor:
 
 
 def _quantiles(known: tf.Tensor) -> tf.Tensor:
-    """(features, BUCKETS - 1) of the train split's values in `known`, where NaN does not count; 0 for a column without a value.
+    """(features, BUCKETS * _FINER - 1) of the train split's values in `known`, where NaN does not count; 0 for a column without a value.
 
     The analyzer fails where a column has none at all, so each batch gets a row of zeros that weighs next to nothing.
     """
     padded = tf.concat([known, tf.zeros((1, known.shape[1]))], axis=0)
     weights = tf.concat([tf.ones(tf.shape(known)[:1]), [_NEXT_TO_NOTHING]], axis=0)
-    return tft.quantiles(padded, BUCKETS, _EPSILON, weights=weights, reduce_instance_dims=False)
+    return tft.quantiles(padded, BUCKETS * _FINER, _EPSILON, weights=weights, reduce_instance_dims=False)
 
 
-def _with_rare_ones(inner: tf.Tensor, known: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
-    """`inner`, (features, BUCKETS - 1), with bounds among the rarer values in place of those that repeat a common one.
+def _bounds(fine: tf.Tensor) -> tf.Tensor:
+    """(features, BUCKETS - 1) in rising order, of (features, BUCKETS * _FINER - 1): every so many of the fine quantiles, and rare values.
 
     Where most rows have one value, as 0 for what few people have, nearly all quantiles are that value, and all others would share a bucket
-    or two. Of each run of equal bounds two stay, which set the value apart from lower ones; the rest go to quantiles of the rows whose
-    value has no such run.
+    or two. Of each run of equal bounds two stay, which set the value apart from lower ones; the rest go to the rarer values, evenly. One
+    analysis has to do for both: at one that depends on another, TFX's Transform copies parts of Beam's graph, and fails.
     """
-    by_column = tf.transpose(known)
-    repeats = tf.searchsorted(inner, by_column, side="right") - tf.searchsorted(inner, by_column, side="left")
-    rarer = _quantiles(tf.transpose(tf.where(repeats > 1, tf.constant(float("nan")), by_column)))
-    rarer = tf.clip_by_value(rarer, low[:, tf.newaxis], high[:, tf.newaxis])  # a column without rarer values gets zeros
-    third = inner[:, 2:] <= inner[:, :-2]
-    free = tf.concat([tf.zeros_like(third[:, :2]), third], axis=1)
-    count = tf.reduce_sum(tf.cast(free, tf.int32), axis=1, keepdims=True)
-    evenly = tf.cumsum(tf.cast(free, tf.int32), axis=1) * BUCKETS // (count + 1) - 1
-    filled = tf.gather(rarer, tf.maximum(evenly, 0), batch_dims=1)
-    return tf.sort(tf.where(free, filled, inner), axis=1)
+    bounds = fine[:, _FINER - 1 :: _FINER]
+    is_rare = tf.searchsorted(bounds, fine, side="right") - tf.searchsorted(bounds, fine, side="left") < 2
+    rare = tf.sort(tf.where(is_rare, fine, tf.float32.max), axis=1)
+    count = tf.reduce_sum(tf.cast(is_rare, tf.int32), axis=1, keepdims=True)
+    third = bounds[:, 2:] <= bounds[:, :-2]
+    is_free = tf.logical_and(tf.concat([tf.zeros_like(third[:, :2]), third], axis=1), count > 0)
+    nth = tf.cumsum(tf.cast(is_free, tf.int32), axis=1)
+    place = nth * count // (tf.reduce_max(nth, axis=1, keepdims=True) + 1)
+    return tf.sort(tf.where(is_free, tf.gather(rare, place, batch_dims=1), bounds), axis=1)
 
 
 def _tamed(scaled: tf.Tensor) -> tf.Tensor:
