@@ -7,13 +7,17 @@ _SEEN = 40_000  # pictures, each as often as it is seen: some minutes on two cor
 _FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
 _LEAST_JUDGED = 300  # pictures of the eval split, from which on its loss tells one epoch from another
 _BATCH_SIZES = (256, 128, 64, 32, 16)
+_STEPS = 2_600  # of a table's training: with fewer a small table is not learnt out, with more a large one is learnt by heart
+_FEWEST_EPOCHS, _MOST_EPOCHS = 20, 120
+_TRAIN_SHARE = 0.8  # of the rows
 
 
 def for_table(rows: int) -> dict[str, Any]:
     """Of a table of so many rows."""
     batch_size = next((size for size in _BATCH_SIZES if size * _LEAST_STEPS <= rows), _BATCH_SIZES[-1])
+    epochs = min(max(round(_STEPS * batch_size / (_TRAIN_SHARE * max(rows, 1))), _FEWEST_EPOCHS), _MOST_EPOCHS)
     return {
-        "epochs": 40,
+        "epochs": epochs,
         "batch_size": batch_size,
         "optimizer": "adamw",
         "learning_rate": 0.002,
@@ -21,7 +25,7 @@ def for_table(rows: int) -> dict[str, Any]:
         "clip_norm": 1.0,
         "schedule": "cosine",
         "dropout": 0.15,
-        "early_stopping": {"patience": 16},
+        "early_stopping": {"patience": 2 * epochs // 5},
     }
 
 

@@ -1,7 +1,7 @@
 """Numbers: the same graph for all of them, in columns beside each other, whatever their number.
 
-value or missing -> median in place of a missing one -> by how much it is off the median, in quarters' distances, smoothly clipped
-                 -> its place among the quantiles of the train split
+value or missing -> median in place of a missing one -> by how much it is off the median, in quarters' distances; far off, the logarithm
+                 -> its place among the quantiles of the train split, more of them among rare values where one is common
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from trainer.features.scales import Statistics, scaled_otherwise
 from trainer.lazy import tf, tft
 
 BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
-_EPSILON = 0.001  # how exact a quantile is, as a share of the rows
+_FINER = 20  # quantiles a bucket that are looked at for rare values
+_EPSILON = 0.0005  # how exact a quantile is, as a share of the rows
 _STATISTICS = ("median", "mean")
-_CLIP = 3.0  # quarters' distances where the clipping is felt
+_FAR = 10.0  # quarters' distances up to which a number stays as it is, so that sums and differences of columns can be learnt exactly
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -50,7 +51,7 @@ class NumberFeature(Kind):
     )
     scale: Literal["robust", "z_score", "min_max"] = Field(
         "robust",
-        description="`robust` subtracts the median, divides by the distance of the quarters and lets outliers fade; `z_score` subtracts "
+        description="`robust` subtracts the median, divides by the distance of the quarters and takes the logarithm of what is far off; `z_score` subtracts "
         "the mean and divides by the standard deviation; `min_max` maps the training split's lowest and highest value to 0 and 1. Those of "
         "the clipped values, where they are clipped.",
     )
@@ -96,24 +97,25 @@ class NumberFeature(Kind):
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
         """`numbers`, `ranks` and `missing`, float32 (batch, features) each; `buckets`, int64 (batch, n), of those that have them.
 
-        A number is centred at the median, divided by the distance of the quarters and clipped smoothly; a rank is 0 at the lowest value
-        of the train split and 1 at the highest; missing is 1 where the value was.
+        A number is centred at the median and divided by the distance of the quarters; beyond 10 of those it grows as the logarithm. A rank
+        is 0 at the lowest value of the train split and 1 at the highest; missing is 1 where the value was.
         """
         columns = [_column(raw[name], feature) for name, feature in features.items()]
         values = tf.stack(columns, axis=1)
         missing = tf.math.logical_not(tf.math.is_finite(values))
         known = tf.where(missing, tf.constant(float("nan")), values)
         result = _in_buckets(features, known)
-        inner = quantiles(known, BUCKETS, _EPSILON)
+        fine = quantiles(known, BUCKETS * _FINER, _EPSILON)
         low = tft.min(tf.where(missing, tf.float32.max, known), reduce_instance_dims=False)
         high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
-        low, high = tf.minimum(low, inner[:, 0]), tf.maximum(high, inner[:, -1])
+        low, high = tf.minimum(low, fine[:, 0]), tf.maximum(high, fine[:, -1])
         clips = [feature.clip for feature in features.values()]
         clipped = Clipped(clips, known, low, high) if any(clips) else None
         if clipped:
             values, low, high = (clipped.clip(each) for each in (values, low, high))
-            inner = tf.transpose(clipped.clip(tf.transpose(inner)))
-        median, quarters = inner[:, BUCKETS // 2 - 1], inner[:, 3 * BUCKETS // 4 - 1] - inner[:, BUCKETS // 4 - 1]
+            fine = tf.transpose(clipped.clip(tf.transpose(fine)))
+        quarter, median, third = (fine[:, _FINER * BUCKETS * part // 4 - 1] for part in (1, 2, 3))
+        quarters = third - quarter
         statistics = Statistics(known, low, high, clipped)
         given = tf.stack([_instead(feature) for feature in features.values()])
         given = clipped.clip(given) if clipped else given
@@ -121,10 +123,9 @@ class NumberFeature(Kind):
         values = tf.where(missing, instead, values)
         spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
         scaled = (values - median) / spread
-        numbers = scaled / tf.sqrt(1 + tf.square(scaled / _CLIP))
         return result | {
-            names.NUMBERS: scaled_otherwise([feature.scale for feature in features.values()], numbers, values, statistics),
-            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)),
+            names.NUMBERS: scaled_otherwise([feature.scale for feature in features.values()], _tamed(scaled), values, statistics),
+            names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], _bounds(fine), high[:, tf.newaxis]], axis=1)),
             names.MISSING: tf.cast(missing, tf.float32),
         }
 
@@ -151,6 +152,30 @@ def _middle(features: Mapping[str, NumberFeature], median: tf.Tensor, statistics
     """(features,): what a missing value counts as where no number is given."""
     is_mean = [feature.missing == "mean" for feature in features.values()]
     return tf.where(is_mean, statistics.mean, median) if any(is_mean) else median
+
+
+def _bounds(fine: tf.Tensor) -> tf.Tensor:
+    """(features, BUCKETS - 1) in rising order, of (features, BUCKETS * _FINER - 1): every so many of the fine quantiles, and rare values.
+
+    Where most rows have one value, as 0 for what few people have, nearly all quantiles are that value, and all others would share a bucket
+    or two. Of each run of equal bounds two stay, which set the value apart from lower ones; the rest go to the rarer values, evenly. One
+    analysis has to do for both: at one that depends on another, TFX's Transform copies parts of Beam's graph, and fails.
+    """
+    bounds = fine[:, _FINER - 1 :: _FINER]
+    is_rare = tf.searchsorted(bounds, fine, side="right") - tf.searchsorted(bounds, fine, side="left") < 2
+    rare = tf.sort(tf.where(is_rare, fine, tf.float32.max), axis=1)
+    count = tf.reduce_sum(tf.cast(is_rare, tf.int32), axis=1, keepdims=True)
+    third = bounds[:, 2:] <= bounds[:, :-2]
+    is_free = tf.logical_and(tf.concat([tf.zeros_like(third[:, :2]), third], axis=1), count > 0)
+    nth = tf.cumsum(tf.cast(is_free, tf.int32), axis=1)
+    place = nth * count // (tf.reduce_max(nth, axis=1, keepdims=True) + 1)
+    return tf.sort(tf.where(is_free, tf.gather(rare, place, batch_dims=1), bounds), axis=1)
+
+
+def _tamed(scaled: tf.Tensor) -> tf.Tensor:
+    """`scaled` up to _FAR, from there on its logarithm, without a bend."""
+    far = tf.maximum(tf.abs(scaled) / _FAR, 1.0)
+    return tf.clip_by_value(scaled, -_FAR, _FAR) * (1 + tf.math.log(far))
 
 
 def _ranks(values: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:

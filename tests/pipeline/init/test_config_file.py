@@ -102,11 +102,13 @@ def test_rows_that_cannot_be_read_are_counted(init, tmp_path, some):
     assert "# max_unreadable: 0.01" in result.text
 
 
-@pytest.mark.parametrize(("rows", "batch_size"), [(20, 16), (100, 16), (700, 64), (3000, 256)])
-def test_few_rows_get_small_batches(write, init, rows, batch_size):
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "epochs", "patience"), [(20, 16, 120, 48), (700, 64, 120, 48), (3000, 256, 120, 48), (20_000, 256, 42, 16)]
+)
+def test_few_rows_get_small_batches_and_many_epochs(write, init, rows, batch_size, epochs, patience):
     result = init(write(x=[number * 7 % 13 / 2 for number in range(rows)], y=["a", "b"] * (rows // 2)))
     trainer = result.config.trainer
-    assert (trainer.batch_size, trainer.epochs, trainer.early_stopping.patience) == (batch_size, 40, 16)
+    assert (trainer.batch_size, trainer.epochs, trainer.early_stopping.patience) == (batch_size, epochs, patience)
 
 
 def test_a_config_that_is_there_stays(write, init, some, tmp_path):
