@@ -19,7 +19,7 @@ from pipeline.subcommand import add_command
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
 from trainer.cause import one_line
-from trainer.errors import TapelineError
+from trainer.errors import TapelineError, printable
 
 DEFAULT_CONFIG = "configs/digits.yaml"
 _NO_WORKING_FOLDER = (
@@ -323,7 +323,7 @@ def _fail(message: str, status: int, options: argparse.Namespace) -> int:
         from pipeline.runs.summary import Summary
 
         print(json.dumps(Summary(reasons=message.splitlines()).to_json()))
-    print(message, file=sys.stderr)
+    print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
     return status
 
 

@@ -1,7 +1,8 @@
 """The one rooted error family. A message is one line that says what was expected, what was received and what to do next."""
 
 import difflib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -40,7 +41,26 @@ class TrainingError(TapelineError):
     """Training cannot go on: the loss is no longer a number."""
 
 
+_SHOWN, _LISTED = 80, 20  # characters of a name in a line, and names
+
+
+def shortened(name: str) -> str:
+    """A name for a line, its middle left out where it is very long."""
+    return name if len(name) <= _SHOWN else f"{name[: _SHOWN // 2]}…{name[1 - _SHOWN // 2 :]}"
+
+
+def listed(names: Collection[str]) -> str:
+    """`'a', 'b' and 7 more`, names for a line."""
+    shown = ", ".join(f"'{shortened(name)}'" for name in itertools.islice(names, _LISTED))
+    return shown + (f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else "")
+
+
+def printable(text: str) -> str:
+    """`text` on one line: line ends and what else a terminal would obey, as in a file's name, as Python escapes it."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape", "backslashreplace").decode() for sign in text)
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`" Did you mean 'mirrored'?"` for the choice nearest to `word`, or the empty string where none is near."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    return f" Did you mean '{shortened(near[0])}'?" if near else ""

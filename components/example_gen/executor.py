@@ -24,6 +24,7 @@ from components.example_gen import duplicates, left_out, separated, source, span
 from components.example_gen import examples as tf_examples
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SplitsConfig
+from components.example_gen.image_columns import PICTURE_LABEL
 from components.example_gen.left_out import Written
 from components.example_gen.readers.rows import Part, Rows
 from trainer.errors import DataError
@@ -67,15 +68,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         found = duplicates.settle(folders, hashes, config.splits.duplicates == "drop") if hashes else {}
         dropped = {name: each.dropped for name, each in found.items()}
         rows = {name: sum(each.rows for each in written if each.split == name) - dropped.get(name, 0) for name in split.SPLITS}
+        # First: why a split may be empty.
+        notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable, columns.label) + duplicates.notes(found)
         for name, count in rows.items():
             if not count:
                 gone = f" but {dropped[name]:,} that are in an earlier split too" if dropped.get(name) else ""
+                more = f" {' '.join(notes)}" if notes else ""
                 raise DataError(
-                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}{gone}. "
+                    f"Expected rows in the split '{name}'. Received none of {sum(rows.values()):,}{gone}.{more} "
                     "Give more data or other `data.splits`."
                 )
             examples.set_int_custom_property(f"rows_{name}", count)
-        notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable, columns.label) + duplicates.notes(found)
         if read:
             notes.insert(0, spans.note(read, config.path or ""))
             _name_spans(examples, read)
@@ -182,7 +185,7 @@ class _WriteShards(beam.DoFn):
 
     def _hashes_of(self, rows: Rows, batch: pa.RecordBatch) -> np.ndarray:
         """As `duplicates.hashes`; a picture's own hash is that of its pixels or file, without the label."""
-        label = self._columns.label or names.IMAGE_LABEL
+        label = self._columns.label or (PICTURE_LABEL if PICTURE_LABEL in batch.schema.names else names.IMAGE_LABEL)
         features = rows.hashes
         if features is None:
             features = split.hashes_of_rows(_only(batch, [name for name in batch.schema.names if name != label]))
@@ -199,11 +202,11 @@ class _WriteShards(beam.DoFn):
                 value = rows.batch.column(self._config.column)[int(unknown[0])].as_py()
                 raise DataError(
                     f"Expected train, eval or test in the column '{self._config.column}' (`data.splits.column`). "
-                    f"Received: {value!r} in line {rows.lines[unknown[0]]} of '{rows.file}'."
+                    f"Received: {'no value' if value is None else repr(value)} in line {rows.lines[unknown[0]]} of '{rows.file}'."
                 )
             return named
         if self._latest is not None:
-            return time_split.assign(rows.batch.column(self._config.time), self._latest)
+            return time_split.assign(rows.batch.column(self._config.time), self._latest, self._config.time or "")
         if self._config.group:
             return split.assign(split.hashes_of_rows(_only(rows.batch, [self._config.group])), self._config, self._divided)
         hashes = split.hashes_of_rows(rows.batch) if rows.hashes is None else rows.hashes

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from components.example_gen.readers.rows import Reject
-from trainer.errors import DataError
+from trainer.errors import DataError, printable
 
 _MOST_NAMED = 3
 
@@ -40,7 +40,7 @@ class Rejects:
         self.count += 1
         if len(self.examples) < _MOST_NAMED:
             place = f"line {reject.line} of {reject.file}" if reject.line else reject.file
-            self.examples.append(f"{place}: {reject.reason}")
+            self.examples.append(printable(f"{place}: {reject.reason}"))
 
 
 def notes(written: Iterable[Written], rows: int, allowed: float, label: str | None) -> list[str]:
@@ -54,10 +54,12 @@ def notes(written: Iterable[Written], rows: int, allowed: float, label: str | No
     examples = "; ".join([example for part in parts for example in part.examples][:_MOST_NAMED])
     read = rows + unlabelled
     if rejected > allowed * (read + rejected):
+        share = _share_above(rejected / (read + rejected))
+        more = f", or leave them out with `data.max_unreadable: {share}`" if read else " or give other data: no row is left"
         raise DataError(
             f"Expected {f'at most {allowed:.2%} unreadable rows' if allowed else 'rows that can be read'} (`data.max_unreadable`). "
             f"Received: {rejected:,} of {read + rejected:,} that cannot: {examples}. "
-            f"Mend them, or leave them out with `data.max_unreadable: {_share_above(rejected / (read + rejected))}`."
+            f"Mend them{more}."
         )
     lines = []
     if rejected:

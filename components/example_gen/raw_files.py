@@ -10,7 +10,7 @@ from components.example_gen import remote_files, spans
 from components.example_gen.config import DataConfig
 from components.example_gen.digests import Digests
 from components.example_gen.readers import image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
-from components.example_gen.readers.data_files import files_at
+from components.example_gen.readers.data_files import check_place, files_at, what_is
 from trainer.errors import ConfigError, did_you_mean
 
 _TRAIN_PREFIXES = ("train",)
@@ -79,6 +79,7 @@ def named_files(config: DataConfig) -> dict[str, Path]:
     if spans.has_spans(config.path):
         return {f"{span.number}/{name}": path for span, each in by_span(config) for name, path in named_files(each).items()}
     place = config.path or ""
+    check_place(place)
     if config.format == "digits":
         return {}
     if config.format == "idx":
@@ -129,7 +130,7 @@ def _matching(pattern: str) -> list[Path]:
         return [Path(pattern)]
     files = [Path(path) for path in sorted(glob.glob(pattern, recursive=True)) if Path(path).is_file()]  # noqa: PTH207 - patterns are absolute
     if not files:
-        what = "which is a folder" if Path(pattern).is_dir() else "which is not there"
+        what = "which is a folder" if Path(pattern).is_dir() else what_is(pattern)
         near = did_you_mean(Path(pattern).name, [path.name for path in Path(pattern).parent.glob("*")]) if what.endswith("there") else ""
         hint = f" Name the files: {pattern.rstrip('/')}/*.csv." if not near and what.endswith("folder") else ""
         raise ConfigError(f"Expected a CSV file, or a pattern of some. Received: '{pattern}', {what}.{near}{hint}")

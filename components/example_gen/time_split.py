@@ -6,7 +6,7 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.config import SplitsConfig
 from components.example_gen.readers.rows import Part
-from trainer.errors import DataError
+from trainer.errors import ConfigError, DataError
 
 
 def bounds(parts: list[Part], config: SplitsConfig) -> dict[str, float]:
@@ -16,7 +16,7 @@ def bounds(parts: list[Part], config: SplitsConfig) -> dict[str, float]:
       DataError: no row has a time, or too few different ones to divide them.
     """
     column = config.time or ""
-    times = [_numbers(rows.batch.column(column)) for part in parts for rows in part.read(lambda reject: None)]
+    times = [_numbers(rows.batch.column(column), column) for part in parts for rows in part.read(lambda reject: None)]
     known = np.sort(np.concatenate([part[np.isfinite(part)] for part in times])) if times else np.zeros(0)
     names = split.SPLITS
     shares = np.cumsum([getattr(config, name) for name in names]) / sum(getattr(config, name) for name in names)
@@ -31,13 +31,18 @@ def bounds(parts: list[Part], config: SplitsConfig) -> dict[str, float]:
     return latest
 
 
-def assign(times: pa.Array, latest: dict[str, float]) -> np.ndarray:
-    """The split of each row, str (rows,), "" for one without a time."""
-    values = _numbers(times)
+def assign(times: pa.Array, latest: dict[str, float], column: str) -> np.ndarray:
+    """The split of each row, str (rows,), "" for one without a time; `column` is theirs."""
+    values = _numbers(times, column)
     place = np.searchsorted(list(latest.values()), values, side="left")
     return np.where(np.isfinite(values), np.asarray(split.SPLITS)[place], "")
 
 
-def _numbers(times: pa.Array) -> np.ndarray:
-    """float64 (rows,), NaN where there is none."""
+def _numbers(times: pa.Array, column: str) -> np.ndarray:
+    """float64 (rows,), NaN where there is none. Raises ConfigError where `column` is a feature that is no time."""
+    if not (pa.types.is_integer(times.type) or pa.types.is_floating(times.type)):
+        raise ConfigError(
+            f"Expected the column '{column}' (`data.splits.time`) to be a time or a number. Received: a feature of words. "
+            f"Give it `kind: time` in `features`, or name another column."
+        )
     return times.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)

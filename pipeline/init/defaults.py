@@ -4,18 +4,18 @@ from typing import Any
 
 _LEAST_STEPS = 10  # of an epoch
 _SEEN = 40_000  # pictures, each as often as it is seen: some minutes on two cores
-_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
+_PICTURE_EPOCHS = 10, 100  # the fewest and the most
 _LEAST_JUDGED = 300  # pictures of the eval split, from which on its loss tells one epoch from another
 _BATCH_SIZES = (256, 128, 64, 32, 16)
 _STEPS = 2_600  # of a table's training: with fewer a small table is not learnt out, with more a large one is learnt by heart
-_FEWEST_EPOCHS, _MOST_EPOCHS = 20, 120
+_TABLE_EPOCHS = 20, 120  # the fewest and the most
 _TRAIN_SHARE = 0.8  # of the rows
 
 
 def for_table(rows: int) -> dict[str, Any]:
     """Of a table of so many rows."""
     batch_size = next((size for size in _BATCH_SIZES if size * _LEAST_STEPS <= rows), _BATCH_SIZES[-1])
-    epochs = min(max(round(_STEPS * batch_size / (_TRAIN_SHARE * max(rows, 1))), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    epochs = _within(_TABLE_EPOCHS, round(_STEPS * batch_size / (_TRAIN_SHARE * max(rows, 1))))
     return {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -54,7 +54,7 @@ def for_picture_files(train: int, judged: int, has_classes: bool = True) -> dict
     """
     is_judged = judged >= _LEAST_JUDGED
     return {
-        "epochs": min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, _SEEN // max(1, train))),
+        "epochs": _within(_PICTURE_EPOCHS, _SEEN // max(1, train)),
         "batch_size": 16 if train < 2000 else 64,
         "optimizer": "adamw",
         "learning_rate": 0.002,
@@ -67,3 +67,8 @@ def for_picture_files(train: int, judged: int, has_classes: bool = True) -> dict
         "early_stopping": {"patience": 30} if is_judged else None,
         "weights": "best" if is_judged else "last",
     }
+
+
+def _within(bounds: tuple[int, int], epochs: int) -> int:
+    low, high = bounds
+    return min(max(epochs, low), high)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.example_gen import spans
-from components.example_gen.readers.data_files import SHARD
+from components.example_gen.readers.data_files import SHARD, check_place, what_is
 from pipeline.init import csv_table, idx, json_lines, parquet, pictures, table, table_files, tfrecord
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError, did_you_mean
@@ -64,6 +64,7 @@ def recognise(path: str) -> Callable[[Request], Proposal]:
     Raises:
       ConfigError: nothing is there, nothing that could be read, or tables of several formats.
     """
+    check_place(path)
     found = next((each for each in FORMATS if each.recognises(path)), None)
     if found is None:
         readable = ", ".join(each.words for each in FORMATS)
@@ -110,7 +111,9 @@ def _lacking(path: str) -> str:
         return "a pattern of spans. Name one of them, and write the pattern into `data.path` of the config afterwards."
     if not place.is_dir():
         near = did_you_mean(place.name, [entry.name for entry in _entries(place.parent)])
-        return f"which is not there.{near} Name a file, a folder or a pattern like 'data/*.csv'."
+        what = what_is(place)
+        near = near if what.endswith("not there") else ""
+        return f"{what}.{near} Name a file, a folder or a pattern like 'data/*.csv'."
     names = sorted(entry.name for entry in _entries(place))
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
     return f"a folder with {shown}. Name the file." if names else "a folder without files. Put the data there, or name another."

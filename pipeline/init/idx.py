@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from components.example_gen.readers import idx
 from pipeline.init import defaults
 from pipeline.init.proposal import Proposal, Request
@@ -21,18 +23,24 @@ def propose(request: Request) -> Proposal:
     """The config for the folder that the request names.
 
     Raises:
-      ConfigError: one of a pair of files is missing, or a label or another task is asked for.
+      ConfigError: one of a pair of files is missing, a label or another task is asked for, or all rows are of one class.
       DataError: a file is broken.
     """
     if request.label is not None or request.task not in (None, "multiclass"):
         option = "--label" if request.label is not None else "--task"
         raise ConfigError(f"Expected no {option} with IDX files, whose rows are a picture and the number of its class. Leave it out.")
     parts = idx.open_images(request.path)
-    highest = 1
+    found_labels: set[int] = set()
     for part in parts:
         for chunk in part.chunks(_ROWS):
-            highest = max(highest, int(chunk.labels.max()))
+            found_labels.update(np.unique(chunk.labels).tolist())
             height, width = chunk.images.shape[1:3]
+    if len(found_labels) < 2:
+        raise ConfigError(
+            f"Expected pictures of at least two classes in '{request.path}'. Received: the label {found_labels.pop()} in every row. "
+            "Give data with another class."
+        )
+    highest = max(found_labels)
     classes = highest + 1
     rows = {part.split or "train": part.rows for part in parts}
     official = "test" in rows

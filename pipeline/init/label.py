@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.init.proposal import Request
-from trainer.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean, listed
 
 # In order of preference.
 _USUAL = """
@@ -49,8 +49,3 @@ def _known(given: str, names: Sequence[str], expected: str) -> str:
         what = "to be a column of the data" if expected.startswith("--") else "of the data"
         raise ConfigError(f"Expected {expected} {what}: {listed(names)}. Received: '{given}'.{did_you_mean(given, names)}")
     return name
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names for an error's line."""
-    return ", ".join(f"'{name}'" for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -14,7 +14,7 @@ import numpy as np
 from components.example_gen.readers import image_files
 from components.example_gen.readers.image_layout import Picture
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
-from trainer.errors import DataError
+from trainer.errors import DataError, printable
 
 _MOST = 400
 _SMALL = 64  # pixels on a side that show whether a picture has a colour
@@ -56,7 +56,7 @@ def read(path: Path, pictures: Iterable[Picture], settings: PictureSettings, mos
                 raise PictureError(reason)
             size, is_grey = _looked_at(normalised(data, settings))
         except PictureError as error:
-            unreadable.append(f"{picture.name}: {error}")
+            unreadable.append(printable(f"{picture.name}: {error}"))
             continue
         sizes.append(size)
         formats[_format(data)] += 1

@@ -11,6 +11,7 @@ from rich.text import Text
 from pipeline.init.picture_config import Pictures
 from pipeline.init.picture_sample import PictureSample
 from pipeline.init.shown import line
+from trainer.errors import printable
 
 _MOST_CLASSES = 20
 
@@ -45,8 +46,9 @@ def _classes(pictures: Pictures) -> RenderableType:
 
 def unreadable(files: list[str]) -> str:
     """A warning of files that cannot be read, each with the reason."""
+    examples = "; ".join(map(printable, files[:3]))
     return (
-        f"{len(files):,} file{'s' if len(files) > 1 else ''} cannot be read: {'; '.join(files[:3])}{'; ...' if len(files) > 3 else ''}. "
+        f"{len(files):,} file{'s' if len(files) > 1 else ''} cannot be read: {examples}{'; ...' if len(files) > 3 else ''}. "
         "Mend or remove what cannot be read, or allow it: `data.max_unreadable`."
     )
 

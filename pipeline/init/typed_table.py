@@ -12,7 +12,7 @@ from components.example_gen.readers.dialect import Dialect
 from pipeline.init import sample
 from pipeline.init.column import Column
 from pipeline.init.source import Source
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, DataError
 
 _NO_MARKERS = Dialect(missing=())  # null alone is missing
 
@@ -49,8 +49,10 @@ class Seen:
         return pa.RecordBatch.from_arrays([values.text for values in columns.values()], names=list(columns))
 
     def source(self, kind: str, place: str, taken: sample.Sample, words: str) -> Source:
-        """What was looked at, as a source. Raises ConfigError where no column can be used."""
+        """What was looked at, as a source. Raises ConfigError where no column can be used, DataError where there is none."""
         names = [name for name in self.types if name not in self.faults]
+        if not self.types:
+            raise DataError(f"Expected columns in '{place}'. Received: {taken.rows:,} rows without any.")
         if not names:
             listed = "; ".join(f"'{name}': {fault}" for name, fault in list(self.faults.items())[:5])
             raise ConfigError(f"Expected columns of one value a row in '{place}'. Received only: {listed}.")

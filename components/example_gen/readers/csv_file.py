@@ -17,12 +17,13 @@ import pyarrow as pa
 from pyarrow import csv
 
 from components.example_gen.readers import cells
+from components.example_gen.readers.data_files import check_column
 from components.example_gen.readers.dialect import Dialect, column_names, fields
 from components.example_gen.readers.encoding import binary_name, label, to_utf8
 from components.example_gen.readers.raw_file import RawFile, sha256
 from components.example_gen.readers.records import UNDECODABLE, Records, cut
 from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
-from trainer.errors import ConfigError, DataError, did_you_mean
+from trainer.errors import ConfigError, DataError
 
 _WORKERS = 2  # threads that parse while this one reads, decodes and cuts
 _MORE = "Copy or download it again."
@@ -65,13 +66,14 @@ def _open(path: Path, dialect: Dialect, columns: Mapping[str, pa.DataType], orde
     names = _names(path, first, dialect)
     if dialect.header and len(first.starts) == 1 and next(rows, None) is None:
         raise DataError(f"Expected rows in '{path}'. Received: a file of only a header, {len(names)} columns. {_MORE}")
-    _check_columns(path, names, columns)
+    for name in columns:
+        check_column(path, name, names, names.count(name))
     reading = _Reading(path, dialect, tuple(names), dict(columns), dict(orders), digest)
     return Part(split=None, name=path.name, files={path.name: digest}, read=functools.partial(_read, reading))
 
 
 def _records(file: RawFile, dialect: Dialect) -> Iterator[Records]:
-    return cut(to_utf8(file.blocks(), dialect.encoding), dialect.delimiter, dialect.quote, dialect.skip)
+    return cut(to_utf8(file.blocks(), dialect.encoding), dialect.delimiter, dialect.quote, dialect.skip, f"'{file.path}'")
 
 
 def _names(path: Path, first: Records, dialect: Dialect) -> list[str]:
@@ -81,15 +83,6 @@ def _names(path: Path, first: Records, dialect: Dialect) -> list[str]:
         raise DataError(f"Expected the columns' names in line {first.lines[0]} of '{path}'. Received: {first.broken[0]}.")
     [record] = fields([first.data[first.starts[0] : first.ends[0]].tobytes().decode()], dialect)
     return column_names(record if dialect.header else [""] * len(record))
-
-
-def _check_columns(path: Path, names: list[str], columns: Mapping[str, pa.DataType]) -> None:
-    for name in columns:
-        if name not in names:
-            known = ", ".join(f"'{known}'" for known in names[:20]) + (", ..." if len(names) > 20 else "")
-            raise ConfigError(f"Expected the column '{name}' in '{path}'. Received: {known}.{did_you_mean(name, names)}")
-        if names.count(name) > 1:
-            raise DataError(f"Expected the column '{name}' once in '{path}'. Received: it {names.count(name)} times. Rename all but one.")
 
 
 class _Reading(NamedTuple):

@@ -31,6 +31,8 @@ _BINARY = {
     b"\x89HDF": "an HDF5 file",
     b"SQLite format 3": "an SQLite database",
     b"\xd0\xcf\x11\xe0": "an Excel 97 workbook or another old Office document",
+    b"version https://git-lfs": "the pointer of a file that Git LFS has not fetched (`git lfs pull`)",
+    b"<?xml": "an XML file",
     b"\0\0\x08\x01": "IDX labels",
     b"\0\0\x08\x03": "IDX images",
 }
@@ -120,6 +122,8 @@ def _by_start(start: bytes) -> Encoding | None:
         return Encoding("iso2022_jp", False, "ISO-2022-JP by its escape sequences")
     if start.count(0) > len(start) / 1000:  # else they are a few broken rows
         return _utf16(start[:SAMPLE_BYTES])
+    if (controls := len(re.findall(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]", start[:SAMPLE_BYTES]))) > max(3, len(start[:SAMPLE_BYTES]) / 50):
+        raise NotTextError(f"binary data, with {controls:,} control characters among its first {len(start[:SAMPLE_BYTES]):,} bytes")
     return None
 
 

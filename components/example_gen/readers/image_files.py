@@ -21,6 +21,7 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.example_gen.readers import archive
+from components.example_gen.readers.data_files import what_is
 from components.example_gen.readers.image_layout import SUFFIXES, Layout, Picture, lay_out, pictures_of
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
 from components.example_gen.readers.raw_file import sha256
@@ -129,8 +130,8 @@ def _names_in(path: Path, max_bytes: int) -> tuple[list[str], list[Reject]]:
     """The files of a folder or archive by name, and those of an archive that are not read."""
     if path.is_dir():
         return sorted(_walk(path)), []
-    if not path.exists():
-        raise ConfigError(f"Expected a folder of pictures, or a zip or tar archive of one. Received: '{path}', which is not there.")
+    if not path.is_file():
+        raise ConfigError(f"Expected a folder of pictures, or a zip or tar archive of one. Received: '{path}', {what_is(path)}.")
     names, refused = [], []
     with archive.entries(path, max_bytes) as entries:
         for entry in entries:
@@ -149,6 +150,10 @@ def contents(path: Path, pictures: Iterable[Picture], settings: PictureSettings)
     """
     with _loads(_Source(path, not path.is_dir(), {}, settings), tuple(pictures)) as loads:
         for picture, load, _ in loads:
+            problem = _problem(path, settings, picture.name) if path.is_dir() else ""  # a pipe would be waited for, a device read for ever
+            if problem:
+                yield picture, b"", problem
+                continue
             try:
                 yield picture, load(), ""
             except archive.EntryError as error:
@@ -211,17 +216,26 @@ def _in_folder(folder: Path, pictures: Iterable[Picture], refused: Iterable[Reje
 
 def _digest(folder: Path, settings: PictureSettings, name: str) -> tuple[str, str]:
     """(sha256, why it cannot be read)."""
+    if problem := _problem(folder, settings, name):
+        return "", problem
+    try:
+        return sha256(folder / name), ""
+    except OSError as error:
+        return "", error.strerror or str(error)
+
+
+def _problem(folder: Path, settings: PictureSettings, name: str) -> str:
+    """Why a file in a folder is not read; empty where it is."""
     try:
         path = folder / name
         if not name.isprintable():
-            return "", "a name that is no printable UTF-8"
+            return "a name that is no printable UTF-8"
         if not path.is_file():
-            return "", "a link to nothing" if path.is_symlink() else "no regular file"
-        if (size := path.stat().st_size) > settings.max_bytes:
-            return "", f"{size:,} bytes, more than {settings.max_bytes:,}"
-        return sha256(path), ""
+            return "a link to nothing" if path.is_symlink() and not path.exists() else "no regular file"
+        size = path.stat().st_size
     except OSError as error:
-        return "", error.strerror or str(error)
+        return error.strerror or str(error)
+    return f"{size:,} bytes, more than {settings.max_bytes:,}" if size > settings.max_bytes else ""
 
 
 def _parts(source: _Source, pictures: Iterable[Picture], refused: Iterable[Reject]) -> list[Part]:

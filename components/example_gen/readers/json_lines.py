@@ -62,14 +62,15 @@ def open_json_lines(
     files = files_at(place, SUFFIXES, "JSON lines")
     digests = {name: sha256(path) for name, path in files.items()}
     keys: dict[str, None] = {}
-    filled, reason = [], "only blank lines"
+    filled, reason = [], "only blank lines"  # of the first line that is no object
     for name, path in files.items():
         _check_text(path)
         for line in _lines(RawFile(path)):
             if not filled or filled[-1] != name:
                 filled.append(name)
             keys.update(dict.fromkeys(line.value))
-            reason = f"line {line.number:,}, {line.reason}"
+            if reason == "only blank lines":
+                reason = f"'{name}', line {line.number:,}: {line.reason or 'an object without keys'}"
             if columns.keys() <= keys.keys():
                 break
     if not keys:
@@ -185,6 +186,8 @@ def _line(number: int, text: bytes) -> _Line:
         return _Line(number, {}, f"no JSON: {str(error).split(';')[0]}", 0)
     if not isinstance(value, dict):
         return _Line(number, {}, f"{_told(value)}, not an object", 0)
+    if broken := next((key for key in value if any("\ud800" <= sign <= "\udfff" for sign in key)), None):
+        return _Line(number, {}, f"a key with half of a surrogate pair, {_told(broken)}", 0)
     return _Line(number, value, "", len(text))
 
 

@@ -18,7 +18,7 @@ from components.example_gen.readers.encoding import binary_name
 from components.example_gen.readers.raw_file import sha256
 from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
 from components.example_gen.readers.typed import converted, converts, good_rows
-from trainer.errors import ConfigError, DataError
+from trainer.errors import ConfigError, DataError, printable
 
 SUFFIXES = (".parquet", ".parq", ".pq")
 _MORE = "Copy or download it again."
@@ -124,7 +124,7 @@ def _opened(path: Path) -> parquet.ParquetFile:
 
 def _broken(path: Path, error: Exception, row: int = 0) -> DataError:
     where = f" near row {row:,}" if row else ""
-    cause = " ".join(str(error).split()).rstrip(".")
+    cause = printable(" ".join(str(error).split()).rstrip("."))
     return DataError(f"Expected a sound Parquet file. Received '{path}', which is truncated or corrupt{where}: {cause}. {_MORE}")
 
 

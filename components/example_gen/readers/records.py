@@ -42,8 +42,8 @@ class Records(NamedTuple):
     broken: dict[int, str]
 
 
-def cut(blocks: Iterable[bytes], delimiter: str, quote: str | None, skip: int = 0) -> Iterator[Records]:
-    """The records of a text behind its first `skip` lines; blank lines are none."""
+def cut(blocks: Iterable[bytes], delimiter: str, quote: str | None, skip: int = 0, name: str = "the text") -> Iterator[Records]:
+    """The records of a text, called `name` for people, behind its first `skip` lines; blank lines are none."""
     scanner, rest, line = _Scanner(delimiter, quote), b"", 1
     for block in _with_end(blocks):
         is_last = block is None
@@ -56,7 +56,7 @@ def cut(blocks: Iterable[bytes], delimiter: str, quote: str | None, skip: int = 
         records, used, lines = scanner.scan(data, line, is_last)
         rest, line = data[used:], line + lines
         if len(rest) > MOST_BYTES:
-            raise DataError(f"Expected lines of at most {MOST_BYTES >> 20} MiB. Received: a longer one, line {line:,}.")
+            raise DataError(f"Expected lines of at most {MOST_BYTES >> 20} MiB. Received: a longer one, line {line:,} of {name}.")
         if len(records.starts):
             yield records
 

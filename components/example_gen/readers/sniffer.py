@@ -78,7 +78,7 @@ def sniff(source: Path | bytes) -> Found:
     """How the file (all of it is read once, for its encoding), or the beginning of one, is written.
 
     Raises:
-      DataError: it holds no text, or none at all.
+      DataError: it holds no text, none at all, or only lines that are too long.
     """
     name = f"'{source}'" if isinstance(source, Path) else "the text"
     try:
@@ -94,7 +94,11 @@ def sniff(source: Path | bytes) -> Found:
             break
     if not text.strip():
         raise DataError(f"Expected rows in {name}. Received: {'only blank lines' if text else 'an empty file'}.")
-    return _found(text, is_whole, encoding)
+    found = _found(text, is_whole, encoding)
+    if not found.columns:
+        received = "only empty ones" if is_whole else f"a line of more than {SAMPLE_BYTES:,} bytes, and no other"
+        raise DataError(f"Expected columns with values in {name}. Received: {received}.")
+    return found
 
 
 def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:

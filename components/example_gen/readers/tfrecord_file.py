@@ -67,6 +67,8 @@ def open_tfrecords(
                     kinds[field.name] = kinds.get(field.name) or (None if pa.types.is_null(field.type) else field.type.value_type)
     if not filled:
         raise DataError(f"Expected records in '{place}'. Received: {len(files):,} TFRecord file{'s' * (len(files) > 1)} without any.")
+    if not kinds:
+        raise no_examples(place)
     found = {}
     for column, wanted in columns.items():
         check_column(files[filled[0]], column, kinds)
@@ -79,6 +81,11 @@ def open_tfrecords(
         for name in filled
         for reading in [_Reading(name, files[name], dict(columns), orders or {}, found, digests[name])]
     ]
+
+
+def no_examples(place: Path | str) -> DataError:
+    """What to raise where no record is a tf.Example with features."""
+    return DataError(f"Expected tf.Examples with features in '{place}'. Received: records of something else.")
 
 
 def batches(place: Path | str, reject: Callable[[Reject], None]) -> Iterator[pa.RecordBatch]:

@@ -44,7 +44,7 @@ def test_without_a_share_allowed_one_row_is_too_many_and_the_setting_that_allows
     )
 
 
-@pytest.mark.parametrize(("rejected", "rows", "allowed"), [(1, 99, 0.005), (5, 5, 0.3), (7, 0, 0.9), (1, 999_999, 0.0), (30, 970, 0.0299)])
+@pytest.mark.parametrize(("rejected", "rows", "allowed"), [(1, 99, 0.005), (5, 5, 0.3), (7, 1, 0.8), (1, 999_999, 0.0), (30, 970, 0.0299)])
 def test_more_than_the_share_is_refused_and_the_share_that_is_named_is_enough(rejected, rows, allowed):
     with pytest.raises(DataError) as refused:
         left_out.notes([rejects(rejected)], rows, allowed, None)

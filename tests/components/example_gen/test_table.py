@@ -101,7 +101,7 @@ def test_a_word_that_names_no_split_is_refused_with_its_line(ingest):
     with pytest.raises(DataError) as refused:
         ingest(max_unreadable=0.02, splits=SplitsConfig(column="都市"))
     assert str(refused.value) == (
-        "Expected train, eval or test in the column '都市' (`data.splits.column`). Received: None in line 2 of '家.csv'."
+        "Expected train, eval or test in the column '都市' (`data.splits.column`). Received: no value in line 2 of '家.csv'."
     )
 
 

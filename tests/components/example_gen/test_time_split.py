@@ -20,7 +20,7 @@ def part(times):
 def test_the_latest_rows_are_the_test_split_however_they_are_ordered_and_divided_over_parts():
     times = np.random.default_rng(0).permutation(1000)
     latest = time_split.bounds([part(times[:300].tolist()), part(times[300:].tolist())], BY_TIME)
-    names = time_split.assign(pa.array(times, pa.int64()), latest)
+    names = time_split.assign(pa.array(times, pa.int64()), latest, "t")
     assert {name: (times[names == name].min(), times[names == name].max()) for name in ("train", "eval", "test")} == {
         "train": (0, 799),
         "eval": (800, 899),
@@ -30,7 +30,7 @@ def test_the_latest_rows_are_the_test_split_however_they_are_ordered_and_divided
 
 def test_rows_of_one_time_stay_together_and_one_without_a_time_is_in_no_split():
     times = [1] * 8 + [2] + [3]
-    names = time_split.assign(pa.array([*times, None], pa.int64()), time_split.bounds([part(times)], BY_TIME))
+    names = time_split.assign(pa.array([*times, None], pa.int64()), time_split.bounds([part(times)], BY_TIME), "t")
     assert names.tolist() == ["train"] * 8 + ["eval"] + ["test", ""]
 
 

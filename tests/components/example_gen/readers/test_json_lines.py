@@ -150,7 +150,7 @@ def test_a_key_that_no_object_has_is_told_with_those_that_are_there(write):
     [
         (b"", "Received: only blank lines."),
         (b"\n \n", "Received: only blank lines."),
-        (b"a,b\n1,2\n", "Received: line 2, no JSON: Extra data, column 2."),
+        (b"a,b\n1,2\n", "Received: 'x.jsonl', line 1: no JSON: Expecting value, column 1."),
         (b'[\n{"x": 1}\n]', "Received: one array. Write its elements a line each, as `jq -c '.[]'` does."),
         (b"\x89PNG\r\n\x1a\n", "which is a PNG picture."),
     ],
