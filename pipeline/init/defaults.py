@@ -4,7 +4,7 @@ from typing import Any
 
 _LEAST_STEPS = 10  # of an epoch
 _SEEN = 40_000  # pictures, each as often as it is seen: some minutes on two cores
-_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 100
+_FEWEST_EPOCHS_OF_PICTURES, _MOST_EPOCHS_OF_PICTURES = 10, 100
 _LEAST_JUDGED = 300  # pictures of the eval split, from which on its loss tells one epoch from another
 _BATCH_SIZES = (256, 128, 64, 32, 16)
 _STEPS = 2_600  # of a table's training: with fewer a small table is not learnt out, with more a large one is learnt by heart
@@ -54,7 +54,7 @@ def for_picture_files(train: int, judged: int, has_classes: bool = True) -> dict
     """
     is_judged = judged >= _LEAST_JUDGED
     return {
-        "epochs": min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, _SEEN // max(1, train))),
+        "epochs": min(_MOST_EPOCHS_OF_PICTURES, max(_FEWEST_EPOCHS_OF_PICTURES, _SEEN // max(1, train))),
         "batch_size": 16 if train < 2000 else 64,
         "optimizer": "adamw",
         "learning_rate": 0.002,
