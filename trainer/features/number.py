@@ -51,9 +51,9 @@ class NumberFeature(Kind):
     )
     scale: Literal["robust", "z_score", "min_max"] = Field(
         "robust",
-        description="`robust` subtracts the median, divides by the distance of the quarters and takes the logarithm of what is far off; `z_score` subtracts "
-        "the mean and divides by the standard deviation; `min_max` maps the training split's lowest and highest value to 0 and 1. Those of "
-        "the clipped values, where they are clipped.",
+        description="`robust` subtracts the median, divides by the distance of the quarters and takes the logarithm of what is far off; "
+        "`z_score` subtracts the mean and divides by the standard deviation; `min_max` maps the training split's lowest and highest "
+        "value to 0 and 1. Those of the clipped values, where they are clipped.",
     )
     buckets: int | None = Field(
         None,
