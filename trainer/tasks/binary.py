@@ -57,7 +57,7 @@ class Binary(Multiclass):
         """The task with its threshold, where that is found on the eval split; see `Multiclass.tuned`."""
         if self.threshold != "auto":
             return self
-        from trainer.tasks.best_threshold import best_threshold  # it imports NumPy
+        from trainer.tasks.best_threshold import best_threshold  # it imports NumPy and scikit-learn
 
         probabilities, targets = evaluate()
         labels = targets.argmax(axis=-1) if targets.ndim > 1 else targets

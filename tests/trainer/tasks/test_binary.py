@@ -60,29 +60,31 @@ def test_balanced_classes_put_the_threshold_at_the_positive_classs_share_unless_
     assert decided(task.model_copy(update={"threshold": 0.5}), [0.11, 0.51]) == [0, 1]
 
 
-@pytest.fixture
-def scores():
-    """(float32 (300, 2), int64 (300,)): probabilities of rows of which few are positive, some of them equal, and what is right."""
-    random = np.random.default_rng(5)
-    labels = (random.random(300) < 0.15).astype(np.int64)
-    positive = np.round(1 / (1 + np.exp(3 - 1.5 * labels - random.normal(size=300))), 2).astype(np.float32)
+def drawn(rows, seed):
+    """(float32 (rows, 2), int64 (rows,)): probabilities of rows of which few are positive, some of them equal, and what is right."""
+    random = np.random.default_rng(seed)
+    labels = (random.random(rows) < 0.15).astype(np.int64)
+    positive = np.round(1 / (1 + np.exp(3 - 1.5 * labels - random.normal(size=rows))), 2).astype(np.float32)
     return np.stack([1 - positive, positive], axis=1), labels
 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["numbers", "one-hot"])
-def test_auto_is_a_threshold_of_about_the_greatest_mcc_on_the_eval_split(scores, encoded):
-    probabilities, labels = scores
+@pytest.mark.parametrize("seed", [5, 7, 12])
+def test_auto_is_a_threshold_of_nearly_the_greatest_mcc_on_rows_that_it_was_not_chosen_on(seed, encoded):
+    """In all three the very best threshold of the rows that it is chosen on, or the middle of those about as good, is worse."""
+    probabilities, labels = drawn(300, seed)
     task = Binary(classes=2, threshold="auto").tuned(lambda: (probabilities, np.eye(2)[labels] if encoded else labels))
+    probabilities, labels = drawn(20_000, 6)
     reached = matthews_corrcoef(labels, decided(task, probabilities[:, 1]))
     best = max(matthews_corrcoef(labels, probabilities[:, 1] >= cut) for cut in np.unique(probabilities[:, 1]))
-    assert best >= reached > max(0.9 * best, matthews_corrcoef(labels, probabilities[:, 1] >= 0.5))
+    assert best >= reached > 0.98 * best
 
 
 def test_one_lucky_row_at_the_top_does_not_draw_the_threshold_to_itself():
     """Positive rows are a little more frequent in the upper half; the very first row happens to be positive."""
     labels = np.asarray([1] + [0] * 4 + [1, 0, 0, 0, 0] * 9 + [0] * 50)
     task = Binary(classes=2, threshold="auto").tuned(lambda: (np.stack([np.linspace(0, 1, 100), np.linspace(1, 0, 100)], axis=1), labels))
-    assert 40 <= sum(decided(task, np.linspace(1, 0, 100))) <= 60
+    assert 20 <= sum(decided(task, np.linspace(1, 0, 100))) <= 60
 
 
 @pytest.mark.parametrize(
