@@ -1,4 +1,4 @@
-"""What a new config says of the gate: comments only, because which bounds are worth keeping is known once a model has been measured."""
+"""What a new config says of the gate: bounds as comments, because which are worth keeping is known once a model has been measured."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,14 @@ from pipeline.init.yaml_lines import scalar
 
 
 def lines(label: Column, target: Target) -> Iterator[str]:
-    """The `evaluator` section, commented out, with what a model reaches that looks at no feature."""
+    """The `evaluator` section, its bounds commented out, with what a model reaches that looks at no feature."""
     yield "# The gate. Without bounds of your own a model must only beat what is answered without any feature."
-    yield "# evaluator:"
+    is_unbalanced = target.kind in ("binary", "multiclass") and task.is_unbalanced(label)
+    if is_unbalanced:
+        yield "evaluator:"
+        yield "  max_accuracy_drop: null  # rare classes that are told better may cost accuracy: it is not compared with the served model's"
+    else:
+        yield "# evaluator:"
     yield "#   bounds:"
     if target.kind == "regression":
         deviation = float(np.sqrt(np.cov(label.numbers, fweights=label.counts))) if label.given > 1 else 0.0
@@ -24,7 +29,7 @@ def lines(label: Column, target: Target) -> Iterator[str]:
         return
     share = label.counts[0] / label.given
     often = f"always {scalar(label.distinct[0].as_py())} reaches {share:.2f}"
-    if task.is_unbalanced(label):
+    if is_unbalanced:
         yield f"#     - {{metric: mcc, min: 0.3}}  # classes are unbalanced: {often} in accuracy, but 0 here"
         yield "#     - {metric: f1, min: 0.6}  # the mean over the classes, however rare they are"
     else:

@@ -167,8 +167,8 @@ def test_rare_classes_are_answered_by_a_threshold_of_their_own_or_weights(write,
 
 def test_unbalanced_classes_get_other_bounds_than_accuracy_as_comments_that_hold(write, init, some, tmp_path):
     result = init(write(x=some(), y=["a"] * 90 + ["b"] * 10))
-    bounds = [line.removeprefix("# ") for line in result.text.splitlines() if line.startswith(("# evaluator:", "#   "))]
-    assert ["metric: mcc" in bounds[2], "metric: f1" in bounds[3]] == [True, True]
-    assert result.config.evaluator.bounds == ()
-    (tmp_path / "mine.yaml").write_text(result.text + "\n".join(line.lstrip("#") for line in bounds) + "\n")
+    bounds = [line.removeprefix("# ") for line in result.text.splitlines() if line.startswith("#   ")]
+    assert ["metric: mcc" in bounds[1], "metric: f1" in bounds[2]] == [True, True]
+    assert (result.config.evaluator.bounds, result.config.evaluator.max_accuracy_drop) == ((), None)
+    (tmp_path / "mine.yaml").write_text(result.text.replace("#   ", "  "))
     assert [bound.metric for bound in config.load("mine.yaml").evaluator.bounds] == ["mcc", "f1"]
