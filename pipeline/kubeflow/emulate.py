@@ -15,9 +15,10 @@ from typing import Any
 
 from rich.console import Console
 
+from components.data_found import read_found
 from components.gate_verdict import Verdict, read_verdict
 from pipeline import interruption, places, steps
-from pipeline.kubeflow import emulator, launcher, load_package, package_parameters, run_parameters
+from pipeline.kubeflow import emulator, launcher, load_package, package_parameters, run_parameters, step_log
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.kubeflow.prepare import fingerprint_of
 from pipeline.plain import print_line
@@ -144,8 +145,9 @@ def _run(
             summary.signal_status = interruption.exit_status(error)
             if isinstance(error, launcher.StepError):
                 summary.log = str(error.log)
-                summary.outcome = "anomalies" if error.status == AnomaliesError.exit_status else "failed"
                 summary.usage_error = error.status == ConfigError.exit_status
+                if error.status == AnomaliesError.exit_status:
+                    summary.stop(step_log.anomalies(error.log.read_text(encoding="utf-8", errors="replace")) or {})
         summary.components = progress.components()
 
 
@@ -193,10 +195,16 @@ class _Observer:
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
         if "blessing" in outputs:
             self._take_verdict(outputs["blessing"])
+        if "found" in outputs:
+            with contextlib.suppress(FileNotFoundError):  # the cache's answer, from before there was the file
+                self._summary.warn(*read_found(outputs["found"]["uri"]))
         for artifact in outputs.values():
             self._read(artifact["metadata"])
-        rows = sum(self._rows.values()) if task == steps.INGESTION.id and self._rows else None
-        self._progress.finish(state, rows, refused=self._summary.is_refused_by(task))
+        self._progress.finish(state, self._rows_for(task), refused=self._summary.is_refused_by(task))
+
+    def _rows_for(self, task: str) -> int | None:
+        splits = steps.BY_ID[task].splits if task in steps.BY_ID and self._rows else ()
+        return sum(self._rows.get(f"rows_{name}", 0) for name in splits) if splits else None
 
     def _take_verdict(self, blessing: dict[str, Any]) -> None:
         try:
