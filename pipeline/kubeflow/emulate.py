@@ -58,7 +58,7 @@ def run(
     if image:
         _check_writable_places(parameters, given, workspace)
     if given.get("data_path") and "data_fingerprint" in parameters and "data_fingerprint" not in given:
-        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(given["data_path"]))  # as `submit` does
+        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(parameters["data_path"]))  # as `submit` does
         notes += more
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
@@ -75,8 +75,13 @@ def run(
 
 
 def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Workspace) -> list[str]:
-    """Puts places of the cloud, where nobody gave others, below the root, and says so."""
+    """Puts places of the cloud, where nobody gave others, below the root, and says so; a place that was given counts from here.
+
+    A step has a working directory of its own.
+    """
     notes = []
+    if given.get("data_path") and "://" not in str(given["data_path"]):
+        parameters["data_path"] = str(Path(str(given["data_path"])).expanduser().absolute())
     for name, folder in _LOCAL_PARAMETERS.items():
         value = parameters.get(name, "")
         if name in given and "://" in str(value):

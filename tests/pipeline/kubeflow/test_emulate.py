@@ -257,10 +257,21 @@ def test_a_folder_without_permission_is_told_before_anything_runs(steps, name):
 def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    given = {"serving_base_path": "serving", "pipeline_root": "~/artifacts"}
+    given = {"serving_base_path": "serving", "pipeline_root": "~/artifacts", "data_path": "raw/year-{SPAN}.csv"}
     parameters = dict(given)
     assert _settle(parameters, given, workspace) == []
-    assert parameters == {"serving_base_path": str(tmp_path / "serving"), "pipeline_root": str(tmp_path / "home/artifacts")}
+    assert parameters == {
+        "serving_base_path": str(tmp_path / "serving"),
+        "pipeline_root": str(tmp_path / "home/artifacts"),
+        "data_path": str(tmp_path / "raw/year-{SPAN}.csv"),
+    }
+
+
+def test_data_in_a_bucket_stay_where_they_are(workspace):
+    given = {"data_path": "gs://bucket/raw", "serving_base_path": "/s", "pipeline_root": "/r"}
+    parameters = dict(given)
+    _settle(parameters, given, workspace)
+    assert parameters["data_path"] == "gs://bucket/raw"
 
 
 def test_an_image_gets_the_runs_folders_and_may_write_to_them(steps, tmp_path, monkeypatch):
