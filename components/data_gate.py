@@ -6,7 +6,7 @@ anomalies of ExampleValidator, shifted distributions, labels that the task does 
 
 import dataclasses
 import json
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import Message
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -17,13 +17,13 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components import drift, drift_thresholds, picture_statistics, schema_anomalies
 from components.anomaly import Anomaly, Shift, judged
+from components.data_found import FOUND_FILE, Found
 from trainer.errors import AnomaliesError
 from trainer.problem import Problem
 
 _Message = TypeVar("_Message", bound=Message)
 _SHOWN = 20
 _TRAIN = "train"
-_FOUND = "found.json"
 _NEXT = "Mend the data, or review the schema: `tapeline schema diff CONFIG` says how they differ."
 
 
@@ -59,27 +59,7 @@ def DataGate(
     found.split_names = artifact_utils.encode_split_names([_TRAIN])
     if _TRAIN in described:
         _write(f"{found.uri}/Split-{_TRAIN}/FeatureStats.pb", described[_TRAIN].SerializeToString())
-    _write(f"{found.uri}/{_FOUND}", Found(every, shifts).to_json().encode())
-
-
-class Found(NamedTuple):
-    """What is wrong with the data, and how far it has shifted at all."""
-
-    anomalies: list[Anomaly]
-    shifts: list[Shift]
-
-    def to_json(self) -> str:
-        """What `read_found` reads."""
-        return json.dumps(
-            {name: [dataclasses.asdict(each) for each in values] for name, values in self._asdict().items()}, ensure_ascii=False
-        )
-
-
-def read_found(uri: str) -> Found:
-    """What the gate that wrote there has let pass: its anomalies warn."""
-    with fileio.open(f"{uri}/{_FOUND}", "rb") as file:
-        values = json.loads(file.read())
-    return Found([Anomaly(**each) for each in values["anomalies"]], [Shift(**each) for each in values["shifts"]])
+    _write(f"{found.uri}/{FOUND_FILE}", Found(every, shifts).to_json().encode())
 
 
 def describe(examples_uri: str, statistics_uri: str, splits: list[str], problem: Problem) -> dict[str, drift.Statistics]:

@@ -13,6 +13,7 @@ _SOURCES = {
     "training": ["trainer"],
     "gate": [
         "components/data_gate.py",
+        "components/data_found.py",
         "components/anomaly.py",
         "components/schema_anomalies.py",
         "components/domains.py",

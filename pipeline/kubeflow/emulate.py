@@ -15,9 +15,10 @@ from typing import Any
 
 from rich.console import Console
 
+from components.data_found import read_found
 from components.gate_verdict import Verdict, read_verdict
 from pipeline import interruption, places, steps
-from pipeline.kubeflow import emulator, launcher, load_package, package_parameters, run_parameters
+from pipeline.kubeflow import emulator, launcher, load_package, package_parameters, run_parameters, step_log
 from pipeline.kubeflow.package import Package, PackageError
 from pipeline.kubeflow.prepare import fingerprint_of
 from pipeline.plain import print_line
@@ -57,7 +58,7 @@ def run(
     if image:
         _check_writable_places(parameters, given, workspace)
     if given.get("data_path") and "data_fingerprint" in parameters and "data_fingerprint" not in given:
-        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(given["data_path"]))  # as `submit` does
+        parameters["data_fingerprint"], more = fingerprint_of(compiled, str(parameters["data_path"]))  # as `submit` does
         notes += more
     err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for note in notes:
@@ -74,8 +75,13 @@ def run(
 
 
 def _settle(parameters: dict[str, Any], given: dict[str, Any], workspace: Workspace) -> list[str]:
-    """Puts places of the cloud, where nobody gave others, below the root, and says so."""
+    """Puts places of the cloud, where nobody gave others, below the root, and says so; a place that was given counts from here.
+
+    A step has a working directory of its own.
+    """
     notes = []
+    if given.get("data_path") and "://" not in str(given["data_path"]):
+        parameters["data_path"] = str(Path(str(given["data_path"])).expanduser().absolute())
     for name, folder in _LOCAL_PARAMETERS.items():
         value = parameters.get(name, "")
         if name in given and "://" in str(value):
@@ -144,8 +150,9 @@ def _run(
             summary.signal_status = interruption.exit_status(error)
             if isinstance(error, launcher.StepError):
                 summary.log = str(error.log)
-                summary.outcome = "anomalies" if error.status == AnomaliesError.exit_status else "failed"
                 summary.usage_error = error.status == ConfigError.exit_status
+                if error.status == AnomaliesError.exit_status:
+                    summary.stop(step_log.anomalies(error.log.read_text(encoding="utf-8", errors="replace")) or {})
         summary.components = progress.components()
 
 
@@ -193,10 +200,16 @@ class _Observer:
     def finished(self, task: str, state: str, outputs: dict[str, dict[str, Any]]) -> None:
         if "blessing" in outputs:
             self._take_verdict(outputs["blessing"])
+        if "found" in outputs:
+            with contextlib.suppress(FileNotFoundError):  # the cache's answer, from before there was the file
+                self._summary.warn(*read_found(outputs["found"]["uri"]))
         for artifact in outputs.values():
             self._read(artifact["metadata"])
-        rows = sum(self._rows.values()) if task == steps.INGESTION.id and self._rows else None
-        self._progress.finish(state, rows, refused=self._summary.is_refused_by(task))
+        self._progress.finish(state, self._rows_for(task), refused=self._summary.is_refused_by(task))
+
+    def _rows_for(self, task: str) -> int | None:
+        splits = steps.BY_ID[task].splits if task in steps.BY_ID and self._rows else ()
+        return sum(self._rows.get(f"rows_{name}", 0) for name in splits) if splits else None
 
     def _take_verdict(self, blessing: dict[str, Any]) -> None:
         try:

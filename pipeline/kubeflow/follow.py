@@ -227,12 +227,14 @@ def _finish_failed(
         status, said = step_log.exit_status(log), step_log.last_line(log)
         reason = said or "its log is empty"
     except TapelineError as error:
-        status, said = None, ""
+        status, said, log = None, "", ""
         reason = f"{_run_error(found) or 'KFP gives no log'} ({error}). Look there: {_kubectl(client, pods)}"
     if failed == steps.DATA_GATE.id and not states[failed].driver_failed and status in (None, AnomaliesError.exit_status):
-        summary.outcome = "anomalies"
+        summary.reasons = [said or f"{failed}: {reason}"]
+        summary.stop(step_log.anomalies(log) or {})
+    else:
+        summary.reasons = [f"{failed}: {reason}"]
     summary.usage_error = status == ConfigError.exit_status
-    summary.reasons = [said if summary.outcome == "anomalies" and said else f"{failed}: {reason}"]
     summary.log = client.connection.command("logs", found.run_id, failed)
 
 

@@ -24,7 +24,7 @@ from pipeline.kubeflow import executor_input
 from serving.terminal import settle_terminal
 from trainer import environment
 from trainer.cause import one_line, origin
-from trainer.errors import ConfigError, TapelineError
+from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
 _EVALUATOR = "components.evaluator.Executor"
 # Without one of these every Beam step builds a source package of the whole of TFX. Nothing reads it: Beam runs in this process.
@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             first = origin(error)
             if not isinstance(error, TapelineError):
                 traceback.print_exc()
+            if isinstance(first, AnomaliesError):
+                _tell_anomalies(first)
             print("; ".join(one_line(error, temporary).splitlines()), file=sys.stderr)  # the log's last line is what KFP's user reads
             return first.exit_status if isinstance(first, TapelineError) else 1
     return 0
@@ -129,6 +131,12 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
         print(f"pushed: {json.dumps(pushed)}", file=sys.stderr)
     executor_input.mend_output(output, given)
     file.write_text(json.dumps(output), encoding="utf-8")
+
+
+def _tell_anomalies(error: AnomaliesError) -> None:
+    """Each line by itself, and each anomaly as the run's record has it: the log's last line has all of them in one."""
+    found = {"reasons": str(error).splitlines(), "anomalies": error.anomalies}
+    print(f"anomalies: {json.dumps(found, ensure_ascii=False)}", file=sys.stderr)
 
 
 def _tell_verdict(output: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
-"""What a step's log says: the gate's verdict, the pushed version, why it failed. `pipeline.kubeflow.step` writes those lines.
+"""What a step's log says: what is wrong with the data, the gate's verdict, the pushed version, why it failed.
 
-Beside them a log holds what KFP's launcher and Argo say; the last line of all is usually theirs.
+`pipeline.kubeflow.step` writes those lines. Beside them a log holds what KFP's launcher and Argo say; the last line of all is usually
+theirs.
 """
 
 import re
@@ -21,6 +22,11 @@ def verdict(log: str) -> dict[str, Any] | None:
 def pushed(log: str) -> dict[str, Any] | None:
     """The Pusher's `pushed: {"version": ..., "destination": ...}`; no version where the gate refused."""
     return _json_line(log, "pushed: ")
+
+
+def anomalies(log: str) -> dict[str, Any] | None:
+    """The data gate's `anomalies: {"reasons": [a line each], "anomalies": [...]}` where it stopped the run, else None."""
+    return _json_line(log, "anomalies: ")
 
 
 def last_line(log: str) -> str:

@@ -10,7 +10,7 @@ import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components import data_gate
+from components.data_found import read_found
 from components.gate_verdict import read_verdict
 from pipeline import accepted_data, dag, interruption, places, reviewed_schema, steps
 from pipeline.code_digest import code_digests, under_settings
@@ -100,7 +100,7 @@ class _Observer:
             self._summary.duplicates = _json(examples, "duplicates", {})
             self._summary.notes += _json(examples, "notes", [])
         elif result.node == steps.DATA_GATE.id:
-            self._summary.warn(*data_gate.read_found(result.outputs["found"].uri))
+            self._summary.warn(*read_found(result.outputs["found"].uri))
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:

@@ -76,6 +76,12 @@ class Summary:
             farthest = max(drift, key=lambda shift: shift.value / max(shift.allowed, 1e-9))
             self.notes.append(f"no drift from the data that was accepted last: {farthest.sentence}")
 
+    def stop(self, said: dict[str, Any]) -> None:
+        """The data gate has stopped the run, as `step_log.anomalies` gives it; reasons that it does not say stay."""
+        self.outcome = "anomalies"
+        self.reasons = said.get("reasons", self.reasons)
+        self.anomalies = [Anomaly(**anomaly) for anomaly in said.get("anomalies", [])]
+
     def take(self, verdict: Verdict) -> None:
         """What the gate has said."""
         self.metrics, self.bounds, self.reasons = verdict.metrics, verdict.bounds, verdict.reasons

@@ -10,7 +10,8 @@ from PIL import Image
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.data_gate import DataGate, read_found
+from components.data_found import read_found
+from components.data_gate import DataGate
 from tests.problems import of_pictures
 from trainer.errors import AnomaliesError
 from trainer.features import names

@@ -1,5 +1,6 @@
 """What `tapeline kubeflow emulate` makes of the steps' outputs, and with --image opens to the image: the run's own folders, no others."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.anomaly import Anomaly, Shift
 from components.bound import Bound
+from components.data_found import FOUND_FILE, Found
 from components.gate_verdict import Verdict, write_verdict
 from pipeline import cli
 from pipeline.kubeflow import emulator
@@ -112,7 +115,7 @@ def observed(tmp_path):
         observer = _Observer(Progress(out, tmp_path / "epochs"), summary)
         for step, metadata in steps.items():
             observer.started(step)
-            name = "blessing" if step == "Evaluator" else "output"
+            name = {"Evaluator": "blessing", "DataGate": "found"}.get(step, "output")
             observer.finished(step, "run", {name: {"uri": str(blessing), "metadata": metadata}})
         return summary, [line.split() for line in out.getvalue().splitlines()]
 
@@ -126,8 +129,7 @@ def test_what_the_steps_put_out_tells_rows_verdict_and_version(observed):
     pushed = {"pushed": 1, "pushed_version": "17", "pushed_destination": "/serving/digits/17"}
     rows = {"rows_train": 800, "rows_eval": "100", "rows_test": 100, "digest": "abc"}
     summary, lines = observed({"ImageExampleGen": rows, "Evaluator": {}, "Pusher": pushed}, VERDICT)
-    assert "1,000" in lines[0]
-    assert not any("rows" in line for line in lines[1:])
+    assert [line[line.index("rows") - 1] if "rows" in line else "" for line in lines] == ["1,000", "100", ""]
     assert (summary.metrics, summary.bounds, summary.notes) == ({"accuracy": 0.5}, VERDICT.bounds, ["a note"])
     assert (summary.outcome, summary.version, summary.model_dir) == ("pushed", "17", "/serving/digits/17")
     assert lines[-1][-1] == "run"
@@ -179,6 +181,28 @@ def test_a_package_runs_here_with_the_places_of_the_cloud_below_the_root(steps, 
     assert [each["name"] for each in record["components"]] == ["ImageExampleGen", "DataGate", "Trainer"]
     assert record["seconds"] >= 7.0
     assert Path(record["log"]).name == "Trainer.log"
+
+
+def test_data_that_is_stopped_is_said_a_line_each_and_kept_an_anomaly_each(steps):
+    anomaly = Anomaly("都市", "test", "new_value", "都市: 1 row is '那覇', in test", rows=1, share=0.025, examples=["那覇"])
+    said = {"reasons": ["Expected data without anomalies. Received: 2.", "one", "two"], "anomalies": [dataclasses.asdict(anomaly)]}
+    script = f"cat >&2 <<'END'\nanomalies: {json.dumps(said, ensure_ascii=False)}\nall in one line\nEND\nexit 4"
+    status, record, err = steps({"DataGate": script})
+    assert (status, record["outcome"], record["reasons"]) == (4, "anomalies", said["reasons"])
+    assert record["anomalies"] == said["anomalies"]
+    assert err[-4:-1] == [f"Anomalies: {said['reasons'][0]}", "- one", "- two"]
+
+
+def test_data_that_an_older_step_stopped_is_said_in_its_last_line(steps):
+    status, record, _ = steps({"DataGate": "echo all in one line >&2; exit 4"})
+    assert (status, record["reasons"], record["anomalies"]) == (4, ["all in one line"], [])
+
+
+def test_what_the_data_gate_lets_pass_is_told_as_by_a_run(observed, tmp_path):
+    found = Found([Anomaly("size", "eval", "skew", "size: differs", severity="warn")], [Shift("size", "eval", "skew", 0.5, 0.1)])
+    (tmp_path / "blessing" / FOUND_FILE).write_text(found.to_json(), encoding="utf-8")
+    summary, _ = observed({"DataGate": {}})
+    assert (summary.anomalies, summary.shifts, summary.notes) == (*found, ["the data: size: differs"])
 
 
 def test_a_step_writes_its_epochs_where_the_lines_are_shown_from(steps, tmp_path):
@@ -233,10 +257,21 @@ def test_a_folder_without_permission_is_told_before_anything_runs(steps, name):
 def test_a_folder_that_is_given_counts_from_the_working_directory(workspace, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    given = {"serving_base_path": "serving", "pipeline_root": "~/artifacts"}
+    given = {"serving_base_path": "serving", "pipeline_root": "~/artifacts", "data_path": "raw/year-{SPAN}.csv"}
     parameters = dict(given)
     assert _settle(parameters, given, workspace) == []
-    assert parameters == {"serving_base_path": str(tmp_path / "serving"), "pipeline_root": str(tmp_path / "home/artifacts")}
+    assert parameters == {
+        "serving_base_path": str(tmp_path / "serving"),
+        "pipeline_root": str(tmp_path / "home/artifacts"),
+        "data_path": str(tmp_path / "raw/year-{SPAN}.csv"),
+    }
+
+
+def test_data_in_a_bucket_stay_where_they_are(workspace):
+    given = {"data_path": "gs://bucket/raw", "serving_base_path": "/s", "pipeline_root": "/r"}
+    parameters = dict(given)
+    _settle(parameters, given, workspace)
+    assert parameters["data_path"] == "gs://bucket/raw"
 
 
 def test_an_image_gets_the_runs_folders_and_may_write_to_them(steps, tmp_path, monkeypatch):

@@ -123,6 +123,17 @@ def test_anomalies_end_with_4_and_the_gates_own_line(submit, server):
     assert "Anomalies: Expected data without anomalies. Received: feature 'label', split 'train': new values.\n" in out
 
 
+def test_several_anomalies_are_said_a_line_each(submit, server):
+    server.frames = frames("run running", "run failed omitted omitted omitted", end="FAILED")
+    server.logs["DataGate"] = (
+        'anomalies: {"reasons": ["Expected none. Received: 2.", "one", "two"], "anomalies": []}\nExpected none. Received: 2.; one; two\n'
+        "F0504 03:00:23.100000      20 main.go:49] failed to execute component: exit status 4\n"
+    )
+    status, out, _ = submit()
+    assert status == 4
+    assert "Anomalies: Expected none. Received: 2.\n- one\n- two\n" in out
+
+
 def test_a_data_gate_that_fails_for_another_reason_has_not_found_anomalies(submit, server):
     server.frames = frames("run failed", end="FAILED")
     server.logs["DataGate"] = (

@@ -13,6 +13,7 @@ from components.gate_verdict import Verdict, write_verdict
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import step as entry_point
 from pipeline.kubeflow import step_log
+from trainer.errors import AnomaliesError
 
 
 @pytest.fixture
@@ -140,6 +141,20 @@ def test_another_steps_output_gets_no_verdict(tmp_path, capsys):
     file.write_text("{}")
     entry_point._finish("components.data_gate.Executor", {"outputs": {"outputFile": str(file), "artifacts": {}}})
     assert (json.loads(file.read_text()), capsys.readouterr().err) == ({}, "")
+
+
+def test_anomalies_end_the_log_with_one_line_and_stand_above_it_a_line_and_an_anomaly_each(run_step, monkeypatch, capsys):
+    anomaly = {"feature": "都市", "split": "test", "kind": "new_value"}
+
+    def stop(*_):
+        raise AnomaliesError("Expected data without anomalies. Received: 2.\none\ntwo", [anomaly])
+
+    monkeypatch.setattr(entry_point, "_run", stop)
+    assert run_step("components.data_gate.Executor", {}) == 4
+    log = capsys.readouterr().err
+    lines = ["Expected data without anomalies. Received: 2.", "one", "two"]
+    assert step_log.anomalies(log) == {"reasons": lines, "anomalies": [anomaly]}
+    assert step_log.last_line(log) == "; ".join(lines)
 
 
 @pytest.mark.parametrize("home", ["", "{tmp_path}/nowhere"])
