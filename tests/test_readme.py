@@ -114,7 +114,8 @@ def test_the_commands_are_those_that_the_tests_above_look_for():
     expected = ["init", "run", "compile"]
     expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
     expected += [f"release {command}" for command in ("status", "promote", "rollback")]
-    expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema", "schema accept", "doctor"]
+    expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema"]
+    expected += ["schema accept", "schema diff", "schema edit", "doctor"]
     assert commands(cli._parser()) == expected
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +14,9 @@ from components.gate_verdict import Verdict
 from pipeline import steps
 from pipeline.plain import command, print_line
 from trainer.errors import ConfigError
-from trainer.problem import Problem
+
+if TYPE_CHECKING:  # pydantic may be what is missing where a failure is told
+    from trainer.problem import Problem
 
 Outcome = Literal["pushed", "refused", "failed", "anomalies"]
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
@@ -118,7 +120,7 @@ class Summary:
         return {name: value for name, value in self.to_values().items() if name not in _NOT_PRINTED}
 
 
-def sample(problem: Problem | None) -> str:
+def sample(problem: "Problem | None") -> str:
     """The name of a file that a model of `problem` can be asked about, for people."""
     return "ROWS.csv" if problem and not problem.is_of_pictures else "IMAGE.png"
 
