@@ -56,6 +56,7 @@ def split(rows):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [TABLE, TEXTS], ids=["table", "texts"])
 def test_both_loops_train_alike_and_the_saved_model_does_with_a_row_what_the_training_did(tmp_path, features):
     crosses = CROSSES if features is TABLE else []

@@ -102,10 +102,10 @@ class Multilabel(Settings):
         """Bool (batch,): of which transformed labels a loss can be taken."""
         return tf.ones(tf.shape(labels)[:1], tf.bool)
 
-    def label_anomalies(self, name: str, seen: Mapping[str, tuple[float, float]]) -> list[str]:
+    def label_anomalies(self, seen: Mapping[str, tuple[float, float]]) -> dict[str, str]:
         """See `Multiclass.label_anomalies`."""
-        del name, seen
-        return []
+        del seen
+        return {}
 
     def targets(self, labels: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
         """float32 (batch, labels)."""
