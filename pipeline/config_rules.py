@@ -1,0 +1,116 @@
+"""The rules by which the parts of a config fit together, each a function from a config to what is wrong with it.
+
+rows of columns, or pictures in numbered classes? -> that kind's rules -> does the loss fit the task? -> do the lists of anomalies name
+what there is? -> the first fault's sentence, or None
+"""
+
+from typing import TYPE_CHECKING
+
+from components.anomaly import KINDS as KINDS_OF_ANOMALIES
+from trainer.errors import did_you_mean
+from trainer.features.cross import cross_fault
+from trainer.tasks import Multilabel
+
+if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig  # not at run time: it asks these rules
+
+
+def fault(config: "PipelineConfig") -> str | None:
+    """The first thing that does not fit, in a sentence that begins with its key; None where all of it fits together."""
+    of_kind = _column_fault(config) if config.has_columns else _picture_fault(config)
+    return of_kind or _loss_fault(config) or _severity_fault(config)
+
+
+def _picture_fault(config: "PipelineConfig") -> str | None:
+    """What does not fit together in a config of pictures in numbered classes."""
+    data = config.data
+    for key, given in (
+        ("features", config.features),
+        ("crosses", config.crosses),
+        ("label", config.label),
+        ("task", config.task),
+        ("data.csv", data.csv),
+    ):
+        if given:
+            return f"{key}: Expected none with `data.format: {data.format}`, whose rows are a picture and a number. Remove it."
+    if data.format == "digits" and (data.path or data.download):
+        return (
+            "data.path: Expected no `data.path` and no `data.download` with `data.format: digits`, which is bundled. "
+            "For files of your own use `data.format: idx`."
+        )
+    if data.format == "idx" and not (data.path or data.download):
+        return "data.path: Expected the folder of the IDX files, or `data.download` with the name of a public data set. Received: neither."
+    for label in config.evaluator.class_min_accuracy:
+        if not label.isdecimal() or int(label) >= config.trainer.classes:
+            return (
+                f"evaluator.class_min_accuracy: Expected labels from 0 to {config.trainer.classes - 1} (`trainer.classes`). "
+                f"Received: {label}."
+            )
+    return None
+
+
+def _column_fault(config: "PipelineConfig") -> str | None:
+    """What does not fit together in a config of rows with columns."""
+    has_names = config.data.format == "images" and not config.data.is_list  # its columns have names that nobody has to give
+    if config.data.pictures and not config.data.is_list:
+        return "data.pictures: Expected none where `data.path` is no table that names pictures. Remove it."
+    for key, given in (("data.path", config.data.path), ("label", config.label), ("task", config.task), ("features", config.features)):
+        if not given and not (has_names and key != "data.path"):
+            return (
+                f"{key}: Expected a value with `data.format: {config.data.format}`. Received: none. "
+                "`tapeline init PATH` writes a config from the data."
+            )
+    if config.data.is_list and "image" not in config.inputs.kinds.values():
+        return "features: Expected the column that names the pictures, with the kind `image`. Received: none of that kind."
+    for name, feature in config.features.items():
+        if feature.kind == "image" and config.data.format == "csv":
+            return f"features.{name}: Expected another kind than `image` with `data.format: csv`, which holds no pictures. Try `images`."
+    if getattr(config.task, "classes", None) is not None:
+        return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
+    if config.label in config.features:
+        return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
+    if config.trainer.augment and "image" not in config.inputs.kinds.values():
+        return "trainer.augment: Expected none where the model is given no picture. Remove it."
+    if fault := cross_fault(config.crosses, config.inputs.by_name):
+        return fault
+    if config.data.download:
+        return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
+    return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None
+
+
+def _multilabel_fault(config: "PipelineConfig", task: Multilabel) -> str | None:
+    """What does not fit to several labels for a row."""
+    if config.data.format == "images":
+        return "task: Expected another than `multilabel` with `data.format: images`, where a picture is in one folder. Try `multiclass`."
+    if config.data.format == "csv" and task.separator is None:
+        return (
+            "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
+            'Set `task: {kind: multilabel, separator: ";"}`.'
+        )
+    for key, given in (
+        ("min_class_accuracy", config.evaluator.min_class_accuracy),
+        ("class_min_accuracy", config.evaluator.class_min_accuracy),
+    ):
+        if given:
+            return f"evaluator.{key}: Expected none with `task: multilabel`. Remove it; `evaluator.bounds` takes `recall` and `f1`."
+    return None
+
+
+def _loss_fault(config: "PipelineConfig") -> str | None:
+    """That the loss is another task's."""
+    task, loss = config.problem.task, config.trainer.loss
+    if loss in task.LOSSES:
+        return None
+    return f"trainer.loss: Expected one of {', '.join(task.LOSSES)} for `task: {task.kind}`. Received: '{loss}'. Try `auto`."
+
+
+def _severity_fault(config: "PipelineConfig") -> str | None:
+    """What `schema.warn` or `schema.stop` names that is neither a column nor a kind of anomaly."""
+    columns = [*config.problem.features, config.problem.label]
+    for key in ("warn", "stop"):
+        for name in getattr(config.schema_, key):
+            if name not in columns and name not in KINDS_OF_ANOMALIES:
+                near = did_you_mean(name, [*columns, *KINDS_OF_ANOMALIES])
+                kinds = ", ".join(KINDS_OF_ANOMALIES)
+                return f"schema.{key}: Expected a column of the config, or one of {kinds}. Received: '{name}'.{near}"
+    return None
