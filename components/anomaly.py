@@ -37,6 +37,7 @@ class Anomaly:
       examples: up to three different values, as a person writes them.
       message: all of it in one line.
       severity: whether it stops the run.
+      places: where each of the examples stands first, `line 3 of penguins.csv`, or the first rows without a value; empty if unknown.
     """
 
     feature: str
@@ -47,6 +48,7 @@ class Anomaly:
     share: float | None = None
     examples: list[str] = dataclasses.field(default_factory=list)
     severity: Severity = "stop"
+    places: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ anomalies of ExampleValidator, shifted distributions, labels that the task does 
 """
 
 import dataclasses
+import functools
 import json
 from typing import TypeVar
 
@@ -15,9 +16,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import drift, drift_thresholds, picture_statistics, schema_anomalies
+from components import drift, drift_thresholds, picture_statistics, schema_anomalies, wrong_rows
 from components.anomaly import Anomaly, Shift, judged
 from components.data_found import FOUND_FILE, Found
+from components.example_gen import origin
 from trainer.errors import AnomaliesError
 from trainer.problem import Problem
 
@@ -89,10 +91,17 @@ def find(
       problem: what is to be learnt.
       accepted: the folder of the statistics that were accepted last, or nothing.
     """
+    wrong = problem.task.label_anomalies(_labels_seen(described, problem.label))
+    tests = {split: schema_anomalies.tests(message) for split, message in differing.items()}
+    for split in wrong:
+        tests.setdefault(split, {})[_label_key(problem)] = _label_test(problem)
+    hits = {split: wrong_rows.counted(each, f"{examples_uri}/Split-{split}") for split, each in tests.items()}
+    examples = {split: [record for hit in by_key.values() for _, record in hit.examples] for split, by_key in hits.items()}
+    places = origin.places(examples_uri, examples)
     found = [
         anomaly
         for split, message in differing.items()
-        for anomaly in schema_anomalies.of_split(message, split, f"{examples_uri}/Split-{split}", described[split].datasets[0].num_examples)
+        for anomaly in schema_anomalies.anomalies(message, split, described[split].datasets[0].num_examples, hits[split], places)
     ]
     baseline = next((message.baseline for message in differing.values()), schema_pb2.Schema())
     schema = drift_thresholds.with_thresholds(baseline, problem.kinds)
@@ -103,9 +112,8 @@ def find(
             before = _read(f"{accepted}/Split-{_TRAIN}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
             compared.append(drift.drift(train, before, _TRAIN, schema))
         compared += [drift.skew(train, described[split], split, schema) for split in described if split != _TRAIN]
-    wrong = problem.task.label_anomalies(_labels_seen(described, problem.label))
     found += [anomaly for anomalies, _ in compared for anomaly in anomalies]
-    found += [Anomaly(problem.label, split, "label", f"{problem.label}: {clause}, in {split}") for split, clause in wrong.items()]
+    found += [_of_labels(problem, split, clause, hits[split][_label_key(problem)], places) for split, clause in wrong.items()]
     return Found(found, [shift for _, shifts in compared for shift in shifts])
 
 
@@ -130,6 +138,23 @@ def _write(path: str, content: bytes) -> None:
     fileio.makedirs(path.rpartition("/")[0])
     with fileio.open(path, "wb") as file:
         file.write(content)
+
+
+def _label_key(problem: Problem) -> schema_anomalies.Key:
+    return problem.label, "label"
+
+
+def _label_test(problem: Problem) -> wrong_rows.Test:
+    """Which labels the task does not have: those that would be wrong if they were alone."""
+    is_wrong = functools.cache(lambda label: bool(problem.task.label_anomalies({"": (label, label)})))
+    return wrong_rows.Test(problem.label, lambda labels: [label for label in labels if is_wrong(label)] or None)
+
+
+def _of_labels(problem: Problem, split: str, clause: str, hit: wrong_rows.Hits, places: wrong_rows.Places) -> Anomaly:
+    known = hit.places(split, places)
+    where = f": {hit.sentence(known)}" if known else ""
+    values = [value for value, _ in hit.examples]
+    return Anomaly(problem.label, split, "label", f"{problem.label}: {clause}, in {split}{where}", hit.rows, None, values, places=known)
 
 
 def _labels_seen(described: dict[str, drift.Statistics], label: str) -> dict[str, tuple[float, float]]:

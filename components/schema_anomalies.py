@@ -1,21 +1,19 @@
 """What TFDV has found to differ from the schema, in a person's words, with the rows counted.
 
-Anomalies proto of a split -> which columns and why -> once through the split's rows, for these columns alone -> a line each
+Anomalies proto of a split -> which columns and why -> a test of rows for each, which somebody counts -> a line each
 """
 
-import collections
-import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.anomaly import Anomaly
+from components.anomaly import Anomaly, Severity
 from components.domains import bounds, known_values, range_words
-from components.example_rows import Value, rows, values
+from components.example_rows import Value
+from components.wrong_rows import Hits, Places, Test, listed, shown
 from trainer.errors import did_you_mean
 
-_SHOWN = 3
 _KNOWN_SHOWN = 5
 _Reason = anomalies_pb2.AnomalyInfo.Reason
 _WRONG_TYPE = (
@@ -37,58 +35,62 @@ _KIND_OF = {
 _TYPES = {schema_pb2.BYTES: "texts", schema_pb2.INT: "whole numbers", schema_pb2.FLOAT: "numbers"}
 
 
-@dataclasses.dataclass
-class _Count:
-    """Which rows a test has hit."""
-
-    rows: int = 0
-    values: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+_IN_EVERY_ROW = ("missing_column", "new_column")  # one of them is as good as another
+Key = tuple[str, str]  # the column and the kind of anomaly
 
 
-def of_split(message: anomalies_pb2.Anomalies, split: str, split_uri: str, total: int) -> list[Anomaly]:
-    """A line for each column and kind of anomaly.
+def tests(message: anomalies_pb2.Anomalies) -> dict[Key, Test]:
+    """What finds the rows that an anomaly is about, for each that is about some.
 
     Args:
       message: what ExampleValidator has written of the split; it holds the schema too.
-      split: its name.
-      split_uri: the folder of its TFRecords.
-      total: its rows.
     """
     features = {feature.name: feature for feature in message.baseline.feature}
-    told, wanted = [], {}
+    return {
+        (name, kind): Test(name, _test(kind, features.get(name), message.baseline))
+        for name, kind, _, _ in _reasons(message)
+        if kind not in ("other", "missing_column")
+    }
+
+
+def anomalies(message: anomalies_pb2.Anomalies, split: str, total: int, hits: Mapping[Key, Hits], places: Places) -> list[Anomaly]:
+    """A line for each column and kind of anomaly.
+
+    Args:
+      message: as in `tests`.
+      split: its name.
+      total: its rows.
+      hits: what `tests` have hit.
+      places: where rows stand in the raw data, as far as that is known.
+    """
+    features = {feature.name: feature for feature in message.baseline.feature}
+    told: dict[tuple[str, ...], Anomaly] = {}
+    for name, kind, reason, severity in _reasons(message):
+        if kind == "other":
+            text = f"{name}: {sentence(reason)}, in {split}"
+            told[name, kind, text] = Anomaly(name, split, kind, text, severity=severity)
+        elif (name, kind) not in told:
+            hit = hits.get((name, kind), Hits(total))
+            known = [] if kind in _IN_EVERY_ROW else hit.places(split, places)
+            text = _words(name, kind, hit, known, total, split, features.get(name), message.baseline)
+            values = [value for value, _ in hit.examples if hit.values]
+            told[name, kind] = Anomaly(name, split, kind, text, hit.rows, hit.rows / total if total else None, values, severity, known)
+    whole = [Anomaly("", split, "other", f"{split}: {sentence(reason)}") for reason in message.dataset_anomaly_info.reason]
+    return sorted([*told.values(), *whole], key=lambda anomaly: anomaly.feature)
+
+
+def _reasons(message: anomalies_pb2.Anomalies) -> Iterator[tuple[str, str, anomalies_pb2.AnomalyInfo.Reason, Severity]]:
+    """(column, kind, reason, severity) by column."""
     for name, info in sorted(message.anomaly_info.items()):
-        severity = "warn" if info.severity == anomalies_pb2.AnomalyInfo.WARNING else "stop"
+        severity: Severity = "warn" if info.severity == anomalies_pb2.AnomalyInfo.WARNING else "stop"
         for reason in info.reason:
-            kind = _KIND_OF.get(_Reason.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[reason.type].name, "other")
-            if kind == "other":
-                told.append(Anomaly(name, split, kind, f"{name}: {sentence(reason)}, in {split}", severity=severity))
-            elif (name, kind) not in wanted:
-                wanted[name, kind] = severity
-    tests = {(name, kind): _test(kind, features.get(name), message.baseline) for name, kind in wanted if kind != "missing_column"}
-    counts = _counted(tests, split_uri)
-    for (name, kind), severity in wanted.items():
-        count = counts.get((name, kind), _Count(total))
-        text = _words(name, kind, count, total, split, features.get(name), message.baseline)
-        share = count.rows / total if total else None
-        told.append(Anomaly(name, split, kind, text, count.rows, share, list(count.values)[:_SHOWN], severity))
-    told += [Anomaly("", split, "other", f"{split}: {sentence(reason)}") for reason in message.dataset_anomaly_info.reason]
-    return sorted(told, key=lambda anomaly: anomaly.feature)
+            kind = _Reason.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[reason.type].name
+            yield name, _KIND_OF.get(kind, "other"), reason, severity
 
 
 def sentence(reason: anomalies_pb2.AnomalyInfo.Reason) -> str:
     """TFDV's own words."""
     return f"{reason.short_description}: {reason.description.rstrip('. ')}"
-
-
-def _counted(tests: dict[tuple[str, str], Callable[[list[Value]], list[Value] | None]], split_uri: str) -> dict[tuple[str, str], _Count]:
-    counts = {key: _Count() for key in tests}
-    for example in rows(split_uri) if tests else ():
-        for (name, kind), test in tests.items():
-            hit = test(values(example, name))
-            if hit is not None:
-                counts[name, kind].rows += 1
-                counts[name, kind].values.update(shown(value) for value in hit)
-    return counts
 
 
 def _test(kind: str, feature: schema_pb2.Feature | None, schema: schema_pb2.Schema) -> Callable[[list[Value]], list[Value] | None]:
@@ -115,16 +117,23 @@ def _wrong(kind: str, feature: schema_pb2.Feature | None, schema: schema_pb2.Sch
 
 
 def _words(
-    name: str, kind: str, count: _Count, total: int, split: str, feature: schema_pb2.Feature | None, schema: schema_pb2.Schema
+    name: str,
+    kind: str,
+    hit: Hits,
+    places: list[str],
+    total: int,
+    split: str,
+    feature: schema_pb2.Feature | None,
+    schema: schema_pb2.Schema,
 ) -> str:
-    of_rows, have, are = _of_rows(count.rows, total, split)
-    examples = _listed(list(count.values), _SHOWN)
+    of_rows, have, are = _of_rows(hit.rows, total, split)
+    examples = hit.sentence(places)
     if kind == "new_value":
         known = known_values(feature, schema)
-        listed = _listed([repr(value) for value in known], _KNOWN_SHOWN) or "none"
-        near = [did_you_mean(value.strip("'"), known) for value in list(count.values)[:1]]
+        knows = listed([repr(value) for value in known[:_KNOWN_SHOWN]], len(known)) or "none"
+        near = [did_you_mean(value.strip("'"), known) for value, _ in hit.examples[:1]]
         hint = f"; {near[0].strip()[0].lower()}{near[0].strip()[1:]}" if near and near[0] else ""
-        return f"{name}: {of_rows} {have} a value that the schema does not know: {examples} (it knows {listed}{hint})"
+        return f"{name}: {of_rows} {have} a value that the schema does not know: {examples} (it knows {knows}{hint})"
     if kind == "out_of_range":
         return f"{name}: {of_rows} {are} outside {range_words(feature)}: {examples}"
     if kind == "not_finite":
@@ -132,7 +141,7 @@ def _words(
     if kind == "missing_column":
         return f"{name}: the column is missing in all {total:,} {split} rows (the schema demands it)"
     if kind == "missing_values":
-        return f"{name}: {of_rows} {have} no value ({_presence(feature)})"
+        return f"{name}: {of_rows} {have} no value ({_presence(feature)}){examples and ': '}{examples}"
     if kind == "new_column":
         return f"{name}: the schema does not know this column, which {of_rows} {have}: {examples}"
     expected = _TYPES.get(feature.type, "another type") if feature is not None else "another type"
@@ -144,21 +153,6 @@ def _of_rows(count: int, total: int, split: str) -> tuple[str, str, str]:
     return f"{count:,} of {total:,} {split} rows{share}", "has" if count == 1 else "have", "is" if count == 1 else "are"
 
 
-def _listed(items: Sequence[str], most: int) -> str:
-    more = f" and {len(items) - most:,} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
-
-
 def _presence(feature: schema_pb2.Feature | None) -> str:
     least = feature.presence.min_fraction if feature is not None else 0.0
     return "the schema demands one in every row" if least in (0, 1) else f"the schema demands one in {least:.0%} of the rows"
-
-
-def shown(value: Value, quote: bool = True) -> str:
-    """A value as a person writes it: texts in quotes, short."""
-    if isinstance(value, bytes):
-        text = value.decode("utf-8", "replace")
-        if not quote:
-            return text
-        return repr(text if len(text) <= 60 else f"{text[:60]}...")
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -16,6 +16,7 @@ _SOURCES = {
         "components/data_found.py",
         "components/anomaly.py",
         "components/schema_anomalies.py",
+        "components/wrong_rows.py",
         "components/domains.py",
         "components/drift.py",
         "components/drift_thresholds.py",

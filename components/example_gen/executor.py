@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -20,13 +20,14 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.example_gen import duplicates, left_out, separated, source, spans, split, time_split
+from components.example_gen import duplicates, left_out, origin, source, spans, split
 from components.example_gen import examples as tf_examples
+from components.example_gen.assignment import Assignment, only
 from components.example_gen.columns import Columns
-from components.example_gen.config import DataConfig, SplitsConfig
+from components.example_gen.config import DataConfig
 from components.example_gen.image_columns import PICTURE_LABEL
 from components.example_gen.left_out import Written
-from components.example_gen.readers.rows import Part, Rows
+from components.example_gen.readers.rows import Part, Rows, place
 from trainer.errors import DataError
 from trainer.features import names
 
@@ -59,9 +60,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in split.SPLITS}
         with source.open_data(config, columns) as (parts, fingerprint):
             _check_fingerprint(fingerprint, exec_properties.get("fingerprint", ""), config)
-            latest = time_split.bounds(parts, config.splits) if config.splits.time else None
+            assignment = Assignment.of(parts, config.splits, columns)
             hashes = os.path.join(examples.uri, "hashes") if duplicates.are_possible(config.splits, parts) else None
-            write_shards = _WriteShards(folders, config.splits, columns, parts, latest, hashes)
+            write_shards = _WriteShards(folders, assignment, hashes)
             emptied = [*folders.values(), *([hashes] if hashes else [])]
             written = self._write(parts, emptied, write_shards, os.path.join(examples.uri, "rows.json"))
         read = list(dict.fromkeys(part.span for part in parts if part.span))
@@ -69,7 +70,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         dropped = {name: each.dropped for name, each in found.items()}
         rows = {name: sum(each.rows for each in written if each.split == name) - dropped.get(name, 0) for name in split.SPLITS}
         # First: why a split may be empty.
-        notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable, columns.label) + duplicates.notes(found)
+        notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable) + duplicates.notes(found)
         for name, count in rows.items():
             if not count:
                 gone = f" but {dropped[name]:,} that are in an earlier split too" if dropped.get(name) else ""
@@ -79,6 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     "Give more data or other `data.splits`."
                 )
             examples.set_int_custom_property(f"rows_{name}", count)
+        origin.note(examples.uri, config, columns, fingerprint)
         if read:
             notes.insert(0, spans.note(read, config.path or ""))
             _name_spans(examples, read)
@@ -137,18 +139,9 @@ class _WriteShards(beam.DoFn):
     Of data that cannot be read it gives why, because Beam makes another exception of whatever is raised here.
     """
 
-    def __init__(
-        self,
-        folders: dict[str, str],
-        config: SplitsConfig,
-        columns: Columns,
-        parts: list[Part],
-        latest: dict[str, float] | None = None,
-        hashes: str | None = None,
-    ) -> None:
+    def __init__(self, folders: dict[str, str], assignment: Assignment, hashes: str | None = None) -> None:
         """`hashes` is the folder for those of each row that `duplicates` needs, None where there can be no duplicates."""
-        self._folders, self._config, self._columns, self._latest, self._hashes = folders, config, columns, latest, hashes
-        self._divided = [name for name in split.SPLITS if name not in {part.split for part in parts}]
+        self._folders, self._assignment, self._hashes = folders, assignment, hashes
 
     def process(self, numbered: tuple[int, Part]) -> Iterator[Written]:
         index, part = numbered
@@ -156,21 +149,17 @@ class _WriteShards(beam.DoFn):
         try:
             shards = (f"data_tfrecord-{index:02d}-{number:05d}.gz" for number in itertools.count())
             for rows in part.read(rejects.add):  # not in `enumerate`, which keeps what it gave last
-                yield from self._write(next(shards), part.split, rows)
+                yield from self._write(next(shards), part, rows)
                 del rows  # before the next ones are read
         except DataError as error:
             yield Written(problem=str(error))
         yield Written(rejected=rejects.count, examples=rejects.examples)
 
-    def _write(self, name: str, official: str | None, rows: Rows) -> Iterator[Written]:
-        splits = self._splits_of(official, rows)
-        batch = _only(rows.batch, self._columns.kept) if self._columns.kept else rows.batch
-        if self._columns.separator:
-            batch = separated.labels(batch, self._columns)
-        if self._columns.label:
-            labelled = np.asarray(batch.column(self._columns.label).is_valid())
-            splits = np.where(labelled, splits, "")
-            yield Written(unlabelled=int((~labelled).sum()))
+    def _write(self, name: str, part: Part, rows: Rows) -> Iterator[Written]:
+        batch, splits, lacking = self._assignment.assigned(rows, part.split)
+        for column, is_missing in lacking.items():
+            first = np.flatnonzero(is_missing)[: left_out.MOST_NAMED].tolist()
+            yield left_out.without(column, int(is_missing.sum()), [place(part, rows, number) for number in first])
         hashes = self._hashes_of(rows, batch) if self._hashes else None
         for split_name, folder in self._folders.items():
             numbers = np.flatnonzero(splits == split_name)
@@ -185,38 +174,11 @@ class _WriteShards(beam.DoFn):
 
     def _hashes_of(self, rows: Rows, batch: pa.RecordBatch) -> np.ndarray:
         """As `duplicates.hashes`; a picture's own hash is that of its pixels or file, without the label."""
-        label = self._columns.label or (PICTURE_LABEL if PICTURE_LABEL in batch.schema.names else names.IMAGE_LABEL)
+        label = self._assignment.columns.label or (PICTURE_LABEL if PICTURE_LABEL in batch.schema.names else names.IMAGE_LABEL)
         features = rows.hashes
         if features is None:
-            features = split.hashes_of_rows(_only(batch, [name for name in batch.schema.names if name != label]))
+            features = split.hashes_of_rows(only(batch, [name for name in batch.schema.names if name != label]))
         return duplicates.hashes(features, batch.column(label))
-
-    def _splits_of(self, official: str | None, rows: Rows) -> np.ndarray:
-        """Str (rows,)."""
-        if official:
-            return np.full(len(rows.lines), official)
-        if self._config.column:
-            named = split.named(rows.batch.column(self._config.column), self._config.column)
-            unknown = np.flatnonzero(named == "")
-            if len(unknown):
-                value = rows.batch.column(self._config.column)[int(unknown[0])].as_py()
-                raise DataError(
-                    f"Expected train, eval or test in the column '{self._config.column}' (`data.splits.column`). "
-                    f"Received: {'no value' if value is None else repr(value)} in line {rows.lines[unknown[0]]} of '{rows.file}'."
-                )
-            return named
-        if self._latest is not None:
-            return time_split.assign(rows.batch.column(self._config.time), self._latest, self._config.time or "")
-        if self._config.group:
-            return split.assign(split.hashes_of_rows(_only(rows.batch, [self._config.group])), self._config, self._divided)
-        hashes = split.hashes_of_rows(rows.batch) if rows.hashes is None else rows.hashes
-        return split.assign(hashes, self._config, self._divided)
-
-
-def _only(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
-    """The columns of these names; pyarrow 10 has no `select` of its own."""
-    wanted = list(names)
-    return pa.RecordBatch.from_arrays([batch.column(name) for name in wanted], names=wanted)
 
 
 def _write_json(value: list[Written], path: str) -> None:

@@ -1,12 +1,12 @@
 """Rows that were left out: counted, some of them named, and too many of them refused."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from components.example_gen.readers.rows import Reject
 from trainer.errors import DataError, printable
 
-_MOST_NAMED = 3
+MOST_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Written:
     Attributes:
       split: where `rows` were written to.
       rejected: rows that could not be read, of which `examples` are a few, in words.
-      unlabelled: rows without a label.
+      lacking: rows without a value in the column `lacked`, of which `examples` are the places of a few.
       problem: why the data cannot be read at all.
     """
 
@@ -24,7 +24,8 @@ class Written:
     rows: int = 0
     rejected: int = 0
     examples: list[str] = dataclasses.field(default_factory=list)
-    unlabelled: int = 0
+    lacking: int = 0
+    lacked: str = ""
     problem: str = ""
 
 
@@ -38,21 +39,26 @@ class Rejects:
     def add(self, reject: Reject) -> None:
         """One more."""
         self.count += 1
-        if len(self.examples) < _MOST_NAMED:
+        if len(self.examples) < MOST_NAMED:
             place = f"line {reject.line} of {reject.file}" if reject.line else reject.file
             self.examples.append(printable(f"{place}: {reject.reason}"))
 
 
-def notes(written: Iterable[Written], rows: int, allowed: float, label: str | None) -> list[str]:
+def without(column: str, count: int, places: Sequence[str]) -> Written:
+    """That `count` rows have no value in the column and are in no split, the first of them at `places`."""
+    return Written(lacking=count, lacked=column, examples=list(places))
+
+
+def notes(written: Iterable[Written], rows: int, allowed: float) -> list[str]:
     """Lines for a person about the rows that are not among the `rows` that were written.
 
     Raises:
       DataError: more than the share `allowed` could not be read.
     """
     parts = list(written)
-    rejected, unlabelled = sum(part.rejected for part in parts), sum(part.unlabelled for part in parts)
-    examples = "; ".join([example for part in parts for example in part.examples][:_MOST_NAMED])
-    read = rows + unlabelled
+    rejected, lacking = sum(part.rejected for part in parts), sum(part.lacking for part in parts)
+    examples = _examples(part for part in parts if part.rejected)
+    read = rows + lacking
     if rejected > allowed * (read + rejected):
         share = _share_above(rejected / (read + rejected))
         more = f", or leave them out with `data.max_unreadable: {share}`" if read else " or give other data: no row is left"
@@ -64,9 +70,16 @@ def notes(written: Iterable[Written], rows: int, allowed: float, label: str | No
     lines = []
     if rejected:
         lines.append(f"{rejected:,} of {read + rejected:,} rows could not be read and {_were(rejected)} left out: {examples}.")
-    if unlabelled:
-        lines.append(f"{unlabelled:,} of {read:,} rows without a '{label}' {_were(unlabelled)} left out.")
+    for column in dict.fromkeys(part.lacked for part in parts if part.lacking):
+        of_column = [part for part in parts if part.lacked == column]
+        count = sum(part.lacking for part in of_column)
+        more = f" and {count - MOST_NAMED:,} more" if count > MOST_NAMED else ""
+        lines.append(f"{count:,} of {read:,} rows without a '{column}' {_were(count)} left out: {_examples(of_column)}{more}.")
     return lines
+
+
+def _examples(parts: Iterable[Written]) -> str:
+    return "; ".join([example for part in parts for example in part.examples][:MOST_NAMED])
 
 
 def _were(count: int) -> str:

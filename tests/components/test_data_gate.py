@@ -124,6 +124,7 @@ def test_new_values_are_counted_and_named_beside_what_the_schema_knows(gate):
         "rows": 4,
         "share": 0.4,
         "examples": ["'Setosa'", "'rosa'"],
+        "places": [],
         "severity": "stop",
         "message": "species: 4 of 10 train rows (40%) have a value that the schema does not know: 'Setosa', 'rosa' "
         "(it knows 'setosa', 'virginica'; did you mean 'setosa'?)",

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.example_gen.spans import Span
+from trainer.errors import printable
 
 MOST_ROWS = 10_000  # of one batch
 MOST_BYTES = 1 << 26  # of one batch, however large its rows are
@@ -55,3 +56,10 @@ class Part:
     files: Mapping[str, str]
     read: Callable[[Callable[[Reject], None]], Iterator[Rows]]
     span: Span | None = None
+
+
+def place(part: Part, rows: Rows, number: int) -> str:
+    """Where the row of that number in `rows` stands, for people: `line 3 of train.csv`, or the file where it is one by itself."""
+    file = rows.file if isinstance(rows.file, str) else rows.file[number]
+    of = f"{file} of span {part.span.number}" if part.span else file
+    return printable(f"line {rows.lines[number]} of {of}" if isinstance(rows.file, str) else of)

@@ -16,6 +16,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.example_gen import executor, raw_files, split
+from components.example_gen.assignment import Assignment
 from components.example_gen.columns import Columns
 from components.example_gen.component import ImageExampleGen
 from components.example_gen.config import DataConfig, SplitsConfig
@@ -126,7 +127,7 @@ def test_a_chunk_is_given_up_before_the_next_one_is_read(tmp_path, images, label
         return Chunk(pixels, labels(5))
 
     part = labelled_images.part(LabelledImages("images", "test", 15, 12, {}, lambda _: map(chunk, range(3))))
-    written = executor._WriteShards({"test": str(tmp_path)}, SplitsConfig(), Columns(), [part]).process((0, part))
+    written = executor._WriteShards({"test": str(tmp_path)}, Assignment.of([part], SplitsConfig(), Columns())).process((0, part))
     assert [each.rows for each in written] == [5, 5, 5, 0]  # the last one tells what was left out
     assert held == [0, 0, 0]
 
@@ -244,7 +245,7 @@ def test_files_that_lie_in_a_splits_folder_are_not_among_the_rows_that_were_coun
     old.write_bytes(b"an older try's")
     artifact = ingest(DataConfig(format="idx", path=str(folder)), tmp_path)
     assert artifact.get_int_custom_property("rows_test") == len(rows_of(artifact, "test")) == TEST_ROWS
-    assert sorted(path.name for path in Path(artifact.uri).iterdir()) == ["Split-eval", "Split-test", "Split-train"]
+    assert sorted(path.name for path in Path(artifact.uri).iterdir()) == ["Split-eval", "Split-test", "Split-train", "origin.json"]
 
 
 def test_under_tfx_a_lost_metadata_store_brings_no_old_rows_back(tmp_path, write_idx, images, labels):
