@@ -16,7 +16,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import drift, drift_thresholds, picture_statistics, schema_anomalies, wrong_rows
+from components import accepted_store, drift, drift_thresholds, picture_statistics, schema_anomalies, wrong_rows
 from components.anomaly import Anomaly, Shift, judged
 from components.data_found import FOUND_FILE, Found
 from components.example_gen import origin
@@ -38,13 +38,15 @@ def DataGate(
     problem: Parameter[str],
     severities: Parameter[str] = "{}",
     accepted: Parameter[str] = "",
+    accepted_place: Parameter[str] = "",
     code: Parameter[str] = "",
 ) -> None:
     """Passes if nothing is wrong with the data that is to stop the run.
 
     `found` gets `found.json`, the anomalies that only warn, and `Split-train/FeatureStats.pb`, with what describes pictures. `problem` is a
     Problem as JSON; `severities` holds the columns and kinds of the lists `warn` and `stop`; `accepted` is a folder like that of `found`,
-    of the data that was accepted last, empty where there is none; `code`, a digest, is for TFX's cache alone.
+    of the data that was accepted last, empty where there is none, and `accepted_place` the folder of `accepted_store` that knows it where
+    the runner does not; `code`, a digest, is for TFX's cache alone.
 
     Raises:
       AnomaliesError: a line for each anomaly.
@@ -53,6 +55,10 @@ def DataGate(
     learnt = Problem.from_json(problem)
     differing = {split: _read(f"{anomalies.uri}/Split-{split}/SchemaDiff.pb", anomalies_pb2.Anomalies()) for split in _splits(anomalies)}
     described = describe(examples.uri, statistics.uri, _splits(statistics), learnt)
+    if accepted_place:
+        fingerprint = origin.fingerprint(examples.uri)
+        accepted = accepted_store.folder(accepted_place, fingerprint)
+        found.set_string_custom_property(accepted_store.FINGERPRINT, fingerprint)
     everything, shifts = find(differing, described, examples.uri, learnt, accepted)
     every = judged(everything, **{"warn": [], "stop": [], **json.loads(severities)})
     stopping = [anomaly for anomaly in every if anomaly.severity == "stop"]

@@ -7,6 +7,8 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import json
+import logging
 import os
 import re
 import shutil
@@ -21,13 +23,14 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
-from components import contents, remote_pusher
+from components import accepted_store, contents, remote_pusher
 from components.next_version import next_version
 from serving import versions
 
 _STAGING = re.compile(r"\.incoming-[0-9a-f]{32}")  # TensorFlow Serving ignores names that are no numbers
 _LOCK = "lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems without locks say
+ACCEPTED_PLACE, FOUND = "accepted_place", "found"
 _DIGEST = "tapeline.sha256"  # in assets.extra, which TensorFlow Serving leaves alone
 
 
@@ -41,6 +44,9 @@ class Executor(tfx_executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """See TFX's Pusher, whose interface this is.
+
+        `custom_config` may name the place of `accepted_store`, as ACCEPTED_PLACE; then the input FOUND, what the data gate has written, is
+        accepted with the model.
 
         Raises:
           ConfigError: there is no higher version than the newest one.
@@ -59,6 +65,16 @@ class Executor(tfx_executor.Executor):
             version = push(Path(model), Path(base))
             io_utils.copy_dir(f"{base}/{version}", pushed.uri)
         self._MarkPushed(pushed, pushed_destination=f"{base}/{version}", pushed_version=version)
+        place = (json.loads(exec_properties.get("custom_config") or "null") or {}).get(ACCEPTED_PLACE)
+        if place and FOUND in input_dict:
+            _accept(place, artifact_utils.get_single_instance(input_dict[FOUND]))
+
+
+def _accept(place: str, found: types.Artifact) -> None:
+    try:
+        accepted_store.accept(place, found)
+    except Exception:  # whatever the storage says: what is pushed is pushed, and later data has less to be compared with
+        logging.exception("The statistics of the data could not be kept in '%s': drift is measured from what is there.", place)
 
 
 def push(model: Path, base: Path) -> str:

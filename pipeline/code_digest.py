@@ -17,6 +17,8 @@ _SOURCES = {
         "components/anomaly.py",
         "components/schema_anomalies.py",
         "components/wrong_rows.py",
+        "components/accepted_store.py",
+        "components/accepted_pointer.py",
         "components/domains.py",
         "components/drift.py",
         "components/drift_thresholds.py",
@@ -40,7 +42,13 @@ _SOURCES = {
         "components/gate_verdict.py",
         "components/bound.py",
     ],
-    "push": ["components/pusher.py", "components/contents.py", "components/served_model.py"],
+    "push": [
+        "components/pusher.py",
+        "components/contents.py",
+        "components/served_model.py",
+        "components/accepted_store.py",
+        "components/accepted_pointer.py",
+    ],
     "step": ["pipeline/kubeflow/executor_input.py", "pipeline/kubeflow/package_parameters.py", "pipeline/kubeflow/step.py"],
 }
 _COMPUTING = (steps.TRANSFORM.code, steps.TRAINER.code, steps.EVALUATOR.code)

@@ -42,6 +42,7 @@ class Inputs:
       schema_file: the reviewed schema, or None to infer one.
       serving_path: the folder that gets the versions.
       accepted: the folder of the statistics that the data is compared with, empty where there are none.
+      accepted_place: instead of `accepted`, the folder in which the steps find and keep these statistics themselves.
       code: digests of the source, from `pipeline.code_digest`, so that edited code runs again.
     """
 
@@ -50,6 +51,7 @@ class Inputs:
     serving_path: str
     code: dict[str, str]
     accepted: str = ""
+    accepted_place: str = ""
 
 
 def create_pipeline(
@@ -84,6 +86,7 @@ def create_pipeline(
         problem=config.problem.to_json(),
         severities=json.dumps({"warn": config.schema_.warn, "stop": config.schema_.stop}),
         accepted=inputs.accepted,
+        accepted_place=inputs.accepted_place,
         code=inputs.code[steps.DATA_GATE.code],
     )
 
@@ -125,6 +128,7 @@ def create_pipeline(
         model_blessing=evaluator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=inputs.serving_path)),
         custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
+        custom_config={pusher.ACCEPTED_PLACE: inputs.accepted_place} if inputs.accepted_place else None,
     )
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,

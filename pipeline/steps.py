@@ -50,7 +50,7 @@ STATISTICS = Step("StatisticsGen", "describe features by split", about="Statisti
 SCHEMA = Step("SchemaGen", "infer the schema", about="The schema, inferred or reviewed.")
 REVIEWED_SCHEMA = Step("ImportSchemaGen", "take the reviewed schema", stands_for=SCHEMA)
 VALIDATION = Step("ExampleValidator", "compare data with the schema", about="Validation.")
-DATA_GATE = Step("DataGate", "stop if there are anomalies", about="The data's gate.", code="gate")
+DATA_GATE = Step("DataGate", "stop if there are anomalies", about="The data's gate.", code="gate", is_cached_by_kfp=False)
 TRANSFORM = Step(
     "Transform", "transform every feature", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
 )

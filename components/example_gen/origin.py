@@ -31,6 +31,14 @@ def note(examples_uri: str, config: DataConfig, columns: Columns, fingerprint: s
         file.write(json.dumps({"data": config.to_json(), "columns": columns.to_json(), "fingerprint": fingerprint}))
 
 
+def fingerprint(examples_uri: str) -> str:
+    """That of the raw data, by which a run on it again is known; empty where it was never noted."""
+    try:
+        return str(_noted(examples_uri)["fingerprint"])
+    except (OSError, ValueError, tf.errors.OpError):
+        return ""
+
+
 def places(examples_uri: str, wanted: Mapping[str, Collection[bytes]]) -> dict[tuple[str, bytes], str]:
     """`line 3 of penguins.csv` by split and tf.Example: the first place where such a row of that split stands.
 
@@ -45,15 +53,19 @@ def places(examples_uri: str, wanted: Mapping[str, Collection[bytes]]) -> dict[t
     if not missing:
         return found
     try:
-        with tf.io.gfile.GFile(os.path.join(examples_uri, _NOTE)) as file:
-            noted = json.load(file)
+        noted = _noted(examples_uri)
         config, columns = DataConfig.from_json(noted["data"]), Columns.from_json(noted["columns"])
-        with source.open_data(config, columns) as (parts, fingerprint):
-            if fingerprint == noted["fingerprint"]:
+        with source.open_data(config, columns) as (parts, read):
+            if read == noted["fingerprint"]:
                 _find(parts, Assignment.of(parts, config.splits, columns), missing, found)
     except (TapelineError, OSError, ValueError, tf.errors.OpError):
         pass  # an anomaly is told without its place rather than not at all
     return found
+
+
+def _noted(examples_uri: str) -> dict[str, str]:
+    with tf.io.gfile.GFile(os.path.join(examples_uri, _NOTE)) as file:
+        return json.load(file)
 
 
 def _find(parts: list[Part], assignment: Assignment, missing: set[tuple[str, bytes]], found: dict[tuple[str, bytes], str]) -> None:

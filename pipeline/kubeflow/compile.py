@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_component
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
+from components import pusher
 from components.example_gen import download, raw_files, remote_files, spans
 from components.served_model import ServedModel
 from pipeline import dag, places, reviewed_schema, steps
@@ -49,6 +50,7 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
         pipeline = _pipeline(config, fingerprint, code, unused)
         spec = _compile(config, pipeline)
     _add_parameters(spec, config, fingerprint, code)
+    _hand_on_statistics(spec)
     _set_caching(spec, config)
     _describe_inputs(spec)
     _name_code(spec, code)
@@ -96,7 +98,13 @@ def pipeline_name(config: PipelineConfig) -> str:
 
 def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], unused_root: str) -> tfx_pipeline.Pipeline:
     serving_path = f"{config.kubeflow.serving_base_path.rstrip('/')}/{config.name}"
-    inputs = dag.Inputs(data_fingerprint=fingerprint, schema_file=_schema(config), serving_path=serving_path, code=code)
+    inputs = dag.Inputs(
+        data_fingerprint=fingerprint,
+        schema_file=_schema(config),
+        serving_path=serving_path,
+        code=code,
+        accepted_place=package_parameters.accepted_place(config),
+    )
     on_cluster = config.model_copy(update={"data": config.data.model_copy(update={"path": package_parameters.data_path(config) or None})})
     pipeline = dag.create_pipeline(
         on_cluster,
@@ -181,6 +189,18 @@ def _add_input(spec: dict[str, Any], step: str, name: str, kind: str, value: dic
     definitions = spec["components"][step].setdefault("inputDefinitions", {}).setdefault("parameters", {})
     definitions[name] = {"parameterType": kind}
     spec["root"]["dag"]["tasks"][step].setdefault("inputs", {}).setdefault("parameters", {})[name] = value
+
+
+def _hand_on_statistics(spec: dict[str, Any]) -> None:
+    """Gives the Pusher's step what the data gate has written: with the model, the data is accepted. TFX's Pusher has no such input."""
+    kind = spec["components"][steps.DATA_GATE.id]["outputDefinitions"]["artifacts"][pusher.FOUND]
+    definitions = spec["components"][steps.PUSHER.id]["inputDefinitions"].setdefault("artifacts", {})
+    definitions[pusher.FOUND] = {"artifactType": kind["artifactType"]}
+    task = spec["root"]["dag"]["tasks"][steps.PUSHER.id]
+    task["inputs"]["artifacts"][pusher.FOUND] = {
+        "taskOutputArtifact": {"producerTask": steps.DATA_GATE.id, "outputArtifactKey": pusher.FOUND}
+    }
+    task["dependentTasks"] = sorted({*task.get("dependentTasks", []), steps.DATA_GATE.id})
 
 
 def _set_caching(spec: dict[str, Any], config: PipelineConfig) -> None:

@@ -59,7 +59,7 @@ PARAMETERS = (
     Parameter(
         "pipeline_root",
         STRING,
-        (),
+        (steps.DATA_GATE, steps.PUSHER),
         lambda config, _: config.kubeflow.pipeline_root,
         "Where the run's artifacts go. KFP takes the run's own pipeline root; `tapeline kubeflow submit` sets both.",
     ),
@@ -100,6 +100,11 @@ def data_path(config: PipelineConfig) -> str:
     return config.kubeflow.data_path or config.data.path or ""
 
 
+def accepted_place(config: PipelineConfig) -> str:
+    """Where the statistics of the data accepted last are, below the pipeline root; the runs' folders beside it have numbers for names."""
+    return f"{config.name}/accepted"
+
+
 def gate(config: PipelineConfig, code: str) -> str:
     """The value of the Evaluator's property GATE."""
     return json.dumps({"evaluator": config.gate.to_json(), "problem": config.problem.to_json(), "code": code}, sort_keys=True)
@@ -112,7 +117,7 @@ def bind(properties: Mapping[str, Any]) -> dict[str, Any]:
       pydantic.ValidationError: a parameter is out of bounds.
     """
     values = dict(properties)
-    for bind_one in (_data_path, _epochs, _serving_base_path, _gate):
+    for bind_one in (_data_path, _epochs, _serving_base_path, _accepted_place, _gate):
         bind_one(values)
     return values
 
@@ -164,6 +169,18 @@ def _serving_base_path(values: dict[str, Any]) -> None:
         key = "baseDirectory" if "baseDirectory" in system else "base_directory"
         system[key] = _below(base, system[key])
         values["push_destination"] = json.dumps(destination)
+
+
+def _accepted_place(values: dict[str, Any]) -> None:
+    root = values.pop("pipeline_root", "")
+    # Of other object storage KFP copies artifacts, and a step can read nothing else.
+    base = "" if "://" in root and not root.startswith("gs://") else root.rstrip("/")
+    if "accepted_place" in values:
+        values["accepted_place"] = base and f"{base}/{values['accepted_place']}"
+    if "push_destination" in values and values.get("custom_config"):
+        custom = json.loads(values["custom_config"])
+        custom["accepted_place"] = base and f"{base}/{custom['accepted_place']}"
+        values["custom_config"] = json.dumps(custom)
 
 
 def _below(base: str, compiled: str) -> str:

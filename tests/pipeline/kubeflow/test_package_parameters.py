@@ -40,6 +40,18 @@ def _gate(config):
     return json.dumps({"evaluator": config.to_json(), "problem": of_pictures(3).to_json(), "code": "c"})
 
 
+@pytest.mark.parametrize(("root", "place"), [("gs://bucket/root/", "gs://bucket/root/rows/accepted"), ("/root", "/root/rows/accepted")])
+def test_accepted_statistics_are_below_the_pipeline_root_for_the_gate_and_the_pusher(root, place):
+    assert bind({"accepted_place": "rows/accepted", "pipeline_root": root}) == {"accepted_place": place}
+    push = {"push_destination": '{"filesystem": {"baseDirectory": "/s/rows"}}', "custom_config": '{"accepted_place": "rows/accepted"}'}
+    assert json.loads(bind({**push, "pipeline_root": root})["custom_config"]) == {"accepted_place": place}
+
+
+@pytest.mark.parametrize("root", ["minio://bucket/root", "s3://bucket/root"])
+def test_a_root_that_no_step_can_read_has_no_accepted_statistics(root):
+    assert bind({"accepted_place": "rows/accepted", "pipeline_root": root}) == {"accepted_place": ""}
+
+
 def test_the_gates_parameters_are_those_that_the_config_would_give():
     given = {GATE: _gate(EvaluatorConfig(class_min_accuracy={"1": 0.2}))}
     bound = bind({**given, "min_accuracy": 0.7, "min_class_accuracy": 0.5, "max_accuracy_drop": 0.02})
