@@ -29,7 +29,8 @@ class SplitsConfig(Settings):
     )
     files: dict[Literal["train", "eval", "test"], str] | None = Field(
         None,
-        description="The file, or a pattern of files, of each split, relative to `data.path`; shares divide `train` for one not given.",
+        description="The file, a pattern of files or, but of `csv`, a folder of each split, relative to `data.path`; shares divide `train` "
+        "for one not given.",
     )
     prefixes: bool = Field(False, description="Whether pictures' file names begin with their split, as in `train_7.jpg`.")
     group: str | None = Field(None, description="A column whose equal values stay in one split, as of one person or one day.")
@@ -62,8 +63,9 @@ class DataConfig(Settings):
         None,
         description="Where the data is, absolute or relative to the config file. `idx`: the folder of `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
-        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files. "
-        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder, an archive, or a table, "
+        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`. "
+        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. With `data.splits.files` the folder of the files. "
+        "`images`: a folder, an archive, or a table, "
         "whose columns `features` and `label` name. `{SPAN}` or `{YYYY}`, `{MM}` and `{DD}` stand for the number or date of a span, "
         "`{VERSION}` for its version, of which the newest is read.",
     )

@@ -95,7 +95,11 @@ def _typed(open_files: Callable[[str, Mapping[str, pa.DataType], Mapping[str, Ti
 
     def read(config: DataConfig, columns: Columns) -> list[Part]:
         types = columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
-        return open_files(config.path or "", types, columns.orders)
+        return [
+            dataclasses.replace(part, split=name)
+            for name, place in raw_files.by_split(config).items()
+            for part in open_files(place, types, columns.orders)
+        ]
 
     return read
 
