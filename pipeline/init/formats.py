@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from components.example_gen import spans
 from components.example_gen.readers.data_files import SHARD, check_place, what_is
 from pipeline.init import csv_table, idx, json_lines, parquet, pictures, table, table_files, tfrecord
 from pipeline.init.proposal import Proposal, Request
@@ -107,8 +106,6 @@ def _entries(folder: Path) -> list[Path]:
 
 def _lacking(path: str) -> str:
     place = Path(path)
-    if spans.has_spans(path):
-        return "a pattern of spans. Name one of them, and write the pattern into `data.path` of the config afterwards."
     if not place.is_dir():
         near = did_you_mean(place.name, [entry.name for entry in _entries(place.parent)])
         what = what_is(place)

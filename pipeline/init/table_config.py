@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, gate, picture_config, task
+from pipeline.init import defaults, gate, newest_span, picture_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.picture_sample import PictureSample
@@ -53,7 +53,8 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     yield ""
     yield "data:"
     yield f"  format: {source.format}{'  # named by a table' if source.picture else ''}"
-    yield f"  path: {value(relative(source.place, request.output))}  # relative to this file"
+    yield f"  path: {value(relative(source.place, request))}  # relative to this file"
+    yield from newest_span.lines(request)
     if source.picture and source.picture.below:
         yield f"  pictures: {scalar(source.picture.below)}  # relative to the table's folder"
     if source.seen and source.seen.unreadable:
