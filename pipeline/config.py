@@ -15,7 +15,7 @@ from pydantic import Field
 
 from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
-from components.example_gen.columns import Columns
+from components.example_gen.columns import LABELS, Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.place import is_bucket
@@ -48,7 +48,10 @@ class PipelineConfig(Settings):
         description="What is predicted of rows with columns: `binary`, `multiclass`, `multilabel` or `regression`, or a mapping with its "
         "settings.",
     )
-    label: str | None = Field(None, description="The column that is predicted.")
+    label: str | tuple[str, ...] | None = Field(
+        None,
+        description="The column that is predicted; for `multilabel` also a list of several columns of 0 and 1, whose names are the labels.",
+    )
     features: dict[str, Feature] = Field(
         {},
         description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
@@ -86,7 +89,8 @@ class PipelineConfig(Settings):
         """What is to be learnt."""
         if self.has_columns:
             task = self.task or Multiclass()
-            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, label=self.label or PICTURE_LABEL, task=task)
+            label = LABELS if isinstance(self.label, tuple) else self.label or PICTURE_LABEL
+            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, label=label, task=task)
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property
@@ -99,7 +103,8 @@ class PipelineConfig(Settings):
             kept=kept,
             label=self.problem.label,
             separator=getattr(self.task, "separator", None),
-            empty_label=isinstance(self.task, Multilabel) and self.data.format == "csv",
+            marks=self.label if isinstance(self.label, tuple) else (),
+            empty_label=isinstance(self.task, Multilabel) and self.data.is_csv,
             orders=self.inputs.orders,
         )
 
@@ -112,14 +117,14 @@ class PipelineConfig(Settings):
 
     @pydantic.field_validator("label", mode="before")
     @classmethod
-    def _is_one_column(cls, label: Any) -> Any:
-        if isinstance(label, list):
-            raise ValueError(
-                f"label: Expected the name of one column. Received: {json.dumps(label, ensure_ascii=False)}. Several columns of 0 and 1 "
-                "are not read yet: write the names of those that are 1 into one column, `red;round`, and set "
-                '`task: {kind: multilabel, separator: ";"}`.'
-            )
-        return label
+    def _is_one_column_or_several(cls, label: Any) -> Any:
+        names = label if isinstance(label, list) else []
+        if label is None or isinstance(label, str):
+            return label
+        if len(names) > 1 and all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+            return tuple(names)
+        received = json.dumps(label, ensure_ascii=False)
+        raise ValueError(f"label: Expected the name of a column, or a list of several different ones. Received: {received}.")
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -179,8 +184,15 @@ def _column_fault(config: PipelineConfig) -> str | None:
             return f"features.{name}: Expected another kind than `image` with `data.format: csv`, which holds no pictures. Try `images`."
     if getattr(config.task, "classes", None) is not None:
         return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
-    if config.label in config.features:
-        return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
+    several = config.label if isinstance(config.label, tuple) else ()
+    for name in several or (config.label,):
+        if name in config.features:
+            return f"features: Expected columns other than the label. Received: '{name}'. Remove it from `features`."
+    if several and LABELS in config.features:
+        return f"features: Expected no '{LABELS}' beside several columns in `label`, which are called so together. Rename that column."
+    if several and not isinstance(config.task, Multilabel):
+        kind = config.task.kind if config.task else "none"
+        return f"task: Expected `multilabel` with several columns in `label`. Received: {kind}."
     if config.trainer.augment and "image" not in config.inputs.kinds.values():
         return "trainer.augment: Expected none where the model is given no picture. Remove it."
     if fault := cross_fault(config.crosses, config.inputs.by_name):
@@ -192,12 +204,14 @@ def _column_fault(config: PipelineConfig) -> str | None:
 
 def _multilabel_fault(config: PipelineConfig, task: Multilabel) -> str | None:
     """What does not fit to several labels for a row."""
-    if config.data.format == "images":
+    if config.data.format == "images" and not config.data.is_list:
         return "task: Expected another than `multilabel` with `data.format: images`, where a picture is in one folder. Try `multiclass`."
-    if config.data.format == "csv" and task.separator is None:
+    if isinstance(config.label, tuple) and task.separator is not None:
+        return "task.separator: Expected none with several columns of 0 and 1 in `label`. Remove it."
+    if config.data.is_csv and task.separator is None and isinstance(config.label, str):
         return (
             "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
-            'Set `task: {kind: multilabel, separator: ";"}`.'
+            'Set `task: {kind: multilabel, separator: ";"}`, or list several columns of 0 and 1 in `label`.'
         )
     for key, given in (
         ("min_class_accuracy", config.evaluator.min_class_accuracy),

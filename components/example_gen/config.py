@@ -12,7 +12,8 @@ from components.place import Place
 from trainer.errors import did_you_mean
 from trainer.settings import Settings
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")  # of tables that name pictures
+_JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", *_JSON_LINES)  # of tables that name pictures
 MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
 
 
@@ -97,6 +98,11 @@ class DataConfig(Settings):
     def is_list(self) -> bool:
         """Whether it is pictures that a table names."""
         return self.format == "images" and (self.path or "").casefold().endswith(TABLE_SUFFIXES)
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the rows stand in CSV files, where an empty cell is all that a missing value can be."""
+        return self.format == "csv" or (self.is_list and not (self.path or "").casefold().endswith(_JSON_LINES))
 
     @pydantic.field_validator("span", mode="before")
     @classmethod

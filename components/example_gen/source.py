@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.example_gen import download, raw_files, remote_files, spans
+from components.example_gen import download, marks, raw_files, remote_files, spans
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
@@ -50,6 +50,7 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
         yield parts, raw_files.combined(config.format, _files(parts))
     else:
         parts = _READERS[config.format](config, columns)
+        parts = marks.with_label(parts, columns) if columns.marks else parts
         yield parts, raw_files.fingerprint(config)  # behind: a file that changes after it was opened is noticed by its reader
 
 

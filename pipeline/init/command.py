@@ -28,7 +28,12 @@ def add_to(commands: Any) -> None:
         help="a table (CSV, TSV, Parquet, JSON lines or TFRecord: a file, a pattern or a folder), a folder of IDX files, "
         "or class folders of pictures or an archive of them; {SPAN} or {YYYY}, {MM} and {DD} stand for a span's number or date",
     )
-    parser.add_argument("--label", metavar="COLUMN", help="the column that is predicted (default: guessed by its name, or asked for)")
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="the column that is predicted, or several of 0 and 1, `a,b,c`, a name with a comma in double quotes "
+        "(default: guessed by its name, or asked for)",
+    )
     parser.add_argument("--task", choices=TASKS, help="what is predicted (default: by the label's values)")
     parser.add_argument("--name", metavar="NAME", help="name of the pipeline and the model (default: the data's)")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the config (default: configs/NAME.yaml)")

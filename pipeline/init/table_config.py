@@ -92,7 +92,7 @@ def _target(table: Table) -> Iterator[str]:
         notes += ["positive is the class that is looked for", ", ".join(f"{scalar(name)} {count:,}" for name, count in counts.items())]
     notes += task.notes(settings)
     yield ""
-    yield f"label: {scalar(label.name)}"
+    yield f"label: {value(target.columns or label.name)}"
     yield f"task: {value(settings) if len(settings) > 1 else target.kind}" + (f"  # {'; '.join(notes)}" if notes else "")
 
 
@@ -130,7 +130,7 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows)
     if table.source.picture:
         rows = table.source.taken.rows
-        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind != "regression")
+        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind in ("binary", "multiclass"))
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)
