@@ -104,7 +104,7 @@ class PipelineConfig(Settings):
             label=self.problem.label,
             separator=getattr(self.task, "separator", None),
             marks=self.label if isinstance(self.label, tuple) else (),
-            empty_label=isinstance(self.task, Multilabel) and self.data.is_csv,
+            empty_label=isinstance(self.task, Multilabel) and self.data.table_format == "csv",
             orders=self.inputs.orders,
         )
 
@@ -208,7 +208,7 @@ def _multilabel_fault(config: PipelineConfig, task: Multilabel) -> str | None:
         return "task: Expected another than `multilabel` with `data.format: images`, where a picture is in one folder. Try `multiclass`."
     if isinstance(config.label, tuple) and task.separator is not None:
         return "task.separator: Expected none with several columns of 0 and 1 in `label`. Remove it."
-    if config.data.is_csv and task.separator is None and isinstance(config.label, str):
+    if config.data.table_format == "csv" and task.separator is None and isinstance(config.label, str):
         return (
             "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
             'Set `task: {kind: multilabel, separator: ";"}`, or list several columns of 0 and 1 in `label`.'

@@ -12,8 +12,11 @@ from components.place import Place
 from trainer.errors import did_you_mean
 from trainer.settings import Settings
 
-_JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", *_JSON_LINES)  # of tables that name pictures
+TABLE_SUFFIXES = {  # of tables that name pictures, by their format
+    "csv": (".csv", ".tsv", ".csv.gz", ".tsv.gz"),
+    "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+    "parquet": (".parquet", ".parq", ".pq"),
+}
 MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
 
 
@@ -56,8 +59,8 @@ class DataConfig(Settings):
 
     format: Literal["digits", "idx", "images", "csv", "parquet", "jsonl", "tfrecord"] = Field(
         description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `images`: a folder of "
-        "class folders of pictures, a zip or tar archive of one, or a table (CSV or JSON lines) that names "
-        "pictures. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
+        "class folders of pictures, a zip or tar archive of one, or a table (CSV, JSON lines or Parquet) that "
+        "names pictures. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
         "`jsonl`: an object a line. `tfrecord`: tf.Examples."
     )
     path: Place | None = Field(
@@ -95,14 +98,19 @@ class DataConfig(Settings):
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")
 
     @property
-    def is_list(self) -> bool:
-        """Whether it is pictures that a table names."""
-        return self.format == "images" and (self.path or "").casefold().endswith(TABLE_SUFFIXES)
+    def table_format(self) -> str | None:
+        """The format of the table, or tables of one format, of which a row is read; None where there is none."""
+        if self.format in ("digits", "idx"):
+            return None
+        if self.format != "images":
+            return self.format
+        tables = [name.casefold() for name in (self.splits.files or {"train": self.path or ""}).values()]
+        return next((kind for kind, suffixes in TABLE_SUFFIXES.items() if all(name.endswith(suffixes) for name in tables)), None)
 
     @property
-    def is_csv(self) -> bool:
-        """Whether the rows stand in CSV files, where an empty cell is all that a missing value can be."""
-        return self.format == "csv" or (self.is_list and not (self.path or "").casefold().endswith(_JSON_LINES))
+    def is_list(self) -> bool:
+        """Whether it is pictures that a table names."""
+        return self.format == "images" and self.table_format is not None
 
     @pydantic.field_validator("span", mode="before")
     @classmethod

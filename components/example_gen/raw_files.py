@@ -87,18 +87,25 @@ def named_files(config: DataConfig) -> dict[str, Path]:
     if config.format == "csv":
         return {str(number): path for number, path in enumerate(path for paths in csv_files(config).values() for path in paths)}
     if config.format == "images":
-        path = Path(place)
         if config.is_list:
-            return _listed(path, config.pictures)
+            tables = by_split(config)
+            listed = {name: _listed(Path(each), config.pictures) for name, each in tables.items()}
+            return {_of_split(each, name, config): path for name, files in listed.items() for each, path in files.items()}
+        path = Path(place)
         if path.is_file():
             return {path.name: path}
         found = image_files.find(path, split_prefixes=config.splits.prefixes).layout.pictures
         return {picture.name: path / picture.name for picture in found if (path / picture.name).is_file()}
     return {
-        name if config.splits.files is None else f"{split or 'train'}/{name}": path
+        _of_split(name, split, config): path
         for split, each in by_split(config).items()
         for name, path in files_at(each, *_FILES[config.format]).items()
     }
+
+
+def _of_split(name: str, split: str | None, config: DataConfig) -> str:
+    """A file's name, told from those of the other splits' files."""
+    return name if config.splits.files is None else f"{split or 'train'}/{name}"
 
 
 def _listed(path: Path, below: str | None) -> dict[str, Path]:

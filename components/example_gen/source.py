@@ -87,8 +87,13 @@ def _images(config: DataConfig, columns: Columns) -> list[Part]:
         return image_files.open_images(path, settings, config.splits.prefixes)
     pictures = [name for name, kind in columns.kept.items() if kind == "bytes"]
     named = columns.model_copy(update={"kept": columns.kept | dict.fromkeys(pictures, "string")})
-    opened = _READERS["jsonl" if path.name.casefold().endswith(json_lines.SUFFIXES) else "csv"]
-    return listed_pictures.with_pictures(opened(config, named), pictures, listed_pictures.folder_of(path, config.pictures), settings)
+    parts = []
+    for name, place in raw_files.by_split(config).items():
+        table = config.model_copy(update={"path": place, "splits": config.splits.model_copy(update={"files": None})})
+        opened = _READERS[config.table_format or ""](table, named)
+        with_pictures = listed_pictures.with_pictures(opened, pictures, listed_pictures.folder_of(Path(place), config.pictures), settings)
+        parts += [dataclasses.replace(part, split=name) for part in with_pictures]
+    return parts
 
 
 def _typed(open_files: Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], list[Part]]) -> _Reader:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.example_gen.readers.data_files import SHARD, check_place, what_is
-from pipeline.init import csv_table, idx, json_lines, parquet, pictures, table, table_files, tfrecord
+from pipeline.init import csv_table, idx, json_lines, parquet, picture_table, pictures, table, table_files, tfrecord
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError, did_you_mean
 
@@ -49,6 +49,7 @@ def _is_json(path: str) -> bool:
 
 FORMATS = (
     Format("IDX files", idx.recognises, idx.propose),
+    Format("a table that names pictures", picture_table.recognises, functools.partial(table.propose, picture_table.look)),
     Format("pictures in class folders", pictures.recognises, pictures.propose),
     Format("Parquet", _is_table("Parquet"), functools.partial(table.propose, parquet.look)),
     Format("JSON lines", _is_json, functools.partial(table.propose, json_lines.look)),

@@ -46,7 +46,7 @@ def find(path: str) -> Files:
         suffix = max(by_suffix, key=lambda each: len(by_suffix[each]))
         paths = by_suffix[suffix]
         names = [found.relative_to(path).as_posix() for found in paths]
-        if by_split := _named_after_splits(names):
+        if by_split := named_after_splits(names):
             patterns = {name: each if each.endswith(suffix) else f"{each}/*{suffix}" for name, each in by_split.items()}
             return Files(paths, path, patterns)
         if paths and not below:
@@ -62,12 +62,12 @@ def by_split(path: str, suffixes: tuple[str, ...]) -> dict[str, str]:
     if not Path(path).is_dir():
         return {}
     try:
-        return _named_after_splits(list(files_at(path, suffixes, "files")))
+        return named_after_splits(list(files_at(path, suffixes, "files")))
     except ConfigError:  # there are none
         return {}
 
 
-def _named_after_splits(names: Sequence[str]) -> dict[str, str]:
+def named_after_splits(names: Sequence[str]) -> dict[str, str]:
     """{split: file, folder or pattern} where all of the files `names` are in folders, or have names, that differ by the split alone."""
     found: dict[str, set[str]] = collections.defaultdict(set)
     others = set()
