@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field
 
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
-from components.example_gen.columns import Columns
+from components.example_gen.columns import LABELS, Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.place import is_bucket
@@ -48,7 +48,10 @@ class PipelineConfig(Settings):
         description="What is predicted of rows with columns: `binary`, `multiclass`, `multilabel` or `regression`, or a mapping with its "
         "settings.",
     )
-    label: str | None = Field(None, description="The column that is predicted.")
+    label: str | tuple[str, ...] | None = Field(
+        None,
+        description="The column that is predicted; for `multilabel` also a list of several columns of 0 and 1, whose names are the labels.",
+    )
     features: dict[str, Feature] = Field(
         {},
         description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
@@ -86,7 +89,8 @@ class PipelineConfig(Settings):
         """What is to be learnt."""
         if self.has_columns:
             task = self.task or Multiclass()
-            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, label=self.label or PICTURE_LABEL, task=task)
+            label = LABELS if isinstance(self.label, tuple) else self.label or PICTURE_LABEL
+            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, label=label, task=task)
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property
@@ -99,7 +103,8 @@ class PipelineConfig(Settings):
             kept=kept,
             label=self.problem.label,
             separator=getattr(self.task, "separator", None),
-            empty_label=isinstance(self.task, Multilabel) and self.data.format == "csv",
+            marks=self.label if isinstance(self.label, tuple) else (),
+            empty_label=isinstance(self.task, Multilabel) and self.data.table_format == "csv",
             orders=self.inputs.orders,
         )
 
@@ -112,14 +117,14 @@ class PipelineConfig(Settings):
 
     @pydantic.field_validator("label", mode="before")
     @classmethod
-    def _is_one_column(cls, label: Any) -> Any:
-        if isinstance(label, list):
-            raise ValueError(
-                f"label: Expected the name of one column. Received: {json.dumps(label, ensure_ascii=False)}. Several columns of 0 and 1 "
-                "are not read yet: write the names of those that are 1 into one column, `red;round`, and set "
-                '`task: {kind: multilabel, separator: ";"}`.'
-            )
-        return label
+    def _is_one_column_or_several(cls, label: Any) -> Any:
+        names = label if isinstance(label, list) else []
+        if label is None or isinstance(label, str):
+            return label
+        if len(names) > 1 and all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+            return tuple(names)
+        received = json.dumps(label, ensure_ascii=False)
+        raise ValueError(f"label: Expected the name of a column, or a list of several different ones. Received: {received}.")
 
     @pydantic.model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -7,6 +7,7 @@ what there is? -> the first fault's sentence, or None
 from typing import TYPE_CHECKING
 
 from components.anomaly import KINDS as KINDS_OF_ANOMALIES
+from components.example_gen.columns import LABELS
 from trainer.errors import did_you_mean
 from trainer.features.cross import cross_fault
 from trainer.tasks import Multilabel
@@ -67,8 +68,15 @@ def _column_fault(config: "PipelineConfig") -> str | None:
             return f"features.{name}: Expected another kind than `image` with `data.format: csv`, which holds no pictures. Try `images`."
     if getattr(config.task, "classes", None) is not None:
         return "task.classes: Expected none with columns, whose classes are the label's values. Remove it."
-    if config.label in config.features:
-        return f"features: Expected columns other than the label. Received: '{config.label}'. Remove it from `features`."
+    several = config.label if isinstance(config.label, tuple) else ()
+    for name in several or (config.label,):
+        if name in config.features:
+            return f"features: Expected columns other than the label. Received: '{name}'. Remove it from `features`."
+    if several and LABELS in config.features:
+        return f"features: Expected no '{LABELS}' beside several columns in `label`, which are called so together. Rename that column."
+    if several and not isinstance(config.task, Multilabel):
+        kind = config.task.kind if config.task else "none"
+        return f"task: Expected `multilabel` with several columns in `label`. Received: {kind}."
     if config.trainer.augment and "image" not in config.inputs.kinds.values():
         return "trainer.augment: Expected none where the model is given no picture. Remove it."
     if fault := cross_fault(config.crosses, config.inputs.by_name):
@@ -80,12 +88,14 @@ def _column_fault(config: "PipelineConfig") -> str | None:
 
 def _multilabel_fault(config: "PipelineConfig", task: Multilabel) -> str | None:
     """What does not fit to several labels for a row."""
-    if config.data.format == "images":
+    if config.data.format == "images" and not config.data.is_list:
         return "task: Expected another than `multilabel` with `data.format: images`, where a picture is in one folder. Try `multiclass`."
-    if config.data.format == "csv" and task.separator is None:
+    if isinstance(config.label, tuple) and task.separator is not None:
+        return "task.separator: Expected none with several columns of 0 and 1 in `label`. Remove it."
+    if config.data.table_format == "csv" and task.separator is None and isinstance(config.label, str):
         return (
             "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
-            'Set `task: {kind: multilabel, separator: ";"}`.'
+            'Set `task: {kind: multilabel, separator: ";"}`, or list several columns of 0 and 1 in `label`.'
         )
     for key, given in (
         ("min_class_accuracy", config.evaluator.min_class_accuracy),

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+LABELS = "labels"  # what the list of names is called that several columns of 0 and 1 make
+
+
 class Columns(Settings):
     """Crosses the ingestion's boundary as JSON; empty for data whose rows have no columns of the user's."""
 
     kept: dict[str, RawType] = Field({}, description="The columns that a tf.Example gets, and how it holds them.")
     label: str | None = Field(None, description="The one of them without which a row is left out.")
     separator: str | None = Field(None, description="What stands between the labels of a label that is several in one text.")
+    marks: tuple[str, ...] = Field((), description="The columns of 0 and 1 that the label is made of, where it is no column itself.")
     empty_label: bool = Field(
         False, description="Whether a row without a value has a label, that of no labels: in CSV an empty cell cannot tell the two apart."
     )
@@ -31,6 +35,9 @@ class Columns(Settings):
         types = {"bytes": pa.binary(), "string": pa.string(), "float": pa.float64(), "int": pa.int64()}
         types["strings"] = pa.string() if self.separator else pa.list_(pa.string())
         wanted = {name: types[kind] for name, kind in self.kept.items()}
+        if self.marks:
+            wanted |= dict.fromkeys(self.marks, pa.string())
+            del wanted[self.label or ""]
         if time:
             wanted.setdefault(time, types["int"])
         return wanted | {name: pa.string() for name in others if name and name not in wanted}

@@ -12,7 +12,11 @@ from components.place import Place
 from trainer.errors import did_you_mean
 from trainer.settings import Settings
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")  # of tables that name pictures
+TABLE_SUFFIXES = {  # of tables that name pictures, by their format
+    "csv": (".csv", ".tsv", ".csv.gz", ".tsv.gz"),
+    "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+    "parquet": (".parquet", ".parq", ".pq"),
+}
 MAX_IMAGE_PIXELS = 1 << 26  # 8,192 x 8,192, more than cameras give
 
 
@@ -29,7 +33,8 @@ class SplitsConfig(Settings):
     )
     files: dict[Literal["train", "eval", "test"], str] | None = Field(
         None,
-        description="The file, or a pattern of files, of each split, relative to `data.path`; shares divide `train` for one not given.",
+        description="The file, a pattern of files or, but of `csv`, a folder of each split, relative to `data.path`; shares divide `train` "
+        "for one not given.",
     )
     prefixes: bool = Field(False, description="Whether pictures' file names begin with their split, as in `train_7.jpg`.")
     group: str | None = Field(None, description="A column whose equal values stay in one split, as of one person or one day.")
@@ -54,16 +59,17 @@ class DataConfig(Settings):
 
     format: Literal["digits", "idx", "images", "csv", "parquet", "jsonl", "tfrecord"] = Field(
         description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `images`: a folder of "
-        "class folders of pictures, a zip or tar archive of one, or a table (CSV or JSON lines) that names "
-        "pictures. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
+        "class folders of pictures, a zip or tar archive of one, or a table (CSV, JSON lines or Parquet) that "
+        "names pictures. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
         "`jsonl`: an object a line. `tfrecord`: tf.Examples."
     )
     path: Place | None = Field(
         None,
         description="Where the data is, absolute or relative to the config file. `idx`: the folder of `train-images-idx3-ubyte`, "
         "`train-labels-idx1-ubyte` and, if there is an official test set, `t10k-` or `test-` files of the same kind, "
-        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`; with `data.splits.files` the folder of the files. "
-        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. `images`: a folder, an archive, or a table, "
+        "each with or without `.gz`. `csv`: a file, or a pattern like `data/*.csv`. "
+        "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. With `data.splits.files` the folder of the files. "
+        "`images`: a folder, an archive, or a table, "
         "whose columns `features` and `label` name. `{SPAN}` or `{YYYY}`, `{MM}` and `{DD}` stand for the number or date of a span, "
         "`{VERSION}` for its version, of which the newest is read.",
     )
@@ -92,9 +98,19 @@ class DataConfig(Settings):
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")
 
     @property
+    def table_format(self) -> str | None:
+        """The format of the table, or tables of one format, of which a row is read; None where there is none."""
+        if self.format in ("digits", "idx"):
+            return None
+        if self.format != "images":
+            return self.format
+        tables = [name.casefold() for name in (self.splits.files or {"train": self.path or ""}).values()]
+        return next((kind for kind, suffixes in TABLE_SUFFIXES.items() if all(name.endswith(suffixes) for name in tables)), None)
+
+    @property
     def is_list(self) -> bool:
         """Whether it is pictures that a table names."""
-        return self.format == "images" and (self.path or "").casefold().endswith(TABLE_SUFFIXES)
+        return self.format == "images" and self.table_format is not None
 
     @pydantic.field_validator("span", mode="before")
     @classmethod

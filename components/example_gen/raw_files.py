@@ -87,14 +87,25 @@ def named_files(config: DataConfig) -> dict[str, Path]:
     if config.format == "csv":
         return {str(number): path for number, path in enumerate(path for paths in csv_files(config).values() for path in paths)}
     if config.format == "images":
-        path = Path(place)
         if config.is_list:
-            return _listed(path, config.pictures)
+            tables = by_split(config)
+            listed = {name: _listed(Path(each), config.pictures) for name, each in tables.items()}
+            return {_of_split(each, name, config): path for name, files in listed.items() for each, path in files.items()}
+        path = Path(place)
         if path.is_file():
             return {path.name: path}
         found = image_files.find(path, split_prefixes=config.splits.prefixes).layout.pictures
         return {picture.name: path / picture.name for picture in found if (path / picture.name).is_file()}
-    return files_at(place, *_FILES[config.format])
+    return {
+        _of_split(name, split, config): path
+        for split, each in by_split(config).items()
+        for name, path in files_at(each, *_FILES[config.format]).items()
+    }
+
+
+def _of_split(name: str, split: str | None, config: DataConfig) -> str:
+    """A file's name, told from those of the other splits' files."""
+    return name if config.splits.files is None else f"{split or 'train'}/{name}"
 
 
 def _listed(path: Path, below: str | None) -> dict[str, Path]:
@@ -107,22 +118,31 @@ def _listed(path: Path, below: str | None) -> dict[str, Path]:
     return {path.name: path, **{f"{folder.name}/{name}": folder / name for name in names if (folder / name).is_file()}}
 
 
+def by_split(config: DataConfig) -> dict[str | None, str]:
+    """The place of the files of each split, a file, a folder or a pattern, under None that of those whose rows are divided.
+
+    Raises:
+      ConfigError: the train split has none.
+    """
+    given = config.splits.files
+    if given is None:
+        return {None: config.path or ""}
+    # However they are written: the fingerprint goes by the order.
+    found: dict[str | None, str] = {name: os.path.join(config.path or "", given[name]) for name in _SPLITS if name in given}
+    if "train" not in found:
+        raise ConfigError("Expected `data.splits.files` to name the train split's file. Received: none.")
+    if len(found) < len(_SPLITS):
+        found[None] = found.pop("train")  # divided between train and what has no file
+    return found
+
+
 def csv_files(config: DataConfig) -> dict[str | None, list[Path]]:
     """The files by the split that they are, None for those whose rows are divided.
 
     Raises:
       ConfigError: a path or a pattern has no file.
     """
-    given = config.splits.files
-    if given is None:
-        return {None: _matching(config.path or "")}
-    ordered = sorted(given.items(), key=lambda item: _SPLITS.index(item[0]))  # however they are written: the fingerprint goes by it
-    found: dict[str | None, list[Path]] = {name: _matching(os.path.join(config.path or "", pattern)) for name, pattern in ordered}
-    if "train" not in found:
-        raise ConfigError("Expected `data.splits.files` to name the train split's file. Received: none.")
-    if len(found) < len(_SPLITS):
-        found[None] = found.pop("train")  # divided between train and what has no file
-    return found
+    return {name: _matching(place) for name, place in by_split(config).items()}
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.example_gen import download, raw_files, remote_files, spans
+from components.example_gen import download, marks, raw_files, remote_files, spans
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
@@ -50,6 +50,7 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
         yield parts, raw_files.combined(config.format, _files(parts))
     else:
         parts = _READERS[config.format](config, columns)
+        parts = marks.with_label(parts, columns) if columns.marks else parts
         yield parts, raw_files.fingerprint(config)  # behind: a file that changes after it was opened is noticed by its reader
 
 
@@ -86,8 +87,13 @@ def _images(config: DataConfig, columns: Columns) -> list[Part]:
         return image_files.open_images(path, settings, config.splits.prefixes)
     pictures = [name for name, kind in columns.kept.items() if kind == "bytes"]
     named = columns.model_copy(update={"kept": columns.kept | dict.fromkeys(pictures, "string")})
-    opened = _READERS["jsonl" if path.name.casefold().endswith(json_lines.SUFFIXES) else "csv"]
-    return listed_pictures.with_pictures(opened(config, named), pictures, listed_pictures.folder_of(path, config.pictures), settings)
+    parts = []
+    for name, place in raw_files.by_split(config).items():
+        table = config.model_copy(update={"path": place, "splits": config.splits.model_copy(update={"files": None})})
+        opened = _READERS[config.table_format or ""](table, named)
+        with_pictures = listed_pictures.with_pictures(opened, pictures, listed_pictures.folder_of(Path(place), config.pictures), settings)
+        parts += [dataclasses.replace(part, split=name) for part in with_pictures]
+    return parts
 
 
 def _typed(open_files: Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], list[Part]]) -> _Reader:
@@ -95,7 +101,11 @@ def _typed(open_files: Callable[[str, Mapping[str, pa.DataType], Mapping[str, Ti
 
     def read(config: DataConfig, columns: Columns) -> list[Part]:
         types = columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
-        return open_files(config.path or "", types, columns.orders)
+        return [
+            dataclasses.replace(part, split=name)
+            for name, place in raw_files.by_split(config).items()
+            for part in open_files(place, types, columns.orders)
+        ]
 
     return read
 

@@ -175,7 +175,7 @@ def _beside(pattern: str) -> str:
     """What there is instead, where the first placeholder stands."""
     parts = pattern.split("/")
     first = next(number for number, part in enumerate(parts) if _PLACEHOLDER.search(part))
-    folder = Path("/".join(parts[:first]) or "/")
+    folder = Path("/".join(parts[:first]) or ("/" if pattern.startswith("/") else "."))
     if not folder.is_dir():
         return f"no folder '{folder}'"
     names = sorted(path.name for path in folder.iterdir())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.example_gen import spans
 from pipeline.subcommand import add_command
 from trainer.errors import ConfigError
 
@@ -25,9 +26,14 @@ def add_to(commands: Any) -> None:
         "path",
         metavar="PATH",
         help="a table (CSV, TSV, Parquet, JSON lines or TFRecord: a file, a pattern or a folder), a folder of IDX files, "
-        "or class folders of pictures or an archive of them",
+        "or class folders of pictures or an archive of them; {SPAN} or {YYYY}, {MM} and {DD} stand for a span's number or date",
     )
-    parser.add_argument("--label", metavar="COLUMN", help="the column that is predicted (default: guessed by its name, or asked for)")
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="the column that is predicted, or several of 0 and 1, `a,b,c`, a name with a comma in double quotes "
+        "(default: guessed by its name, or asked for)",
+    )
     parser.add_argument("--task", choices=TASKS, help="what is predicted (default: by the label's values)")
     parser.add_argument("--name", metavar="NAME", help="name of the pipeline and the model (default: the data's)")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="the config (default: configs/NAME.yaml)")
@@ -35,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from pipeline.init import formats
+    from pipeline.init import formats, newest_span
     from pipeline.init.proposal import Request
 
     name = _name(options.name, options.path)
@@ -43,7 +49,8 @@ def _init(options: argparse.Namespace) -> int:
     _check_output(output)
     asks = sys.stdin.isatty() and not options.yes
     request = Request(options.path, name, output, options.label, options.task, _ask if asks else None, options.yes)
-    proposal = formats.recognise(options.path)(request)
+    request = newest_span.narrowed(request)
+    proposal = newest_span.told(formats.recognise(request.path)(request), request)
     _write(proposal.text, output)
     _show(proposal, output)
     return 0
@@ -55,6 +62,7 @@ def _name(given: str | None, path: str) -> str:
         if not _NAME.fullmatch(given):
             raise ConfigError(f"Expected --name to be a letter, then letters, digits, `-`, `_`, at most 63 in all. Received: '{given}'.")
         return given
+    path = path.partition("{")[0].rstrip("-_.") or "." if spans.has_spans(path) else path
     place = Path(path.rstrip("/"))
     stem = place.name if "*" not in place.name else place.parent.name
     stem = Path(path).resolve().name if stem in ("", ".", "..") else stem

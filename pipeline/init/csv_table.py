@@ -7,7 +7,7 @@ import pyarrow as pa
 from components.example_gen.left_out import Rejects
 from components.example_gen.readers import csv_file
 from components.example_gen.readers.sniffer import sniff
-from pipeline.init import odd_cells, picture_column, sample, table_files
+from pipeline.init import odd_cells, sample, table_files
 from pipeline.init.column import Column
 from pipeline.init.sample import Sample
 from pipeline.init.source import Source
@@ -15,15 +15,13 @@ from trainer.errors import ConfigError
 
 
 def look(path: str) -> Source:
-    """The table in the files that `path` means; of a folder the one file that names its pictures, where there is one.
+    """The table in the files that `path` means.
 
     Raises:
       ConfigError: the files have different headers.
       DataError: a file cannot be read, or has no row.
     """
     files = table_files.find(path)
-    if Path(path).is_dir() and (naming := picture_column.in_folder(Path(path))):
-        files = table_files.Files([naming], str(naming), {})
     found = sniff(files.paths[0])
     taken = _read(files.paths, found.dialect, found.columns, path)
     columns = [Column(name, sample.column(taken.table, name), found.dialect, taken.head.column(name)) for name in found.columns]
@@ -32,11 +30,7 @@ def look(path: str) -> Source:
     if odd:
         columns = [Column(each.name, odd_cells.without(each.values, odd), dialect, odd_cells.without(each.head, odd)) for each in columns]
     doubts = (*found.doubts, *odd.values())
-    picture = picture_column.find(files.paths[0]) if len(files.paths) == 1 else None
-    if picture is None:
-        return Source("csv", files.place, taken, columns, {}, files.by_split, dialect, found.reasons, doubts)
-    seen = picture_column.look(files.paths[0], picture, next(column for column in columns if column.name == picture.name))
-    return Source("images", files.place, taken, columns, {}, files.by_split, dialect, found.reasons, doubts, picture, seen)
+    return Source("csv", files.place, taken, columns, {}, files.by_split, dialect, found.reasons, doubts)
 
 
 def _read(paths: list[Path], dialect: csv_file.Dialect, columns: tuple[str, ...], path: str) -> Sample:

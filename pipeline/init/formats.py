@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from components.example_gen import spans
 from components.example_gen.readers.data_files import SHARD, check_place, what_is
-from pipeline.init import csv_table, idx, json_lines, parquet, pictures, table, table_files, tfrecord
+from pipeline.init import csv_table, idx, json_lines, parquet, picture_table, pictures, table, table_files, tfrecord
 from pipeline.init.proposal import Proposal, Request
 from trainer.errors import ConfigError, did_you_mean
 
@@ -50,6 +49,7 @@ def _is_json(path: str) -> bool:
 
 FORMATS = (
     Format("IDX files", idx.recognises, idx.propose),
+    Format("a table that names pictures", picture_table.recognises, functools.partial(table.propose, picture_table.look)),
     Format("pictures in class folders", pictures.recognises, pictures.propose),
     Format("Parquet", _is_table("Parquet"), functools.partial(table.propose, parquet.look)),
     Format("JSON lines", _is_json, functools.partial(table.propose, json_lines.look)),
@@ -107,8 +107,6 @@ def _entries(folder: Path) -> list[Path]:
 
 def _lacking(path: str) -> str:
     place = Path(path)
-    if spans.has_spans(path):
-        return "a pattern of spans. Name one of them, and write the pattern into `data.path` of the config afterwards."
     if not place.is_dir():
         near = did_you_mean(place.name, [entry.name for entry in _entries(place.parent)])
         what = what_is(place)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from components.example_gen.readers import idx
-from pipeline.init import defaults
+from pipeline.init import defaults, newest_span
 from pipeline.init.proposal import Proposal, Request
 from pipeline.init.relative import relative
 from pipeline.init.yaml_lines import value
@@ -55,7 +55,8 @@ def _text(request: Request, classes: int, size: tuple[int, int], official: bool)
         "",
         "data:",
         "  format: idx",
-        f"  path: {value(relative(request.path, request.output))}",
+        f"  path: {value(relative(request.path, request))}",
+        *newest_span.lines(request),
     ]
     if official:
         lines.append("  splits: {train: 11, eval: 1}  # the official test pictures are the test split")

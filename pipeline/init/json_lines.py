@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from components.example_gen.left_out import Rejects
 from components.example_gen.readers import json_lines
-from pipeline.init import sample
+from pipeline.init import sample, table_files
 from pipeline.init.sample import Block
 from pipeline.init.source import Source
 from pipeline.init.typed_table import Seen, Values
@@ -27,7 +27,7 @@ def look(path: str) -> Source:
     objects = json_lines.objects(path, rejects.add)
     blocks = (Block(len(some), functools.partial(_picked, seen, some)) for some in objects)
     taken = sample.take(blocks, rejects, path, most_read=_MOST_READ)
-    return seen.source("jsonl", path, taken, "JSON lines")
+    return seen.source("jsonl", path, taken, "JSON lines", table_files.by_split(path, json_lines.SUFFIXES))
 
 
 def _picked(seen: Seen, objects: list[dict[str, Any]], wanted: np.ndarray) -> pa.RecordBatch:

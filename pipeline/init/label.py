@@ -1,5 +1,6 @@
 """Which column is predicted: as given, by its name, as a person answers, or the last one that could be."""
 
+import csv
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,10 +15,17 @@ _USUAL = """
 
 
 class Label(NamedTuple):
-    """The column's name, and how it was chosen; empty where it was given."""
+    """The columns' names, of which there are mostly one, and how they were chosen; empty where they were given."""
 
-    name: str
+    columns: tuple[str, ...]
     why: str
+
+
+def given(text: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that `--label` names: one, or several with commas between them, as in a line of CSV: `"with, comma",other`."""
+    if text in names or "," not in text:
+        return (text,)
+    return tuple(dict.fromkeys(name.strip() for name in next(csv.reader([text], skipinitialspace=True))))
 
 
 def choose(request: Request, names: Sequence[str], usable: Sequence[str]) -> Label:
@@ -27,16 +35,16 @@ def choose(request: Request, names: Sequence[str], usable: Sequence[str]) -> Lab
       ConfigError: there is no such column, or nobody can be asked and nothing may be assumed.
     """
     if request.label is not None:
-        return Label(_known(request.label, names, "--label"), "")
+        return Label(tuple(_known(name, names, "--label") for name in given(request.label, names)), "")
     by_name = {name.strip().casefold(): name for name in reversed(usable)}
     usual = next((by_name[name] for name in _USUAL.split() if name in by_name), None)
     if usual:
-        return Label(usual, "assumed by its name; --label COLUMN names another")
+        return Label((usual,), "assumed by its name; --label COLUMN names another")
     last = next(reversed(usable), names[-1])
     if request.ask:
-        return Label(_known(request.ask("Which column is predicted?", last), names, "a column"), "")
+        return Label((_known(request.ask("Which column is predicted?", last), names, "a column"),), "")
     if request.assume:
-        return Label(last, "assumed as the last column that could be; --label COLUMN names another")
+        return Label((last,), "assumed as the last column that could be; --label COLUMN names another")
     raise ConfigError(
         f"Expected --label COLUMN, because no column has a usual label's name. Received: {listed(names)}. "
         f"Name the column that is predicted, or take '{last}' with --yes."

@@ -9,7 +9,7 @@ import pyarrow as pa
 from components.example_gen.left_out import Rejects
 from components.example_gen.readers import parquet_file
 from components.example_gen.readers.typed import converted, converts, is_list
-from pipeline.init import sample
+from pipeline.init import sample, table_files
 from pipeline.init.sample import Block
 from pipeline.init.source import Source
 from pipeline.init.typed_table import Seen, Values
@@ -36,7 +36,7 @@ def look(path: str) -> Source:
     batches = (batch for group in looked_into for batch in parquet_file.read_group(group, names))
     blocks = (Block(batch.num_rows, functools.partial(_picked, seen, batch)) for batch in batches)
     taken = sample.take(blocks, Rejects(), path, most_read=math.inf)
-    return seen.source("parquet", path, taken._replace(rows=rows), "Parquet")
+    return seen.source("parquet", path, taken._replace(rows=rows), "Parquet", table_files.by_split(path, parquet_file.SUFFIXES))
 
 
 def _picked(seen: Seen, batch: pa.RecordBatch, wanted: np.ndarray) -> pa.RecordBatch:

@@ -3,6 +3,7 @@
 first rows -> a column whose values are mostly files, in the table's folder or in one below it -> some of them decoded
 """
 
+import itertools
 import posixpath
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,16 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from components.example_gen.readers import csv_file
+from components.example_gen.config import TABLE_SUFFIXES
+from components.example_gen.readers import csv_file, json_lines, parquet_file
 from components.example_gen.readers.image_layout import SUFFIXES, Picture
 from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.sniffer import sniff
-from pipeline.init import picture_sample
+from pipeline.init import picture_sample, table_files
 from pipeline.init.column import Column
 from pipeline.init.picture_sample import PictureSample
 from trainer.errors import TapelineError
 
-_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_HEAD = 1000  # rows
 _TRIED = 50  # values
 _MOST = 0.5  # of them, more than which are there
 _FOLDERS = 50  # below the table's
@@ -40,31 +42,67 @@ class PictureColumn(NamedTuple):
 
 
 def find(path: Path) -> PictureColumn | None:
-    """The column of the CSV or TSV file `path`, None where none names pictures, or it cannot be read."""
-    if not path.name.casefold().endswith(_SUFFIXES):
+    """The column of the table `path`, a CSV, JSON lines or Parquet file, None where none names pictures, or it cannot be read."""
+    kind = next((kind for kind, suffixes in TABLE_SUFFIXES.items() if path.name.casefold().endswith(suffixes)), None)
+    if kind is None:
         return None
     try:
-        found = sniff(path)
-        [part] = csv_file.open_csv([path], found.dialect, dict.fromkeys(found.columns, pa.string()))
-        rows = next(part.read(lambda _: None), None)
+        head = _HEADS[kind](path)
     except TapelineError:  # whoever reads it in earnest says why
         return None
-    if rows is None:
-        return None
     for below in (None, *_folders(path.parent)):
-        for name in found.columns:
-            values = rows.batch.column(name).drop_null().unique()[:_TRIED].to_pylist()
+        for name, texts in head.items():
+            values = texts.drop_null().unique()[:_TRIED].to_pylist()
             there = sum(_file(path.parent / (below or ""), value) is not None for value in values)
             if there > _MOST * len(values):
                 return PictureColumn(name, below)
     return None
 
 
-def in_folder(folder: Path) -> Path | None:
-    """The one table in a folder that names pictures."""
-    tables = [path for path in sorted(folder.iterdir()) if path.name.casefold().endswith(_SUFFIXES) and path.is_file()]
-    naming = [path for path in tables if find(path)]
-    return naming[0] if len(naming) == 1 else None
+def tables(path: Path) -> dict[str, Path]:
+    """The table that names pictures, under "", or that of each split, under the split; empty where there is none.
+
+    Of a folder it is the one table in it that does, or those in it, or in the folders in it, that are named after splits.
+    """
+    if path.is_file():
+        return {"": path} if find(path) else {}
+    if not path.is_dir():
+        return {}
+    naming = _naming(path) or {table: column for folder in _folders(path) for table, column in _naming(path / folder).items()}
+    if len(naming) == 1:
+        return {"": next(iter(naming))}
+    if len(set(naming.values())) != 1:
+        return {}
+    by_split = table_files.named_after_splits([table.relative_to(path).as_posix() for table in naming])
+    found = {name: [table for table in naming if table.relative_to(path).parts[0] == each] for name, each in by_split.items()}
+    return {name: each[0] for name, each in found.items()} if all(len(each) == 1 for each in found.values()) else {}
+
+
+def _naming(folder: Path) -> dict[Path, PictureColumn]:
+    found = {path: find(path) for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_")) and path.is_file()}
+    return {path: column for path, column in found.items() if column}
+
+
+def _csv_head(path: Path) -> dict[str, pa.Array]:
+    found = sniff(path)
+    [part] = csv_file.open_csv([path], found.dialect, dict.fromkeys(found.columns, pa.string()))
+    rows = next(part.read(lambda _: None), None)
+    return {name: rows.batch.column(name) for name in found.columns} if rows else {}
+
+
+def _json_head(path: Path) -> dict[str, pa.Array]:
+    objects = next(json_lines.objects(path, lambda _: None), [])[:_HEAD]
+    return {name: json_lines.as_text([each.get(name) for each in objects]).values for name in dict.fromkeys(itertools.chain(*objects))}
+
+
+def _parquet_head(path: Path) -> dict[str, pa.Array]:
+    schema, groups = parquet_file.look(path)
+    names = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    batch = next(parquet_file.read_group(groups[0], names), None) if names else None
+    return {name: batch.column(name)[:_HEAD] for name in batch.schema.names} if batch else {}
+
+
+_HEADS = {"csv": _csv_head, "jsonl": _json_head, "parquet": _parquet_head}
 
 
 def look(path: Path, picture: PictureColumn, column: Column) -> PictureSample:

@@ -9,7 +9,7 @@ import numpy as np
 from components.example_gen import split
 from components.example_gen.readers.image_layout import Picture
 from components.example_gen.readers.rows import Reject
-from pipeline.init import defaults, gate, task
+from pipeline.init import defaults, gate, newest_span, task
 from pipeline.init.column import Column
 from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
@@ -70,7 +70,8 @@ def _data(request: Request, pictures: Pictures) -> Iterator[str]:
     yield ""
     yield "data:"
     yield "  format: images"
-    yield f"  path: {value(relative(request.path, request.output))}  # relative to this file"
+    yield f"  path: {value(relative(request.path, request))}  # relative to this file"
+    yield from newest_span.lines(request)
     if pictures.refused or pictures.sample.unreadable:
         yield "  # max_unreadable: 0.01  # there are files that cannot be read"
     lacking = [name for name in split.SPLITS if name not in pictures.splits]

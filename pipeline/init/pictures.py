@@ -15,7 +15,7 @@ from components.example_gen.readers import image_files
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.image_layout import SUFFIXES, Picture, has_split_prefixes
 from components.example_gen.readers.picture import PictureSettings
-from pipeline.init import picture_column, picture_config, picture_sample, pictures_shown, task
+from pipeline.init import picture_config, picture_sample, pictures_shown, task
 from pipeline.init.column import Column
 from pipeline.init.picture_config import Pictures
 from pipeline.init.proposal import Proposal, Request
@@ -28,12 +28,12 @@ _MANY_TIMES = 10  # as many pictures of one class as of another
 
 
 def recognises(path: str) -> bool:
-    """Whether it is a picture, an archive, or a folder with more pictures than other files, without a table that names them."""
+    """Whether it is a picture, an archive, or a folder with more pictures than other files."""
     place = Path(path)
     if not place.is_dir():
         return place.suffix.lower() in SUFFIXES or place.name.lower().endswith(_ARCHIVES)
     found = [name.suffix.lower() in SUFFIXES for name, _ in zip(_below(place), range(_LOOKED_AT), strict=False)]
-    return sum(found) * 2 > len(found) and picture_column.in_folder(place) is None
+    return sum(found) * 2 > len(found)
 
 
 def _below(folder: Path) -> Iterator[Path]:

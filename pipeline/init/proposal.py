@@ -20,6 +20,7 @@ class Request(NamedTuple):
       task: its kind, None where it was not given.
       ask: asks a person; None where what is not given is assumed, and `assume` says whether it may be.
       assume: whether to go on with what is assumed where nobody can be asked.
+      pattern: of the spans of which `path` is the newest; None where there are no spans.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Request(NamedTuple):
     task: str | None = None
     ask: Ask | None = None
     assume: bool = False
+    pattern: str | None = None
 
 
 class Proposal(NamedTuple):

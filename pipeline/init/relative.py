@@ -1,9 +1,11 @@
-"""A path as a config file has it: relative to the folder that the file is in."""
+"""A path as a config file has it: relative to the folder that the file is in, with the placeholders of spans."""
 
 import os
-from pathlib import Path
+
+from pipeline.init.proposal import Request
 
 
-def relative(path: str, config: Path) -> str:
-    """`path`, of the working folder, as the file `config` says it."""
-    return os.path.relpath(path, config.parent)
+def relative(place: str, request: Request) -> str:
+    """`place`, the request's path or what is below it, as its config says it."""
+    pattern = place if request.pattern is None else request.pattern + place.removeprefix(request.path)
+    return os.path.relpath(pattern, request.output.parent)

@@ -41,7 +41,7 @@ def _cells(column: Column, kind: Kind, table: Table) -> tuple[str, ...]:
 
 
 def _role(column: Column, kind: Kind, table: Table) -> tuple[str, str]:
-    if column.name == table.label.name:
+    if column.name in (table.target.columns or (table.label.name,)):
         return "label", table.target.kind
     if column.name == table.split:
         return "split", "names each row's split"
@@ -66,7 +66,8 @@ def target(table: Table, chosen: Label) -> list[str]:
     label, task = table.label, table.target
     why = f" ({task.why})" if task.why else ""
     positive = f", positive is '{task.positive}'" if task.positive is not None else ""
-    lines = [f"Label '{label.name}'{f' ({chosen.why})' if chosen.why else ''}: {task.kind}{why}{positive}."]
+    named = f"'{label.name}', made of {', '.join(map(repr, task.columns))}" if task.columns else f"'{label.name}'"
+    lines = [f"Label {named}{f' ({chosen.why})' if chosen.why else ''}: {task.kind}{why}{positive}."]
     if task.kind != "regression":
         classes = task.classes(label)
         counts = list(zip(classes.distinct.to_pylist(), classes.counts.tolist(), strict=True))

@@ -3,13 +3,13 @@
 a format's look at it: sample and columns -> their kinds -> label -> task -> what is left out, and why -> text, and what to print
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
 
 from components.example_gen import split
-from pipeline.init import giveaway, label, left_out, pictures_shown, sample, shown, table_config, task
+from pipeline.init import giveaway, label, label_columns, left_out, pictures_shown, sample, shown, table_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import USED, Kind, kind_of
 from pipeline.init.proposal import Proposal, Request
@@ -28,23 +28,26 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
     """
     source = look(request.path)
     columns, names = source.columns, [column.name for column in source.columns]
-    _check_label(request.label, source)
+    predicted = label.given(request.label, names) if request.label is not None else ()
+    _check_label(predicted, source)
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
     if source.picture:
         kinds[source.picture.name], reasons[source.picture.name] = Kind("image", "names pictures"), ""
-    split_column = next((column.name for column in columns if _is_split(column) and column.name != request.label), None)
+    split_column = next((column.name for column in columns if _is_split(column) and column.name not in predicted), None)
     usable = [name for name in names if not reasons[name] and name != split_column]
     told = [name for name in usable if kinds[name].name not in ("text", "image")]  # what is read or seen, hardly what is predicted
     chosen = label.choose(request, names, told or usable)
-    [labelled] = [column for column in columns if column.name == chosen.name]
-    target = task.choose(labelled, request.task)
-    doubts = [kinds[name].doubt for name in usable if name != chosen.name]
+    by_name = {column.name: column for column in columns}
+    labels = [by_name[name] for name in chosen.columns]
+    several = label_columns.together(labels, request.task) if len(labels) > 1 else None
+    labelled, target = several or (labels[0], task.choose(labels[0], request.task))
+    doubts = [kinds[name].doubt for name in usable if name not in chosen.columns]
     for column in columns:
-        if column.name in usable and column is not labelled and kinds[column.name].name != "image":
+        if column.name in usable and column not in labels and kinds[column.name].name != "image":
             reasons[column.name], doubt = giveaway.judge(column, labelled, target.kind == "regression")
             doubts.append(doubt)
-    features = {column.name: kinds[column.name] for column in columns if column.name not in (chosen.name, split_column)}
+    features = {column.name: kinds[column.name] for column in columns if column.name not in (*chosen.columns, split_column)}
     _check_features(features, reasons)
     table = table_config.Table(
         source=source,
@@ -54,7 +57,7 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
         others={name: (kind, reasons[name]) for name, kind in features.items() if reasons[name]},
         split=split_column,
         split_fault="".join(_split_fault(column) for column in columns if column.name == split_column),
-        duplicates=_duplicates(source, split_column, [chosen.name, *(name for name in features if not reasons[name])]),
+        duplicates=_duplicates(source, split_column, [*chosen.columns, *(name for name in features if not reasons[name])]),
     )
     lines = [f"{source.taken.words}, {len(columns) + len(source.unusable)} columns; {'; '.join(source.reasons)}."]
     if source.seen:
@@ -66,9 +69,10 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
     )
 
 
-def _check_label(given: str | None, source: Source) -> None:
-    if given in source.unusable:
-        raise ConfigError(f"Expected --label to be a column of one value a row. Received: '{given}', {source.unusable[given]}.")
+def _check_label(given: Iterable[str], source: Source) -> None:
+    for name in given:
+        if name in source.unusable:
+            raise ConfigError(f"Expected --label to be a column of one value a row. Received: '{name}', {source.unusable[name]}.")
 
 
 def _is_split(column: Column) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, gate, picture_config, task
+from pipeline.init import defaults, gate, newest_span, picture_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.picture_sample import PictureSample
@@ -53,7 +53,8 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     yield ""
     yield "data:"
     yield f"  format: {source.format}{'  # named by a table' if source.picture else ''}"
-    yield f"  path: {value(relative(source.place, request.output))}  # relative to this file"
+    yield f"  path: {value(relative(source.place, request))}  # relative to this file"
+    yield from newest_span.lines(request)
     if source.picture and source.picture.below:
         yield f"  pictures: {scalar(source.picture.below)}  # relative to the table's folder"
     if source.seen and source.seen.unreadable:
@@ -91,7 +92,7 @@ def _target(table: Table) -> Iterator[str]:
         notes += ["positive is the class that is looked for", ", ".join(f"{scalar(name)} {count:,}" for name, count in counts.items())]
     notes += task.notes(settings)
     yield ""
-    yield f"label: {scalar(label.name)}"
+    yield f"label: {value(target.columns or label.name)}"
     yield f"task: {value(settings) if len(settings) > 1 else target.kind}" + (f"  # {'; '.join(notes)}" if notes else "")
 
 
@@ -129,7 +130,7 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows)
     if table.source.picture:
         rows = table.source.taken.rows
-        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind != "regression")
+        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind in ("binary", "multiclass"))
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)

@@ -38,12 +38,14 @@ class Target(NamedTuple):
       why: a clause for people; empty where it was given.
       positive: of a binary task, the class that is looked for.
       separator: of a multilabel task, what stands between a row's labels.
+      columns: of a multilabel task, the columns of 0 and 1 that the label is made of; empty where it is a column itself.
     """
 
     kind: str
     why: str
     positive: str | None = None
     separator: str | None = None
+    columns: tuple[str, ...] = ()
 
     def classes(self, label: Column) -> Column:
         """The classes that the label names: its values, or what is in them."""
@@ -153,7 +155,7 @@ def settings(label: Column, target: Target) -> dict[str, object]:
         return {"kind": "binary", "positive": target.positive} | ({"threshold": "auto"} if is_unbalanced(label) else {})
     if target.kind == "multiclass" and is_unbalanced(label):
         return {"kind": "multiclass", "class_weights": "balanced"}
-    return {"kind": target.kind} | ({"separator": target.separator} if target.separator else {})
+    return {"kind": target.kind} | ({"separator": target.separator} if target.separator and not target.columns else {})
 
 
 def notes(settings: dict[str, object]) -> list[str]:
@@ -168,7 +170,11 @@ def notes(settings: dict[str, object]) -> list[str]:
 def warnings(label: Column, target: Target) -> list[str]:
     """What makes the label hard to learn, a sentence or two each."""
     found = []
-    if label.missing and target.kind == "multilabel":
+    classes = target.classes(label)
+    if label.missing and target.columns:
+        rows = "1 row has" if label.missing == 1 else f"{label.missing:,} rows have"
+        found.append(f"{rows} no value in one of the label's columns and {'is' if label.missing == 1 else 'are'} left out.")
+    elif label.missing and target.kind == "multilabel":
         found.append(f"{label.missing:,} rows have an empty '{label.name}': they are learnt as rows of no label.")
     elif label.missing:
         rows = "1 row has" if label.missing == 1 else f"{label.missing:,} rows have"
@@ -177,7 +183,8 @@ def warnings(label: Column, target: Target) -> list[str]:
         found.append(f"There are only {label.given:,} rows with a label: a split may come out empty, and no figure says much.")
     if target.kind == "regression":
         return found
-    classes = target.classes(label)
+    if lacking := [name for name in target.columns if name not in classes.distinct.to_pylist()]:
+        found.append(f"No row has a 1 in {', '.join(map(repr, lacking))}, which cannot be learnt.")
     if len(classes.distinct) > MOST_CLASSES:
         found.append(f"There are {len(classes.distinct):,} classes: more than {MOST_CLASSES:,} are rarely meant.")
     single = classes.distinct.to_pylist()[len(classes.counts) - int((classes.counts == 1).sum()) :]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from components.example_gen.left_out import Rejects
 from components.example_gen.readers import tfrecord_file
-from pipeline.init import sample
+from pipeline.init import sample, table_files
 from pipeline.init.sample import Block
 from pipeline.init.source import Source
 from pipeline.init.typed_table import Seen, Values
@@ -29,7 +29,7 @@ def look(path: str) -> Source:
     for name, types in seen.types.items():
         if len(types) > 1:
             seen.faults.setdefault(name, f"of several types, {' and '.join(map(str, types))}: write one")
-    return seen.source("tfrecord", path, taken, "tf.Examples")
+    return seen.source("tfrecord", path, taken, "tf.Examples", table_files.by_split(path, tfrecord_file.SUFFIXES))
 
 
 def _with_features(path: str, rejects: Rejects) -> Iterator[pa.RecordBatch]:

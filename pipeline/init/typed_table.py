@@ -48,8 +48,13 @@ class Seen:
                 self.faults.setdefault(name, values.fault)
         return pa.RecordBatch.from_arrays([values.text for values in columns.values()], names=list(columns))
 
-    def source(self, kind: str, place: str, taken: sample.Sample, words: str) -> Source:
-        """What was looked at, as a source. Raises ConfigError where no column can be used, DataError where there is none."""
+    def source(self, kind: str, place: str, taken: sample.Sample, words: str, by_split: dict[str, str]) -> Source:
+        """What was looked at, as a source.
+
+        Raises:
+          ConfigError: no column can be used.
+          DataError: there is none.
+        """
         names = [name for name in self.types if name not in self.faults]
         if not self.types:
             raise DataError(f"Expected columns in '{place}'. Received: {taken.rows:,} rows without any.")
@@ -60,4 +65,4 @@ class Seen:
             Column(name, sample.column(taken.table, name), _NO_MARKERS, taken.head.column(name), (self.types[name] or [pa.null()])[0])
             for name in names
         ]
-        return Source(kind, place, taken, columns, dict(self.faults), {}, None, (words,), ())
+        return Source(kind, place, taken, columns, dict(self.faults), by_split, None, (words,), ())

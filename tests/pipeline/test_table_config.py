@@ -90,13 +90,17 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
         ),
         (
             'label=["red", "round"]',
-            'label: Expected the name of one column. Received: ["red", "round"]. Several columns of 0 and 1 are not read yet: write the '
-            'names of those that are 1 into one column, `red;round`, and set `task: {kind: multilabel, separator: ";"}`.',
+            "task: Expected `multilabel` with several columns in `label`. Received: regression.",
         ),
+        (
+            'label=["red", "red"]',
+            'label: Expected the name of a column, or a list of several different ones. Received: ["red", "red"].',
+        ),
+        ("label=3", "label: Expected the name of a column, or a list of several different ones. Received: 3."),
         (
             "task=multilabel",
             "task.separator: Expected what stands between the labels of a cell, with `data.format: csv`. Received: none. "
-            'Set `task: {kind: multilabel, separator: ";"}`.',
+            'Set `task: {kind: multilabel, separator: ";"}`, or list several columns of 0 and 1 in `label`.',
         ),
         (
             "trainer.loss=categorical_crossentropy",
@@ -114,6 +118,24 @@ def test_a_mistake_in_a_table_is_one_line_too(file, override, message):
     with pytest.raises(ConfigError) as refused:
         config.load(path, [override])
     assert str(refused.value) == f"{path}: {message}"
+
+
+def test_several_columns_of_0_and_1_are_one_label_called_labels(file):
+    several = ["label=[red, round]", "task=multilabel", "evaluator.bounds=[]"]
+    settings = config.load(file(TABLE), several)
+    assert settings.problem.label == "labels"
+    assert (settings.columns.marks, settings.columns.separator, settings.columns.empty_label) == (("red", "round"), None, True)
+    assert {"red", "round"} <= settings.columns.arrow_types().keys()
+    assert "labels" not in settings.columns.arrow_types()
+    assert config.check(yaml.safe_load(config.to_yaml(settings)), "again") == settings
+    for more, message in (
+        ("label=[red, 都市]", "features: Expected columns other than the label. Received: '都市'. Remove it from `features`."),
+        ("task={kind: multilabel, separator: ;}", "task.separator: Expected none with several columns of 0 and 1 in `label`. Remove it."),
+        ("features={labels: number}", "features: Expected no 'labels' beside several columns in `label`, which are called so together."),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            config.load(file(TABLE), [*several, more])
+        assert message in str(refused.value)
 
 
 def test_several_labels_are_no_rows_of_one_class_each(file):

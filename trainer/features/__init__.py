@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from trainer.features import names
-from trainer.features.category import CategoryFeature
+from trainer.features.category import CategoryFeature, values_of
 from trainer.features.cross import Crosses, crossed
 from trainer.features.image import ImageFeature
-from trainer.features.kind import one_a_row
 from trainer.features.number import NumberFeature
 from trainer.features.text import TextFeature
 from trainer.features.time import TimeFeature
@@ -75,9 +74,7 @@ class Features(Settings):
             return {}
         bucketed = [name for name, feature in self.by_name.items() if getattr(feature, "buckets", None)]
         texts = {
-            name: tf.strings.as_string(transformed[names.BUCKETS][:, bucketed.index(name)])
-            if name in bucketed
-            else one_a_row(raw[name], b"")
+            name: tf.strings.as_string(transformed[names.BUCKETS][:, bucketed.index(name)]) if name in bucketed else values_of(raw[name])
             for name in dict.fromkeys(name for cross in self.crosses for name in cross.of)
         }
         return {names.CROSSES: crossed(self.crosses, texts)}

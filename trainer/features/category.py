@@ -74,8 +74,16 @@ class CategoryFeature(Kind):
         for encoding, name in _INPUTS.items():
             own = {column: feature for column, feature in features.items() if feature.encoding == encoding}
             if own:
-                result[name] = _places(list(own.values()), [one_a_row(raw[column], b"") for column in own], name)
+                result[name] = _places(list(own.values()), [values_of(raw[column]) for column in own], name)
         return result
+
+
+def values_of(raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    """String (batch,), a column's values as they are told apart: a whole number with one zero behind the point is the number without.
+
+    So `1` of JSON is the `1.0` that Parquet and pandas' CSV write of the same number where a column has gaps. `1.00` is another value.
+    """
+    return tf.strings.regex_replace(one_a_row(raw, b""), r"^(-?[0-9]+)\.0$", r"\1")
 
 
 def _places(features: Sequence[CategoryFeature], values: Sequence[tf.Tensor], name: str) -> tf.Tensor:

@@ -77,3 +77,14 @@ def test_a_table_that_names_other_files_is_none_of_pictures(photos, init, some, 
     result = init("photos/labels.csv")
     assert result.status == 2  # names of nothing are identifiers, and there is no other column
     assert result.text is None
+
+
+@pytest.mark.parametrize(("label", "expected"), [("red,round", ("red", "round")), ("tags", "tags")])
+def test_pictures_may_have_several_labels_in_columns_or_in_one(photos, init, label, expected):
+    folder = photos("labels.csv", "file", "{0}.png")
+    tags = ("a", "b", "a;b")
+    rows = [f"{row}.png,{row % 2},{row // 2 % 2},{tags[row % 3]}" for row in range(40)]
+    (folder / "labels.csv").write_text("\n".join(["file,red,round,tags", *rows]) + "\n")
+    written = init("photos/labels.csv", "--label", label).config
+    assert (written.data.format, written.label, written.task.kind, written.trainer.loss) == ("images", expected, "multilabel", "auto")
+    assert written.columns.empty_label
