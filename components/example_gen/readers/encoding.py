@@ -188,8 +188,9 @@ def to_utf8(blocks: Iterable[bytes], codec: str) -> Iterator[bytes]:
     name = codecs.lookup(codec).name
     decoder = codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)(mark_errors())  # a mark is never a part of the text
     for block in blocks:
-        if name == "utf-8" and block.isascii() and decoder.getstate() == (b"", 0):
-            yield block  # no mark before it, no character begun: as nearly always
+        if name == "utf-8" and block.isascii() and not decoder.getstate()[0]:  # no character is half read: as nearly always
+            decoder.setstate((b"", 0))  # behind the text's beginning, where a mark may be
+            yield block
         else:
             yield decoder.decode(block).encode()
     yield decoder.decode(b"", final=True).encode()
