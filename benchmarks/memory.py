@@ -44,4 +44,5 @@ def _ingestion(config: Path, folder: Path, environment: dict[str, str]) -> Measu
 
 
 def _whole_run(config: Path, root: Path, environment: dict[str, str]) -> Measured:
-    return run(python("pipeline.cli", "run", config, "--root", root, "--set", "trainer.epochs=1"), environment)
+    settings = ("--set", "trainer.epochs=1", "--set", "trainer.cache=none")  # else rows stay in memory while they fit
+    return run(python("pipeline.cli", "run", config, "--root", root, *settings), environment)
