@@ -1,6 +1,7 @@
 """`make bench`: the project side by side with its references, in one call, as ratios; prints the tables of docs/benchmarks.md.
 
 whole run against tfx.examples.mnist -> training epochs of both loops against the tutorial -> growth from 7,000 to 70,000 rows
+-> readers against pandas and Pillow -> memory from 100,000 to 2,000,000 rows -> a table of 1,000,000 rows against AutoGluon
 """
 
 import argparse
@@ -8,13 +9,18 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import measured, mnist_files
 from benchmarks.measured import Measured, python
+from benchmarks.memory import memory
+from benchmarks.million import million
+from benchmarks.printed import row, say
+from benchmarks.readers import readers
 
+PARTS = ("whole", "epochs", "growth", "readers", "memory", "million")
 REFERENCE = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 OURS = {"TF_USE_LEGACY_KERAS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -22,37 +28,47 @@ OURS = {"TF_USE_LEGACY_KERAS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=("whole", "epochs", "growth"), help="one part of it")
+    parser.add_argument("--only", choices=PARTS, help="one part of it")
     parser.add_argument("--rounds", type=int, default=1, help="how often each side is run; the median counts (default: 1)")
+    parser.add_argument("--autogluon", metavar="PYTHON", help="the Python of an environment with autogluon.tabular, for the part `million`")
+    parser.add_argument("--seconds", type=int, default=120, help="AutoGluon's time limit (default: 120)")
     options = parser.parse_args()
-    data = mnist_files.folder()
     with tempfile.TemporaryDirectory(prefix="tapeline-bench-") as folder:
         work = Path(folder)
-        _say(f"MNIST from {data.name}, {options.rounds} round(s)")
-        if options.only in (None, "whole"):
-            whole_run(data, work, options.rounds)
-        if options.only in (None, "epochs"):
-            epochs(data, work)
-        if options.only in (None, "growth"):
-            growth(data, work)
+        parts: dict[str, Callable[[], None]] = {
+            "whole": lambda: whole_run(_mnist(), work, options.rounds),
+            "epochs": lambda: epochs(_mnist(), work),
+            "growth": lambda: growth(_mnist(), work),
+            "readers": lambda: readers(work, options.rounds),
+            "memory": lambda: memory(work, OURS),
+            "million": lambda: million(work, OURS, options.autogluon, options.seconds),
+        }
+        for name in PARTS if options.only is None else (options.only,):
+            parts[name]()
+
+
+def _mnist() -> Path:
+    data = mnist_files.folder()
+    say(f"MNIST from {data.name}")
+    return data
 
 
 def whole_run(data: Path, work: Path, rounds: int) -> None:
     """70,000 raw images to a pushed model, imports included, against TFX's example, whose data is converted first."""
     converted = work / "converted"
-    _say("converting the data for TFX's example")
+    say("converting the data for TFX's example")
     conversion = measured.run(python("benchmarks.tfx_example", "convert", data, converted), REFERENCE)
     ours, theirs = [], []
     for number in range(rounds):
-        _say(f"whole run, round {number + 1}: TFX's example")
+        say(f"whole run, round {number + 1}: TFX's example")
         command = python("benchmarks.tfx_example", "run", converted, work / f"reference-{number}")
         theirs.append(measured.run(command, {**REFERENCE, "TMPDIR": str(work)}))
-        _say(f"whole run, round {number + 1}: tapeline")
+        say(f"whole run, round {number + 1}: tapeline")
         ours.append(_pipeline(data, work / f"ours-{number}"))
     a, b = _median(ours), _median(theirs)
     print("\n| whole run, MNIST, `mlp`, 10 epochs | seconds | CPU seconds | peak MiB |\n| --- | ---: | ---: | ---: |")
-    print(f"| tapeline, raw files to pushed | {_row(a)} |\n| `tfx.examples.mnist`, converted data to pushed | {_row(b)} |")
-    print(f"| its conversion before that | {_row(conversion)} |")
+    print(f"| tapeline, raw files to pushed | {row(a)} |\n| `tfx.examples.mnist`, converted data to pushed | {row(b)} |")
+    print(f"| its conversion before that | {row(conversion)} |")
     print(f"| **ratio** (bar: at most 0.5) | **{a.seconds / b.seconds:.2f}** | {a.cpu_seconds / b.cpu_seconds:.2f} |", end="")
     print(f" {a.peak_mib / b.peak_mib:.2f} |\n| ratio, conversion counted | {a.seconds / (b.seconds + conversion.seconds):.2f} | | |\n")
 
@@ -60,12 +76,12 @@ def whole_run(data: Path, work: Path, rounds: int) -> None:
 def epochs(data: Path, work: Path, count: int = 6) -> None:
     """Examples a second of a training epoch, batch 64, the first epoch (tracing, filling caches) left out."""
     root = work / "for-epochs"
-    _say("epochs: a run for its artifacts")
+    say("epochs: a run for its artifacts")
     _pipeline(data, root, "--set", "trainer.epochs=1", "--set", "evaluator.min_accuracy=0.5")
     speeds: dict[str, list[float]] = {"tutorial": [], "fit": [], "gradient_tape": []}
     for number in range(2):
         for name, seen in speeds.items():
-            _say(f"epochs, round {number + 1}: {name}")
+            say(f"epochs, round {number + 1}: {name}")
             side = python("benchmarks.tutorial", data, str(count)) if name == "tutorial" else None
             seen += _examples_per_second(side or python("benchmarks.epochs", root, name, str(count)))[1:]
     reference = statistics.median(speeds["tutorial"])
@@ -80,11 +96,11 @@ def growth(data: Path, work: Path) -> None:
     small = mnist_files.first_rows(data, work / "small", train=6_000, test=1_000)
     rows = {}
     for name, folder in (("7,000", small), ("70,000", data)):
-        _say(f"growth: {name} rows")
+        say(f"growth: {name} rows")
         rows[name] = _pipeline(folder, work / f"growth-{name}", "--set", "evaluator.min_accuracy=0.5")
     print("\n| rows, raw files to pushed | seconds | CPU seconds | peak MiB |\n| --- | ---: | ---: | ---: |")
     for name, figures in rows.items():
-        print(f"| {name} | {_row(figures)} |")
+        print(f"| {name} | {row(figures)} |")
     a, b = rows["70,000"], rows["7,000"]
     ratios = (a.seconds / b.seconds, a.cpu_seconds / b.cpu_seconds, a.peak_mib / b.peak_mib)
     print(f"| **ratio**, 10 times the rows | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |\n")
@@ -102,14 +118,6 @@ def _examples_per_second(command: list[str]) -> list[float]:
 
 def _median(figures: list[Measured]) -> Measured:
     return sorted(figures, key=lambda each: each.seconds)[(len(figures) - 1) // 2]
-
-
-def _row(figures: Measured) -> str:
-    return f"{figures.seconds:.1f} | {figures.cpu_seconds:.1f} | {figures.peak_mib:,.0f}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,9 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float) -> Rows | No
             file.close()
             return None
     if file is None:
-        empty = {name: tf.zeros((0, *spec.shape[1:]), spec.dtype) for name, spec in specs.items()}
-        in_memory = {name: tf.concat([part[name] for part in (empty, *parts)], 0) for name in specs}
-        parts.clear()
+        parts.append({name: tf.zeros((0, *spec.shape[1:]), spec.dtype) for name, spec in specs.items()})
+        # One input's batches go when they have become one tensor: never are all inputs there twice.
+        in_memory = {name: tf.concat([part.pop(name) for part in parts], 0) for name in specs}
         return Rows(tf.concat(labels, 0), lambda numbers: {name: tf.gather(all_, numbers) for name, all_ in in_memory.items()}, "in memory")
     return Rows(tf.concat(labels, 0), _from_file(file, specs), f"in a file in {tempfile.gettempdir()}")
 

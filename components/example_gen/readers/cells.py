@@ -73,6 +73,13 @@ def numbers(cells: pa.StringArray, decimal: str = ".", missing: tuple[str, ...] 
     return Column(values, wrong)
 
 
+def finite(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
+    """Numbers with null for NaN; None where one is infinite, which has to be told of as it is written."""
+    if pc.all(pc.is_finite(values)).as_py() is not False:
+        return values
+    return None if pc.any(pc.is_inf(values)).as_py() else pc.if_else(pc.is_nan(values), None, values)
+
+
 def _number(text: str) -> float | None:
     try:
         return None if "_" in text else float(text)

@@ -7,6 +7,7 @@ check names and take digests -> unpack and decode in blocks -> cut at the ends o
 import collections
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Rej
 from trainer.errors import ConfigError, DataError
 
 _WORKERS = 2  # threads that parse while this one reads, decodes and cuts
+_TEXT = pa.string()
 _MORE = "Copy or download it again."
 
 
@@ -98,12 +100,12 @@ class _Reading(NamedTuple):
 
 def _read(reading: _Reading, reject: Callable[[Reject], None]) -> Iterator[Rows]:
     """As `Part.read`."""
-    file = RawFile(reading.path)
+    file, odd = RawFile(reading.path), threading.Event()
     with ThreadPoolExecutor(_WORKERS) as pool:
         waiting: collections.deque[Future[tuple[Rows, list[Reject]]]] = collections.deque()
         for piece in itertools.chain(_pieces(_records(file, reading.dialect), reading.dialect.header), [None]):
             if piece is not None:
-                waiting.append(pool.submit(_parse, piece, reading))
+                waiting.append(pool.submit(_parse, piece, reading, odd))
             while waiting and (piece is None or len(waiting) > _WORKERS):
                 rows, rejects = waiting.popleft().result()
                 for rejected in rejects:
@@ -138,13 +140,14 @@ def _piece(block: Records, start: int, stop: int) -> Records:
     )
 
 
-def _parse(piece: Records, reading: _Reading) -> tuple[Rows, list[Reject]]:
+def _parse(piece: Records, reading: _Reading, odd: threading.Event) -> tuple[Rows, list[Reject]]:
+    """The rows, and what is left out. `odd` is set at the first numbers that no program writes: such a file has more of them."""
     dialect, file, width = reading.dialect, reading.path.name, len(reading.names)
     rejects: dict[int, str] = {}
     lines = piece.lines
     table = None
     if not piece.broken and len(dialect.delimiter) == 1 and not _has_blank(piece, width):
-        table = _arrow(piece.data, reading)
+        table = _parsed(piece.data, reading, odd)
     if table is None or table.num_rows != len(lines):
         data, lines, rejects = _mended(piece, dialect, width)
         table = _arrow(data, reading)
@@ -167,8 +170,26 @@ def _has_blank(piece: Records, width: int) -> bool:
     return bool(width > 1 and (piece.ends - piece.starts <= width).any())
 
 
-def _arrow(data: np.ndarray, reading: _Reading) -> pa.Table | None:
-    """The named columns as strings; None where a record has too many or too few fields."""
+def _parsed(data: np.ndarray, reading: _Reading, odd: threading.Event) -> pa.Table | None:
+    """As `_arrow`, with numbers as float64, which spares writing out their text, unless `cells.py` has to look at one of them."""
+    if odd.is_set():
+        return _arrow(data, reading)
+    try:
+        table = _arrow(data, reading, pa.float64())
+    except pa.ArrowInvalid:
+        odd.set()
+        return _arrow(data, reading)
+    if table is None:
+        return None
+    columns = [cells.finite(column) if pa.types.is_floating(column.type) else column for column in table.columns]
+    if any(column is None for column in columns):
+        odd.set()
+        return _arrow(data, reading)
+    return pa.table(columns, names=table.column_names)
+
+
+def _arrow(data: np.ndarray, reading: _Reading, number: pa.DataType = _TEXT) -> pa.Table | None:
+    """The named columns as strings, those of numbers as `number`; None where a record has too many or too few fields."""
     columns = [str(reading.names.index(name)) for name in reading.columns]
     if not len(data):
         return pa.table({name: pa.array([], pa.string()) for name in columns})
@@ -190,7 +211,11 @@ def _arrow(data: np.ndarray, reading: _Reading) -> pa.Table | None:
         ),
         csv.ConvertOptions(
             check_utf8=False,  # it was decoded
-            column_types=dict.fromkeys(columns, pa.string()),
+            column_types={
+                column: number if pa.types.is_floating(kind) else pa.string()
+                for column, kind in zip(columns, reading.columns.values(), strict=True)
+            },
+            decimal_point=reading.dialect.decimal,
             include_columns=columns,
             null_values=list(reading.dialect.missing),
             strings_can_be_null=True,
@@ -245,7 +270,7 @@ def _convert(table: pa.Table, reading: _Reading) -> tuple[pa.RecordBatch, dict[i
     arrays, wrong = [], {}
     for name, kind, strings in zip(reading.columns, reading.columns.values(), table.columns, strict=True):
         column = strings.combine_chunks() if strings.num_chunks != 1 else strings.chunk(0)
-        if not pa.types.is_string(kind):
+        if column.type != kind:
             if pa.types.is_floating(kind):
                 converted = cells.numbers(column, reading.dialect.decimal, reading.dialect.missing, reading.dialect.thousands)
             else:

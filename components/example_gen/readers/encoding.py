@@ -188,5 +188,9 @@ def to_utf8(blocks: Iterable[bytes], codec: str) -> Iterator[bytes]:
     name = codecs.lookup(codec).name
     decoder = codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)(mark_errors())  # a mark is never a part of the text
     for block in blocks:
-        yield decoder.decode(block).encode()
+        if name == "utf-8" and block.isascii() and not decoder.getstate()[0]:  # no character is half read: as nearly always
+            decoder.setstate((b"", 0))  # behind the text's beginning, where a mark may be
+            yield block
+        else:
+            yield decoder.decode(block).encode()
     yield decoder.decode(b"", final=True).encode()

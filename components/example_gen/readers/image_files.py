@@ -21,6 +21,7 @@ import pyarrow as pa
 from components.example_gen import split
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.example_gen.readers import archive
+from components.example_gen.readers.binary_column import binary_column
 from components.example_gen.readers.data_files import what_is
 from components.example_gen.readers.image_layout import SUFFIXES, Layout, Picture, lay_out, pictures_of
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
@@ -287,7 +288,7 @@ def _read(source: _Source, pictures: tuple[Picture, ...], refused: tuple[Reject,
 
 
 def _rows(source: _Source, results: list[_Result]) -> Rows:
-    columns = [pa.array([result.data for result in results], pa.binary()), pa.array([result.picture.label for result in results])]
+    columns = [binary_column([result.data for result in results]), pa.array([result.picture.label for result in results])]
     return Rows(
         pa.RecordBatch.from_arrays(columns, schema=_SCHEMA),
         np.ones(len(results), np.int64),

@@ -186,12 +186,15 @@ def _line(number: int, text: bytes) -> _Line:
         return _Line(number, {}, f"no JSON: {str(error).split(';')[0]}", 0)
     if not isinstance(value, dict):
         return _Line(number, {}, f"{_told(value)}, not an object", 0)
-    if broken := next((key for key in value if any("\ud800" <= sign <= "\udfff" for sign in key)), None):
+    # Only an escape can be half of a pair.
+    if b"\\u" in text and (broken := next((key for key in value if any("\ud800" <= sign <= "\udfff" for sign in key)), None)):
         return _Line(number, {}, f"a key with half of a surrogate pair, {_told(broken)}", 0)
     return _Line(number, value, "", len(text))
 
 
 def _column(values: list[Any], wanted: pa.DataType, order: cells.TimeOrder = "year_first") -> Column:
+    if (plain := _plain(values, wanted)) is not None:
+        return Column(plain, {})
     wrong: dict[int, str] = {}
     if is_list(wanted):
         inner = _column([item for value in values if isinstance(value, list) for item in value], wanted.value_type, order)
@@ -209,6 +212,18 @@ def _column(values: list[Any], wanted: pa.DataType, order: cells.TimeOrder = "ye
             wrong.setdefault(row, f"{_told(value)} is no {error}")
             good.append(None)
     return Column(pa.array(good, wanted), wrong)
+
+
+def _plain(values: list[Any], wanted: pa.DataType) -> pa.Array | None:
+    """All values at once where all are texts, or numbers, as they are wanted; None where one of them has to be looked at by itself."""
+    expected = {str} if pa.types.is_string(wanted) else {int, float} if pa.types.is_floating(wanted) else set()
+    if not {*map(type, values)} <= expected | {type(None)}:
+        return None
+    try:
+        array = pa.array(values, wanted)
+    except (pa.ArrowInvalid, UnicodeEncodeError):  # a whole number that is only near a float64, half of a surrogate pair
+        return None
+    return cells.finite(array) if pa.types.is_floating(wanted) else array
 
 
 def _lists(values: list[Any], inner: Column, wanted: pa.DataType) -> Column:

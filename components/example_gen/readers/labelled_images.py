@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.example_gen import split
+from components.example_gen.readers.binary_column import binary_column
 from components.example_gen.readers.rows import MOST_BYTES, MOST_ROWS, Part, Reject, Rows
 from trainer.features import names
 from trainer.lazy import tf
@@ -75,7 +76,7 @@ def _read(images: LabelledImages, reject: Callable[[Reject], None]) -> Iterator[
 def _batch(chunk: Chunk) -> pa.RecordBatch:
     count, height, width = chunk.images.shape[:3]
     columns = {
-        names.IMAGE: pa.array(list(encode_png(chunk.images)), pa.binary()),
+        names.IMAGE: binary_column(list(encode_png(chunk.images))),
         names.IMAGE_FORMAT: pa.array([b"png"] * count, pa.binary()),
         names.IMAGE_HEIGHT: pa.array(np.full(count, height, np.int64)),
         names.IMAGE_WIDTH: pa.array(np.full(count, width, np.int64)),

@@ -98,7 +98,8 @@ class _Scanner:
         # A CRLF's CR is not part of the record.
         ends = ends - ((ends > starts) & (data[np.maximum(ends - 1, 0)] == _CR)) if b"\r" in text and len(ends) else ends
         broken = {int(np.searchsorted(ends, at)): UNCLOSED for at in opened if at < used}
-        for mark, reason in ((_MARK, UNDECODABLE), (b"\0", NUL)):
+        marks = {b"\0": NUL} if text.isascii() else {_MARK: UNDECODABLE, b"\0": NUL}  # looking for the first takes as long as all the rest
+        for mark, reason in marks.items():
             at = text.find(mark, 0, used)
             while at >= 0:
                 record = int(np.searchsorted(ends, at))

@@ -205,7 +205,7 @@ def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _G
     for records in cut([text], delimiter, quote):
         closing = records.edges[1::2]
         closing = closing[closing + 1 < len(records.data)]
-        is_sound = np.isin(records.data[closing + 1], [ord(delimiter[0]), 10, 13])
+        is_sound = np.isin(records.data[closing + 1], [ord(delimiter[0]), 10, 13, ord('"')])  # the last where a quote is doubled
         sound, unsound = sound + int(is_sound.sum()), unsound + int((~is_sound).sum()) + len(records.broken)
         spans = zip(records.starts.tolist(), records.ends.tolist(), strict=True)
         texts = (

@@ -50,6 +50,37 @@ def test_the_named_columns_are_given_in_their_order_under_their_types(write):
     assert rejects == []
 
 
+NUMBERS = [
+    "1",
+    "-.5",
+    "1e5",
+    "00012",
+    "1e-400",
+    "9007199254740993",
+    "nan",
+    "-nan",
+    "NaN",
+    "NA",
+    "",
+    " 2 ",
+    "\t3",
+    "NA ",
+    "1e400",
+    "inf",
+    "x",
+]
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_number_is_the_same_one_whether_the_numbers_around_it_are_written_by_a_program_or_not(write, decimal):
+    dialect = Dialect(delimiter=";", decimal=decimal)
+    for number in [*NUMBERS, "1,5", "1.5", "1_0"]:
+        number = number.replace(".", decimal) if number in NUMBERS else number
+        rows, _, rejects = read(write(f"a;b\n{number};1\n"), {"a": NUMBER, "b": NUMBER}, dialect)
+        beside, _, its_rejects = read(write(f"a;b\n{number};1\n$3;1\n"), {"a": NUMBER, "b": NUMBER}, dialect)
+        assert (rows, rejects) == (beside[:-1], its_rejects), number
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 def test_each_row_has_the_line_it_begins_on_whatever_ends_lines_and_stands_inside_quotes(write, end):
     text = end.join(["a,b", "1,x", '2,"y', ',""z"""', "", '3,5" pipe', "4,w"])

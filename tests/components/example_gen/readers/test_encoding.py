@@ -41,6 +41,8 @@ def test_characters_that_are_cut_in_two_by_blocks_are_one():
         raw = (JAPANESE * 20).encode(codec)
         blocks = [raw[at : at + 7] for at in range(0, len(raw), 7)]
         assert b"".join(to_utf8(blocks, codec)).decode() == JAPANESE * 20
+    assert b"".join(to_utf8([b"\xef", b"\xbb\xbfa", "名".encode()[:2], b"b", b"c"], "utf-8")).decode() == f"a{MARK}bc"
+    assert b"".join(to_utf8([b"a", "\ufeffb".encode()], "utf-8")).decode() == "a\ufeffb"  # no mark of the text's beginning
     raw = ("a,b\n" * 50 + JAPANESE).encode()
     assert detect([raw[:202], raw[202:210], raw[210:]])[:2] == ("utf-8", True)
 

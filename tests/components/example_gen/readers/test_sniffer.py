@@ -49,6 +49,13 @@ FILES = {
     "a header and one row": ("name,age\nAnn,34\n", ",", True, 0, "name age"),
     "quotes only at the end": ("a,b\n" + "1,x\n" * 500 + '2,"y,\nz"\n', ",", True, 0, "a b"),
     "line breaks in quotes": ('text,label\n"one,\ntwo",a\n"three, four",b\nfive,a\n"six\n\nseven",b\n', ",", True, 0, "text label"),
+    "texts with quotes inside": (
+        "text,label\n" + "".join(f'"He said ""{word}"", and then ""no"", and was gone",x\n' for word in ("yes", "no", "maybe")),
+        ",",
+        True,
+        0,
+        "text label",
+    ),
     "bare quotes": ('id,size,name\n1,5" pipe,x\n2,7" pipe,y\n3,9",z\n', ",", True, 0, "id size name"),
     "vertical bars": ("a|b|c\n1|x, y|2.5\n2|z|3.5\n", "|", True, 0, "a b c"),
     "tabs around decimal commas": ("x\ty\n1,5\t2,5\n2,5\t3,5\n4,5\t1,5\n", "\t", True, 0, "x y"),
