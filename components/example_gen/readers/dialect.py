@@ -21,7 +21,9 @@ class Dialect(Settings):
         pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7e] *$",
         description="The one ASCII character between fields. With a space behind it (`, `), spaces before a field are no part of it.",
     )
-    quote: Literal['"'] | None = Field('"', description='`"` where fields may be quoted, null where a quote is a character like any other.')
+    quote: Literal['"', "'"] | None = Field(
+        '"', description="`\"` or `'` where fields may be quoted by it, null where a quote is a character like any other."
+    )
     header: bool = Field(True, description="Whether the first row holds the columns' names.")
     names: tuple[str, ...] | None = Field(None, description="The columns' names where there is no header.")
     skip: int = Field(0, ge=0, description="Lines before the header, or before the first row.")
@@ -44,6 +46,7 @@ def fields(records: Iterable[str], dialect: Dialect) -> list[list[str]]:
     reader = csv.reader(
         (record if len(record) < csv.field_size_limit() else "" for record in records),
         delimiter=dialect.delimiter[0],
+        quotechar=dialect.quote or '"',
         quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         skipinitialspace=len(dialect.delimiter) > 1,
     )

@@ -16,7 +16,7 @@ from components.example_gen.readers.rows import MOST_BYTES
 from trainer.errors import DataError
 
 RECORD_BYTES = 1 << 24  # of one record; a quote that is open for longer is taken for one that is never closed
-_LF, _CR, _QUOTE, _SPACE = 10, 13, 34, 32
+_LF, _CR, _SPACE = 10, 13, 32
 _MARK = MARK.encode()
 
 UNDECODABLE, NUL, UNCLOSED = "bytes that are not of the file's encoding", "a NUL byte", "a quote that is not closed"
@@ -79,13 +79,14 @@ def _line_length(data: bytes, is_last: bool) -> int:
 
 class _Scanner:
     def __init__(self, delimiter: str, quote: str | None) -> None:
-        self._delimiter, self._spaced, self._quoted = ord(delimiter[0]), delimiter.endswith(" ") and len(delimiter) > 1, quote is not None
+        self._delimiter, self._spaced, self._quote = ord(delimiter[0]), delimiter.endswith(" ") and len(delimiter) > 1, quote
 
     def scan(self, text: bytes, line: int, is_last: bool) -> tuple[Records, int, int]:
         """The whole records of `text`, which begins on `line`; how many bytes and lines they are."""
         data = np.frombuffer(text, np.uint8)
         breaks = _line_breaks(data, has_cr=b"\r" in text, is_last=is_last)
-        quotes = np.flatnonzero(data == _QUOTE) if self._quoted and b'"' in text else np.zeros(0, np.int64)
+        is_quoted = self._quote is not None and self._quote.encode() in text
+        quotes = np.flatnonzero(data == ord(self._quote or "")) if is_quoted else np.zeros(0, np.int64)
         edges, opened = self._edges(data, quotes, breaks, is_last)
         is_end = np.searchsorted(edges, breaks) % 2 == 0
         ends = breaks[is_end]

@@ -24,6 +24,7 @@ from trainer.errors import DataError
 
 SAMPLE_BYTES = 1 << 19  # of the text as UTF-8
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+_LEAST_QUOTED = 2  # fields in single quotes: one may be a word that somebody has stressed
 _ROWS = 1000  # whose cells are looked at
 _MOST_PREAMBLE = 60  # records
 _PREAMBLE = 0.75  # what a guess is worth by which the table begins further down: the first line may be the header by another one
@@ -63,6 +64,8 @@ class _Guess(NamedTuple):
       width: fields of most of them.
       first: the first record of that width.
       score: how much they look like a table, 0 to 1.
+      quoted: how many fields are in quotes.
+      is_sound: whether all that begin with a quote end with one.
     """
 
     delimiter: str
@@ -72,6 +75,13 @@ class _Guess(NamedTuple):
     width: int
     first: int
     score: float
+    quoted: int
+    is_sound: bool
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all rows have one number of fields."""
+        return all(len(row) == self.width for row in self.rows if any(row))
 
 
 def sniff(source: Path | bytes) -> Found:
@@ -121,6 +131,8 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     columns = [[row[place] for row in values] for place in range(len(names))]
     decimal, thousands, more_doubts = _decimal(names, columns)
     missing, more_reasons, missing_doubts = _missing(names, columns, decimal)
+    if guess.quote == "'":
+        reasons.append("single quotes around fields")
     if decimal == ",":
         reasons.append("numbers with a decimal comma")
     if thousands:
@@ -128,7 +140,7 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     dialect = Dialect(
         encoding=encoding.codec,
         delimiter=guess.delimiter,
-        quote=guess.quote,  # type: ignore[arg-type]  # `"` or None
+        quote=guess.quote,  # type: ignore[arg-type]  # a quote or None
         header=header,
         names=None if header else tuple(names),
         skip=skip + lines if skip or lines else 0,
@@ -190,22 +202,34 @@ def _shown(delimiter: str) -> str:
 
 
 def _quoted_or_not(text: bytes, is_whole: bool, delimiter: str) -> _Guess:
-    """With quotes, unless text makes more sense without."""
-    if b'"' not in text:
-        return _guess(text, is_whole, delimiter, '"')
-    quoted, plain = _guess(text, is_whole, delimiter, '"'), _guess(text, is_whole, delimiter, None)
-    return plain if plain.score > quoted.score else quoted
+    """With quotes, unless text makes more sense without.
+
+    Single quotes are quotes where each field that begins with one ends with one, and rows have one number of fields, as in exports from
+    ARFF; else they are apostrophes.
+    """
+    guess = _guess(text, is_whole, delimiter, '"')
+    if b'"' in text:
+        plain = _guess(text, is_whole, delimiter, None)
+        guess = plain if plain.score > guess.score else guess
+        if guess.quoted and guess.is_sound and guess.is_even:
+            return guess
+    if re.search(rb"(?m)(^|[,\t;| ])'", text):
+        # What is cut off in the middle of a field would be a quote that is not closed.
+        single = _guess(text if is_whole else text[: text.rfind(b"\n") + 1], is_whole, delimiter, "'")
+        if single.quoted >= _LEAST_QUOTED and single.is_sound and single.is_even:
+            return single
+    return guess
 
 
 def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _Guess:
     rows: list[list[str]] = []
     lines: list[int] = []
     unsound = sound = 0
-    dialect = Dialect(delimiter=delimiter, quote=quote)  # type: ignore[arg-type]  # `"` or None
+    dialect = Dialect(delimiter=delimiter, quote=quote)  # type: ignore[arg-type]  # a quote or None
     for records in cut([text], delimiter, quote):
         closing = records.edges[1::2]
         closing = closing[closing + 1 < len(records.data)]
-        is_sound = np.isin(records.data[closing + 1], [ord(delimiter[0]), 10, 13, ord('"')])  # the last where a quote is doubled
+        is_sound = np.isin(records.data[closing + 1], [ord(delimiter[0]), 10, 13, ord(quote or delimiter[0])])  # a doubled quote is one
         sound, unsound = sound + int(is_sound.sum()), unsound + int((~is_sound).sum()) + len(records.broken)
         spans = zip(records.starts.tolist(), records.ends.tolist(), strict=True)
         texts = (
@@ -231,7 +255,8 @@ def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _G
     quoting = 1 - unsound / max(1, sound + unsound) if quote else 0.999  # quotes that are sound are quotes
     if quote and unsound < 3 and sound > unsound:
         quoting = max(quoting, 0.95)
-    return _Guess(delimiter, quote, rows, lines, width, first, consistency**2 * looks * columns * quoting)
+    score = consistency**2 * looks * columns * quoting
+    return _Guess(delimiter, quote, rows, lines, width, first, score, sound, not unsound)
 
 
 def _look(cell: str) -> float:

@@ -93,6 +93,13 @@ def test_mixed_line_ends_are_line_ends(write):
     assert read(write("a,b\r\n1,x\n2,y\r3,z"), {"b": TEXT})[:2] == ([("x",), ("y",), ("z",)], [2, 3, 4])
 
 
+def test_fields_in_single_quotes_may_hold_delimiters_line_ends_and_double_quotes(write):
+    path = write("text,n\n'a, \"b\"',1\n'it''s\nhere',2\n\"c\",3\n")
+    rows, lines, rejects = read(path, {"text": TEXT, "n": NUMBER}, Dialect(quote="'"))
+    assert rows == [('a, "b"', 1.0), ("it's\nhere", 2.0), ('"c"', 3.0)]
+    assert (lines, rejects) == ([2, 3, 5], [])
+
+
 def test_rows_of_another_width_are_left_out_with_line_and_widths(write):
     rows, lines, rejects = read(write("a,b\n1,x\n2\n3,y,z\n4,w\n"), {"a": NUMBER})
     assert (rows, lines) == ([(1,), (4,)], [2, 5])

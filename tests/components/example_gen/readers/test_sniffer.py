@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.example_gen.readers.sniffer import sniff
+from components.example_gen.readers.sniffer import SAMPLE_BYTES, sniff
 from trainer.errors import DataError
 
 DATA = Path(os.environ.get("TAPELINE_DATA", Path(__file__).parents[5] / "shared" / "data"))
@@ -270,3 +270,42 @@ def test_public_data_is_understood_without_a_doubt(name, expected):
     dialect = result.dialect
     assert (dialect.delimiter, dialect.quote, dialect.header, dialect.encoding, len(result.columns)) == expected
     assert result.doubts == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,size\n'big, round',3\n'small',4\nplain,5\n",
+        "'a name';'n'\n'it''s; so';1\n'two, three';2\n",
+        "'name', 'size'\n'a, b', 3\n'c', 4\n'd, e, f', 5\n",
+        "name\tsize\n'a\tb'\t1\n'c \"d\"'\t2\n",
+    ],
+)
+def test_single_quotes_are_quotes_where_fields_begin_and_end_with_them(text):
+    found = sniff(text.encode())
+    assert found.dialect.quote == "'"
+    assert "single quotes around fields" in found.reasons
+    assert len(found.columns) == 2
+    assert not found.doubts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text,label\n'tis the season,a\n'twas the night,b\nrock 'n' roll,a\n",
+        "text,label\n'quoted' he said,a\n'quoted' she said,b\nfine,a\n",
+        "height,name\n5'11,Ann\n6',Bob\n5'2,Cid\n",
+        "text,label\n'one',a\ntwo,b\nthree,a\n",
+        'text,label\n"\'a, b\'",x\n"\'c, d\'",y\n"e, f",x\n',
+        "text,label\n\"a, b\",'x'\n\"c\",'y'\n",
+    ],
+)
+def test_apostrophes_are_no_quotes(text):
+    found = sniff(text.encode())
+    assert found.dialect.quote != "'"
+    assert len(found.columns) == 2
+
+
+def test_single_quotes_are_found_in_a_file_that_is_longer_than_what_is_looked_at():
+    text = "name,size\n" + "'big, round and rather long',3\n" * (SAMPLE_BYTES // 20)
+    assert sniff(text.encode()).dialect.quote == "'"
