@@ -79,6 +79,11 @@ class EvaluatorConfig(Settings):
         0.01,
         description="How much less accurate than the last blessed model a new one may be, on the same rows; `null` compares nothing.",
     )
+    linear_baseline: bool | None = Field(
+        None,
+        description="Whether a model of columns must keep up with a linear model that is fitted in the same run. By default where "
+        "`trainer.loss` is what the two are compared by: cross-entropy, without label smoothing, or the mean squared error.",
+    )
 
 
 class PusherConfig(Settings):

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
-from components import naive
+from components import evaluator, naive
 from components.config import BoundConfig, EvaluatorConfig
 from components.evaluation import eval_config
 from components.evaluator import Executor
@@ -238,19 +238,22 @@ def test_numbers_have_their_own_metrics_and_must_beat_the_train_splits_mean(eval
     assert refused.reasons == ["mae is 3.0000, which is 1.0000 above the bound of 2.0000"]
 
 
-def test_pictures_in_numbered_classes_have_no_such_bound(examples, model):
+def test_pictures_in_numbered_classes_have_no_such_bound():
     numbered = PROBLEM.model_copy(update={"task": Multiclass(classes=3)})
-    folders = [f"{examples.uri}/Split-{split}" for split in ("train", "test")]
-    assert naive.bound(numbered, "nowhere", *folders) is None
+    assert evaluator._floors(EvaluatorConfig(linear_baseline=True), numbered, "nowhere", "nowhere", "nowhere") == []
 
 
 def test_a_naive_bound_leaves_out_train_rows_without_a_known_label_and_needs_test_rows(examples, model, tmp_path):
-    folder = f"{model(RESOLVED).uri}/Format-Serving"
+    named = tf.saved_model.load(f"{model(RESOLVED).uri}/Format-Serving")
     train, test = (f"{examples.uri}/Split-{split}" for split in ("train", "test"))
-    swapped = naive.bound(RESOLVED, folder, test, train)
+    swapped = naive.floor(RESOLVED, named, test, train)
     shares = np.bincount(numbers(TEST)[numbers(TEST) >= 0]) / 10
-    assert swapped.max == pytest.approx(float(np.mean(-np.log(shares[numbers(TRAIN)]))), rel=1e-6)
+    assert swapped.bound.max == pytest.approx(float(np.mean(-np.log(shares[numbers(TRAIN)]))), rel=1e-6)
     with tf.io.TFRecordWriter(str(tmp_path / "data.gz"), "GZIP"):
         pass
-    assert naive.bound(NUMBERS, folder, train, str(tmp_path)) is None
-    assert naive.bound(RESOLVED, folder, train, str(tmp_path)) is None
+    assert naive.floor(NUMBERS, named, train, str(tmp_path)) is None
+    assert naive.floor(RESOLVED, named, train, str(tmp_path)) is None
+
+
+def test_a_model_that_does_not_say_what_its_features_are_is_held_to_the_class_shares_alone(evaluate):
+    assert len(evaluate(EvaluatorConfig(linear_baseline=True, max_accuracy_drop=None)).bounds) == 1
