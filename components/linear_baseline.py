@@ -21,13 +21,13 @@ from trainer.tasks import Multilabel, Regression
 
 _MOST_ROWS = 50_000  # of the train split, to fit by
 _MOST_TEXTS = 10_000  # where a row has hundreds of n-grams
-_MOST_VALUES = 10_000_000  # features times outputs times rows
+_MOST_VALUES = 10_000_000  # features times rows
 _MOST_OUTPUTS = 200  # of more classes or labels it would take minutes
 _STANDARD_ERRORS = 2.0
 _LEAST_PROBABILITY = 1e-7
 
 
-def floor(problem: Problem, model: Any, train: str, test: str, naive: BoundConfig) -> Floor | None:
+def floor(problem: Problem, model: Any, train: str, test: str, metric: str) -> Floor | None:
     """The bound for `model`; None where there is no linear model of its features, there are too many classes, or too few test rows.
 
     Args:
@@ -35,7 +35,7 @@ def floor(problem: Problem, model: Any, train: str, test: str, naive: BoundConfi
       model: the loaded SavedModel. One that was not exported by the project does not say what its features are.
       train: the folder of the train split's gzipped TFRecords of raw tf.Examples.
       test: that of the test split.
-      naive: the bound of `components.naive`.
+      metric: what the two are compared by, `log_loss` or `rmse`.
     """
     transform = getattr(model, "transform_examples", None)
     if transform is None or set(problem.features.values()) == {"image"} or problem.task.outputs > _MOST_OUTPUTS:
@@ -52,25 +52,23 @@ def floor(problem: Problem, model: Any, train: str, test: str, naive: BoundConfi
         other.append(_losses(problem, asked, linear(_transformed(transform, batch))))
     own_losses, other_losses = (np.concatenate([np.zeros(0), *losses]) for losses in (own, other))
     known = np.isfinite(other_losses)
-    return _bound(own_losses[known], other_losses[known], naive)
+    return compared(own_losses[known], other_losses[known], metric)
 
 
-def _bound(own: np.ndarray, linear: np.ndarray, naive: BoundConfig) -> Floor | None:
-    """From the losses of the same test rows, float64 (rows,) each."""
+def compared(own: np.ndarray, linear: np.ndarray, metric: str) -> Floor | None:
+    """The bound from the losses of the same test rows, float64 (rows,) each; `metric` is their mean, or of `rmse` its root."""
     if len(own) < 2:
         return None
     difference = float((own - linear).mean())
     chance = _STANDARD_ERRORS * float((own - linear).std(ddof=1)) / math.sqrt(len(own))
-    scale = math.sqrt if naive.metric == "rmse" else float
+    scale = math.sqrt if metric == "rmse" else float
     reached, limit, of_model = (scale(loss) for loss in (linear.mean(), linear.mean() + chance, own.mean()))
     note = (
-        f"a linear model does as well: its {naive.metric} is {reached:.4f} on the test rows, and the model's {of_model:.4f}."
+        f"a linear model does as well: its {metric} is {reached:.4f} on the test rows, and the model's {of_model:.4f}."
         if 0 <= difference <= chance
         else None
     )
-    return Floor(
-        BoundConfig(metric=naive.metric, max=limit), f" (a linear model's {reached:.4f}, and {limit - reached:.4f} for chance)", note
-    )
+    return Floor(BoundConfig(metric=metric, max=limit), f" (a linear model's {reached:.4f}, and {limit - reached:.4f} for chance)", note)
 
 
 def sample(batches: Iterable[tf.Tensor], most: int) -> tf.Tensor:
@@ -87,7 +85,7 @@ def sample(batches: Iterable[tf.Tensor], most: int) -> tf.Tensor:
 
 def _rows_to_fit(problem: Problem) -> int:
     most = _MOST_TEXTS if "text" in problem.features.values() else _MOST_ROWS
-    return max(1000, min(most, _MOST_VALUES // (len(problem.features) * problem.task.outputs)))
+    return max(1000, min(most, _MOST_VALUES // len(problem.features)))
 
 
 def _transformed(transform: Any, examples: tf.Tensor, at_once: int = 4096) -> Transformed:

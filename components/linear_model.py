@@ -3,6 +3,8 @@
 numbers and times -> standardised        categories, buckets, crosses -> 1 at their own place
 n-grams -> counts or their weights, rare ones more, of length 1 a text
 -> beside each other -> logistic regression of classes or of each label, ridge regression of a number
+
+Regularisation is scikit-learn's default, the linear model that anybody has in five lines: it is not tuned (docs/adr/0040).
 """
 
 import warnings
@@ -25,9 +27,11 @@ Block = Callable[[Transformed], sparse.csr_matrix]  # some columns, float32 (row
 
 _NUMBERS = (names.NUMBERS, names.MISSING, names.TIMES)  # ranks are left out: they bend the numbers
 _PLACES = (names.CATEGORIES, names.ONE_HOT, names.BUCKETS, names.CROSSES)
-_MOST_PLACES = 10_000  # that are told apart, the most frequent ones
-_LOUDNESS = 5.0  # of a text beside a number, which is as much as that it is regularised less
-_ITERATIONS = 200
+_MOST_PLACES = 20_000  # of categories, or of n-grams, that are told apart, the most frequent ones
+_ITERATIONS = 100
+_TOLERANCE = 1e-3  # of the gradient; log losses change by less
+_MOST_WORK = 20_000_000  # values other than 0 times classes or labels, which an iteration takes about 50 ms for
+_FEWEST_ROWS = 2000  # that it is fitted by, however much work they are
 
 
 class LinearModel:
@@ -46,7 +50,9 @@ class LinearModel:
         rows, labels = {name: values[known] for name, values in rows.items()}, labels[known]
         self._outputs = problem.task.outputs
         self._blocks = _blocks(rows)
-        self._answer = _fitted(problem, self._columns(rows), labels)
+        columns = self._columns(rows)
+        step = min(-(-columns.nnz * self._outputs // _MOST_WORK), max(1, len(labels) // _FEWEST_ROWS))
+        self._answer = _fitted(problem, columns[:: max(1, step)], labels[:: max(1, step)])
 
     def __call__(self, rows: Transformed) -> np.ndarray:
         """The answers for rows."""
@@ -73,37 +79,35 @@ def _numbers(of: Sequence[str], rows: Transformed) -> Block:
 
 def _places(name: str, rows: Transformed) -> Block:
     """Places that no row of the sample has are 0 everywhere."""
-    seen, counts = np.unique(rows[name], return_counts=True)
-    kept = np.sort(seen[np.argsort(-counts, kind="stable")[:_MOST_PLACES]])
-
-    def marks(rows: Transformed) -> sparse.csr_matrix:
-        place = np.searchsorted(kept, rows[name])
-        is_kept = np.take(kept, place, mode="clip") == rows[name]
-        return _bag(np.where(is_kept, place, len(kept)), is_kept.astype(np.float32), len(kept) + 1)
-
-    return marks
+    found = _most_frequent(rows[name])
+    return lambda rows: _bag(rows[name], np.ones(rows[name].shape, np.float32), found)
 
 
 def _text(name: str, rows: Transformed) -> Block:
     """Of a text whose n-grams have weights these count in place of their rarity."""
     weights = names.NGRAM_WEIGHTS + name.removeprefix(names.TOKENS)
-    size = int(rows[name].max(initial=0)) + 1
+    found = _most_frequent(rows[name][rows[name] > 0])
 
     def counts(rows: Transformed) -> sparse.csr_matrix:
-        tokens = rows[name]
-        is_there = (tokens > 0) & (tokens < size)
-        return _bag(np.where(is_there, tokens, 0), np.where(is_there, rows.get(weights, 1.0), 0.0).astype(np.float32), size)
+        return _bag(rows[name], rows.get(weights, np.ones(rows[name].shape, np.float32)), found)
 
-    rarity = TfidfTransformer(use_idf=weights not in rows, sublinear_tf=False).fit(counts(rows))
-    return lambda rows: rarity.transform(counts(rows)) * np.float32(_LOUDNESS)
+    rarity = TfidfTransformer(use_idf=weights not in rows).fit(counts(rows))
+    return lambda rows: rarity.transform(counts(rows))
 
 
-def _bag(places: np.ndarray, values: np.ndarray, size: int) -> sparse.csr_matrix:
-    """float32 (rows, size): the sum of `values` at each of `places`, (rows, n) both."""
-    starts = np.arange(len(places) + 1) * places.shape[1]
-    bag = sparse.csr_matrix((values.ravel(), places.ravel().astype(np.int32), starts), shape=(len(places), size))
+def _most_frequent(places: np.ndarray) -> np.ndarray:
+    """int64 (n,), rising; at least one."""
+    seen, counts = np.unique(places, return_counts=True)
+    return np.sort(seen[np.argsort(-counts, kind="stable")[:_MOST_PLACES]]) if len(seen) else np.zeros(1, np.int64)
+
+
+def _bag(places: np.ndarray, values: np.ndarray, found: np.ndarray) -> sparse.csr_matrix:
+    """float32 (rows, len(found)): the sum of `values` at each of `places`, (rows, n) both, as far as they are among `found`."""
+    columns = np.searchsorted(found, places)
+    is_found = np.take(found, columns, mode="clip") == places
+    starts = np.concatenate([[0], np.cumsum(is_found.sum(axis=1))])
+    bag = sparse.csr_matrix((values[is_found].astype(np.float32), columns[is_found], starts), shape=(len(places), len(found)))
     bag.sum_duplicates()
-    bag.eliminate_zeros()
     return bag
 
 
@@ -112,7 +116,7 @@ def _fitted(problem: Problem, columns: sparse.csr_matrix, labels: np.ndarray) ->
         mean, deviation = labels.mean(), labels.std() or 1.0
         ridge = Ridge(solver="sparse_cg", tol=1e-6).fit(columns, (labels - mean) / deviation)
         return lambda asked: ridge.predict(asked).astype(np.float64) * deviation + mean
-    regression = LogisticRegression(max_iter=_ITERATIONS)
+    regression = LogisticRegression(max_iter=_ITERATIONS, tol=_TOLERANCE)
     is_multilabel = isinstance(problem.task, Multilabel)
     classes = np.arange(labels.shape[1]) if is_multilabel else np.unique(labels)
     if len(classes) == 1 and not is_multilabel:

@@ -27,7 +27,8 @@ class MultilabelMetrics(metric_types.Metric):
     """`accuracy`, the share of rows whose set of labels is told exactly; the others are means over the labels that some row has.
 
     `precision`, `recall`, `f1` at the threshold; `auc`, one label's rows against the others; `pr_auc`, the average precision; `log_loss`,
-    the binary cross-entropy, and `calibration`, the expected calibration error, are over all labels. `f1` of each label beside them, under its number as TFMA's class id.
+    the binary cross-entropy, and `calibration`, the expected calibration error, are over all labels. `f1` of each label beside them, under
+    its number as TFMA's class id.
     """
 
     def __init__(self, problem: str, gate: str = "{}", name: str = "multilabel", code: str = "") -> None:

@@ -150,11 +150,11 @@ def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem, floors: S
 def _row(bound: BoundConfig, evaluation: str, failures: set[tuple[str, str, str]], origin: str = "") -> Bound:
     """One of `bounds`; several of one metric are one threshold of TFMA's, so which of them was missed is told by the value."""
     place = _slice_name(bound.slice)
-    value = _metrics(evaluation, _CANDIDATE, place).get(bound.metric)
+    value = _metrics(evaluation, _CANDIDATE, place).get(bound.measured)
     limit, at_least = (bound.min, True) if bound.min is not None else (bound.max or 0.0, False)
     holds = value is not None and math.isfinite(value) and (value >= limit if at_least else value <= limit)
-    passed = holds or (value is not None and (bound.metric, place, "value_threshold") not in failures)
-    return Bound(f"{bound.metric} ({place})" if place else bound.metric, limit, value, passed, origin, at_least)
+    passed = holds or (value is not None and (bound.measured, place, "value_threshold") not in failures)
+    return Bound(f"{bound.measured} ({place})" if place else bound.measured, limit, value, passed, origin, at_least)
 
 
 def _slice_name(values: Mapping[str, str] | None) -> str:
