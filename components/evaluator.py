@@ -77,7 +77,7 @@ def _floors(gate: EvaluatorConfig, problem: Problem, candidate: str, train: str,
     lowest = naive.floor(problem, model, train, test)
     if lowest is None:
         return []
-    linear = linear_baseline.floor(problem, model, train, test, lowest.bound.metric) if gate.linear_baseline else None
+    linear = linear_baseline.floor(problem, model, train, test, lowest.bound) if gate.linear_baseline else None
     return [lowest] if linear is None else [lowest, linear]
 
 

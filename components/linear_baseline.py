@@ -27,18 +27,18 @@ _STANDARD_ERRORS = 2.0
 _LEAST_PROBABILITY = 1e-7
 
 
-def floor(problem: Problem, model: Any, train: str, test: str, metric: str) -> Floor | None:
-    """The bound for `model`; None where there is no linear model of its features, there are too many classes, or too few test rows.
+def floor(problem: Problem, model: Any, train: str, test: str, naive: BoundConfig) -> Floor | None:
+    """The bound for `model`; None where it is given pictures, has too many classes, or too few test rows.
 
     Args:
       problem: what was learnt, with its classes.
       model: the loaded SavedModel. One that was not exported by the project does not say what its features are.
       train: the folder of the train split's gzipped TFRecords of raw tf.Examples.
       test: that of the test split.
-      metric: what the two are compared by, `log_loss` or `rmse`.
+      naive: the bound of `components.naive`.
     """
     transform = getattr(model, "transform_examples", None)
-    if transform is None or set(problem.features.values()) == {"image"} or problem.task.outputs > _MOST_OUTPUTS:
+    if transform is None or "image" in problem.features.values() or problem.task.outputs > _MOST_OUTPUTS:
         return None
     read = labels(problem, model)
     given = sample(rows(train), _rows_to_fit(problem))
@@ -52,23 +52,25 @@ def floor(problem: Problem, model: Any, train: str, test: str, metric: str) -> F
         other.append(_losses(problem, asked, linear(_transformed(transform, batch))))
     own_losses, other_losses = (np.concatenate([np.zeros(0), *losses]) for losses in (own, other))
     known = np.isfinite(other_losses)
-    return compared(own_losses[known], other_losses[known], metric)
+    return compared(own_losses[known], other_losses[known], naive)
 
 
-def compared(own: np.ndarray, linear: np.ndarray, metric: str) -> Floor | None:
-    """The bound from the losses of the same test rows, float64 (rows,) each; `metric` is their mean, or of `rmse` its root."""
+def compared(own: np.ndarray, linear: np.ndarray, naive: BoundConfig) -> Floor | None:
+    """The bound from the losses of the same test rows, float64 (rows,) each; the metric of `naive` is their mean, or of `rmse` its root."""
     if len(own) < 2:
         return None
     difference = float((own - linear).mean())
     chance = _STANDARD_ERRORS * float((own - linear).std(ddof=1)) / math.sqrt(len(own))
-    scale = math.sqrt if metric == "rmse" else float
+    scale = math.sqrt if naive.metric == "rmse" else float
     reached, limit, of_model = (scale(loss) for loss in (linear.mean(), linear.mean() + chance, own.mean()))
     note = (
-        f"a linear model does as well: its {metric} is {reached:.4f} on the test rows, and the model's {of_model:.4f}."
-        if 0 <= difference <= chance
+        f"a linear model does as well: its {naive.metric} is {reached:.4f} on the test rows, and the model's {of_model:.4f}."
+        if 0 <= difference <= chance and reached < (naive.max or 0.0)
         else None
     )
-    return Floor(BoundConfig(metric=metric, max=limit), f" (a linear model's {reached:.4f}, and {limit - reached:.4f} for chance)", note)
+    return Floor(
+        BoundConfig(metric=naive.metric, max=limit), f" (a linear model's {reached:.4f}, and {limit - reached:.4f} for chance)", note
+    )
 
 
 def sample(batches: Iterable[tf.Tensor], most: int) -> tf.Tensor:

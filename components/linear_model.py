@@ -41,7 +41,7 @@ class LinearModel:
         """Fits it.
 
         Args:
-          problem: what is learnt, with its classes; its features are not only pictures.
+          problem: what is learnt, with its classes; none of its features is a picture.
           rows: what `transform_examples` of the exported model gives.
           labels: as `components.labelled_rows` gives them; rows without a known one are left out.
         """

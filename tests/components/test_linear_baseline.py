@@ -5,9 +5,12 @@ import pytest
 import tensorflow as tf
 
 from components import linear_baseline
+from components.config import BoundConfig
 from trainer.problem import Problem
 from trainer.tasks import Regression
 
+LOSS = BoundConfig(metric="log_loss", max=2.0)  # what is reached without a feature
+RMSE = BoundConfig(metric="rmse", max=20.0)
 PROBLEM = Problem(features={"x": "number"}, label="y", task=Regression())
 
 
@@ -59,7 +62,7 @@ def floor(splits, tmp_path_factory):
         folder = str(tmp_path_factory.mktemp("model"))
         module = _Twice(off)
         tf.saved_model.save(module, folder, signatures={"serving_default": module.answer})
-        return linear_baseline.floor(PROBLEM, tf.saved_model.load(folder), *splits, "rmse")
+        return linear_baseline.floor(PROBLEM, tf.saved_model.load(folder), *splits, RMSE)
 
     return made
 
@@ -74,18 +77,18 @@ def test_a_model_is_bound_by_the_linear_models_error_and_some_for_chance(floor):
 
 
 def test_a_model_that_is_no_better_is_not_refused_and_told_so():
-    random = np.random.default_rng(0)
-    linear = random.random(34)
-    found = linear_baseline.compared(linear + random.normal(0.01, 0.1, 34), linear, "log_loss")
+    linear = np.random.default_rng(0).random(34)
+    found = linear_baseline.compared(linear + 0.01 + np.tile([0.1, -0.1], 17), linear, LOSS)
     assert found.bound.max > (linear + 0.01).mean()
     assert found.note.startswith("a linear model does as well: its log_loss is ")
+    assert linear_baseline.compared(linear + 0.01 + np.tile([0.1, -0.1], 17), linear, LOSS.model_copy(update={"max": 0.1})).note is None
 
 
 def test_a_model_that_is_worse_on_nearly_every_row_is_refused_however_small_the_difference():
     random = np.random.default_rng(0)
     linear = random.random(34)
     own = linear + random.normal(0.02, 0.01, 34)
-    found = linear_baseline.compared(own, linear, "log_loss")
+    found = linear_baseline.compared(own, linear, LOSS)
     assert found.bound.max < own.mean()
     assert found.note is None
 
@@ -93,13 +96,19 @@ def test_a_model_that_is_worse_on_nearly_every_row_is_refused_however_small_the_
 def test_chance_counts_in_pairs_so_that_rows_that_are_hard_for_both_do_not_widen_the_bound():
     random = np.random.default_rng(0)
     linear = random.exponential(1.0, 100)
-    alike = linear_baseline.compared(linear * 1.01, linear, "log_loss")
-    unlike = linear_baseline.compared(random.exponential(1.0, 100), linear, "log_loss")
+    alike = linear_baseline.compared(linear * 1.01, linear, LOSS)
+    unlike = linear_baseline.compared(random.exponential(1.0, 100), linear, LOSS)
     assert alike.bound.max - linear.mean() < 0.01 * (unlike.bound.max - linear.mean()) * 2
 
 
+def test_pictures_are_compared_with_no_linear_model_and_nor_are_models_that_do_not_say_their_features(splits):
+    photos = PROBLEM.model_copy(update={"features": {"x": "number", "photo": "image"}})
+    assert linear_baseline.floor(photos, _Twice(0.0), *splits, RMSE) is None
+    assert linear_baseline.floor(PROBLEM, tf.Module(), *splits, RMSE) is None
+
+
 def test_one_row_says_nothing_of_chance():
-    assert linear_baseline.compared(np.ones(1), np.zeros(1), "log_loss") is None
+    assert linear_baseline.compared(np.ones(1), np.zeros(1), LOSS) is None
 
 
 def test_the_sample_is_the_same_whenever_it_is_taken_in_the_rows_order_and_from_all_of_them():

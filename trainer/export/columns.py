@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer.export.served import Prediction, Raw, Served
-from trainer.features import RAW_DTYPES, names
+from trainer.features import RAW_DTYPES
 
 SIGNATURE = "predict_columns"
 _ARGUMENT = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what TensorFlow takes as the name of an argument
@@ -32,9 +32,8 @@ class ServedColumns(Served):
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`examples`: as for `predict_examples`; gives what the model is given of them, pictures aside, which are not even decoded."""
-        transformed = self.transformed(tf.io.parse_example(examples, self._raw_specs))
-        return {name: values for name, values in transformed.items() if not name.startswith(names.PIXELS)}
+        """`examples`: as for `predict_examples`; gives what the model is given of them, (n, ...) by transformed name."""
+        return self.transformed(tf.io.parse_example(examples, self._raw_specs))
 
     @tf.function(autograph=False)
     def classify(self, inputs: tf.Tensor) -> Prediction:
