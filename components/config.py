@@ -46,13 +46,34 @@ class SchemaConfig(Settings):
         return self
 
 
+QUANTILE_LOSS = "quantile_loss"
+MEDIAN = 0.5  # the quantile that is always measured
+
+
 class BoundConfig(Settings):
     """One bound of the gate."""
 
-    metric: str = Field(description="A metric of the task: `accuracy`, `auc`, `f1`, `rmse` and so on.")
+    metric: str = Field(description="A metric of the task: `accuracy`, `auc`, `f1`, `calibration`, `rmse`, `quantile_loss` and so on.")
     min: float | None = Field(None, description="The least value that passes.")
     max: float | None = Field(None, description="The largest value that passes.")
     slice: dict[str, str] | None = Field(None, description="Rows with these values in these columns alone, `{sex: female}`.")
+    quantile: Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
+        None, description="Of `quantile_loss`, which quantile the model should answer; the median, 0.5, where it is not given."
+    )
+
+    @property
+    def measured(self) -> str:
+        """The name of what is measured: of another quantile than the median with it, `quantile_loss_0.9`."""
+        return self.metric if self.quantile in (None, MEDIAN) else f"{self.metric}_{self.quantile:g}"
+
+    @pydantic.model_validator(mode="after")
+    def _has_a_quantile(self) -> Self:
+        if self.quantile is not None and self.metric != QUANTILE_LOSS:
+            raise ValueError(
+                f"evaluator.bounds: Expected `quantile` with the metric '{QUANTILE_LOSS}' alone. "
+                f"Received: '{self.metric}'. Remove `quantile`."
+            )
+        return self
 
     @pydantic.model_validator(mode="after")
     def _one_side(self) -> Self:
@@ -78,6 +99,11 @@ class EvaluatorConfig(Settings):
     max_accuracy_drop: Share | None = Field(
         0.01,
         description="How much less accurate than the last blessed model a new one may be, on the same rows; `null` compares nothing.",
+    )
+    linear_baseline: bool | None = Field(
+        None,
+        description="Whether a model of columns must keep up with a linear model that is fitted in the same run. By default where "
+        "`trainer.loss` is what the two are compared by: cross-entropy, without label smoothing, or the mean squared error.",
     )
 
 

@@ -97,7 +97,7 @@ def _of_numbers(config: EvaluatorConfig, problem: Problem, code: str) -> list[co
 def _bounded_metrics(config: EvaluatorConfig, problem: Problem) -> set[str]:
     """The metrics that have a bound."""
     has_accuracy = not isinstance(problem.task, Regression) and (config.min_accuracy, config.max_accuracy_drop) != (None, None)
-    return {bound.metric for bound in config.bounds} | ({ACCURACY} if has_accuracy else set())
+    return {bound.measured for bound in config.bounds} | ({ACCURACY} if has_accuracy else set())
 
 
 def _set_bounds(
@@ -125,7 +125,7 @@ def _bounded(name: str, config: EvaluatorConfig) -> config_pb2.MetricConfig:
 
 def _threshold(name: str, config: EvaluatorConfig) -> config_pb2.MetricThreshold | None:
     """On the whole split: the narrowest bounds of the metric's value, and of accuracy the least change from the baseline's."""
-    bounds = [bound for bound in config.bounds if bound.metric == name and not bound.slice]
+    bounds = [bound for bound in config.bounds if bound.measured == name and not bound.slice]
     is_accuracy = name == ACCURACY
     lowest, highest = [bound.min for bound in bounds], [bound.max for bound in bounds]
     overall = config_pb2.MetricThreshold()
@@ -146,7 +146,7 @@ def _slice_thresholds(name: str, config: EvaluatorConfig) -> list[config_pb2.Per
             threshold=config_pb2.MetricThreshold(value_threshold=_set_bounds(config_pb2.GenericValueThreshold(), [bound.min], [bound.max])),
         )
         for bound in config.bounds
-        if bound.slice and bound.metric == name
+        if bound.slice and bound.measured == name
     ]
 
 

@@ -1,7 +1,7 @@
 """What is measured of a model of classes, as one TFMA metric: of the classes that it answers, and of their probabilities.
 
 Accuracy, the confusion matrix, precision, recall, F1, MCC and classes below their bounds are of the served `classes`, which a threshold or
-weights may decide; areas and the mean loss are of the probabilities.
+weights may decide; areas, the mean loss and calibration are of the probabilities.
 
 TFMA's own way, `binarize` with an aggregation, calls Python for every row, class, slice and metric: measured on 10,000 rows of
 10 classes it takes most of the Evaluator's time (docs/adr/0008). Here a row is one NumPy update for all of them.
@@ -19,11 +19,12 @@ import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
+from components.calibration import Calibration
 from components.config import EvaluatorConfig
 from components.evaluation import ACCURACY, MISSED_CLASSES, class_bounds
 from trainer.problem import Problem
 
-NAMES = (ACCURACY, "precision", "recall", "f1", "auc", "loss", "pr_auc", "mcc", "log_loss")
+NAMES = (ACCURACY, "precision", "recall", "f1", "auc", "loss", "pr_auc", "mcc", "log_loss", "calibration")
 CONFUSIONS = "confusion_matrix"  # the plot that has the pairs
 _ANSWER = "classes"  # the served output that is a row's class
 _CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
@@ -33,6 +34,8 @@ _LEAST_PROBABILITY = 1e-7  # Keras's, against the logarithm of 0
 
 class MacroMetrics(metric_types.Metric):
     """`precision`, `recall`, `f1` of the answered class and one-vs-rest `auc`, each the mean over the classes with rows; `loss`.
+
+    `calibration` is the expected calibration error.
 
     Where the gate has bounds of single classes also MISSED_CLASSES, the number of classes that do not reach theirs.
     """
@@ -80,17 +83,20 @@ class _Counts:
       histogram: rows by (class, bucket of its probability, whether it is the row's own class); bucket 0, which most of many classes are
         in, is left out: it has the rest of the rows.
       loss: the sum of the rows' cross-entropy.
+      calibration: of the probability of the most probable class; of two classes, of the positive one's.
     """
 
     def __init__(self) -> None:
         self.pairs: Counter[tuple[int, int]] = Counter()
         self.histogram: Counter[tuple[int, int, bool]] = Counter()
         self.loss = 0.0
+        self.calibration = Calibration()
 
     def __iadd__(self, other: "_Counts") -> "_Counts":
         self.pairs.update(other.pairs)
         self.histogram.update(other.histogram)
         self.loss += other.loss
+        self.calibration += other.calibration
         return self
 
 
@@ -115,6 +121,8 @@ class _Combiner(beam.CombineFn):
             counts.pairs[label, self._answer(element, probabilities)] += 1
             own = probabilities[label] / probabilities.sum() if label >= 0 else 0.0  # -1 is a class that the train split does not have
             counts.loss -= float(np.log(max(own, _LEAST_PROBABILITY)))
+            told = 1 if self._classes == 2 else int(np.argmax(probabilities))
+            counts.calibration.add(probabilities[[told]], np.asarray([label == told]))
         return counts
 
     def _rows(self, element: metric_types.StandardMetricInputs) -> Iterator[tuple[int, np.ndarray]]:
@@ -143,6 +151,7 @@ class _Combiner(beam.CombineFn):
         loss = counts.loss / rows if rows else float("nan")
         roc, precision_recall = _macro_areas(counts, self._buckets, is_binary=self._classes == 2)
         values: list[Any] = [_accuracy(counts.pairs), *averages(counts.pairs), roc, loss, precision_recall, mcc(counts.pairs), loss]
+        values.append(counts.calibration.error)
         if self._bounds:
             values.append(float(len(missed(accuracy_by_class(counts.pairs), self._bounds))))
         values.append(_plot(counts.pairs))

@@ -10,12 +10,13 @@ import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.calibration import Calibration
 from components.evaluation import ACCURACY
 from trainer.problem import Problem
 from trainer.tasks.multilabel import THRESHOLD
 
 F1 = "f1"
-NAMES = (ACCURACY, "precision", "recall", F1, "auc", "pr_auc", "log_loss")
+NAMES = (ACCURACY, "precision", "recall", F1, "auc", "pr_auc", "log_loss", "calibration")
 _MOST_SINGLE = 1000  # labels, of more of which no F1 of each is told
 _CELLS = 100_000  # of the histograms of the labels together: the more of them, the coarser
 _MOST_BUCKETS = 1000
@@ -26,7 +27,8 @@ class MultilabelMetrics(metric_types.Metric):
     """`accuracy`, the share of rows whose set of labels is told exactly; the others are means over the labels that some row has.
 
     `precision`, `recall`, `f1` at the threshold; `auc`, one label's rows against the others; `pr_auc`, the average precision; `log_loss`,
-    the binary cross-entropy, over all labels. `f1` of each label beside them, under its number as TFMA's class id.
+    the binary cross-entropy, and `calibration`, the expected calibration error, are over all labels. `f1` of each label beside them, under
+    its number as TFMA's class id.
     """
 
     def __init__(self, problem: str, gate: str = "{}", name: str = "multilabel", code: str = "") -> None:
@@ -71,12 +73,14 @@ class _Counts:
       told, hits: int64 (labels,), rows that a label is told of, and those of them that have it.
       histogram: int64 (2, labels, buckets), rows without the label and with it by its probability.
       loss: the sum of the binary cross-entropy over rows and labels.
+      calibration: of the probabilities of all rows and labels.
     """
 
     def __init__(self, labels: int, buckets: int) -> None:
         self.rows, self.exact, self.loss = 0, 0, 0.0
         self.told, self.hits = np.zeros(labels, np.int64), np.zeros(labels, np.int64)
         self.histogram = np.zeros((2, labels, buckets), np.int64)
+        self.calibration = Calibration()
 
     def __iadd__(self, other: "_Counts") -> "_Counts":
         self.rows += other.rows
@@ -85,6 +89,7 @@ class _Counts:
         self.told += other.told
         self.hits += other.hits
         self.histogram += other.histogram
+        self.calibration += other.calibration
         return self
 
 
@@ -109,6 +114,7 @@ class _Combiner(beam.CombineFn):
             counts.hits += has & is_told
             bucket = np.minimum((probabilities * self._buckets).astype(np.int64), self._buckets - 1)
             counts.histogram[has.astype(np.int64), np.arange(self._labels), bucket] += 1
+            counts.calibration.add(probabilities, has)
             right = np.where(has, probabilities, 1 - probabilities)
             counts.loss -= float(np.log(np.maximum(right, _LEAST_PROBABILITY)).sum())
         return counts
@@ -129,7 +135,8 @@ class _Combiner(beam.CombineFn):
         each = np.where(actual > 0, f1, np.nan)
         means = [_mean(of_label[actual > 0]) for of_label in (precision, recall, f1)]
         areas = [_mean(area) for area in _areas(having.astype(float), without.astype(float))]
-        values = [counts.exact / counts.rows, *means, *areas, counts.loss / (counts.rows * self._labels), *each.tolist()]
+        values = [counts.exact / counts.rows, *means, *areas, counts.loss / (counts.rows * self._labels)]
+        values += [counts.calibration.error, *each.tolist()]
         return dict(zip(self._keys, values, strict=False))  # of many labels no figure of each
 
 

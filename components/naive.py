@@ -4,49 +4,58 @@ labels of the train split -> how often each class or label is, or the mean -> th
 """
 
 import math
-import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from tfx.dsl.io import fileio
 
 from components.config import BoundConfig
-from trainer.features import names
-from trainer.problem import LABEL_SIGNATURE, Problem
+from components.floor import Floor
+from components.labelled_rows import labels, rows
+from trainer.problem import Problem
 from trainer.tasks import Multilabel, Regression
 
-_BATCH = 4096
 _LEAST_PROBABILITY = 1e-7
 
 
-def bound(problem: Problem, model: str, train: str, test: str) -> BoundConfig | None:
-    """The bound for a model of `problem`, whose classes are known; None for problems without named labels, or without test rows.
+def floor(problem: Problem, model: Any, train: str, test: str) -> Floor | None:
+    """The bound for a model of `problem`, whose classes are known; None where the test split has no rows.
 
     Args:
-      problem: what was learnt.
-      model: the folder of the SavedModel, which says what a label's number is.
+      problem: what was learnt, a number or named labels.
+      model: the loaded SavedModel, which says what a label's number is.
       train: the folder of the train split's gzipped TFRecords of raw tf.Examples.
       test: that of the test split.
     """
+    learnt, asked = ((labels(problem, model)(batch) for batch in rows(folder)) for folder in (train, test))
     if isinstance(problem.task, Regression):
-        learnt, asked = (np.concatenate([np.zeros(0), *_numbers(folder, problem.label)]) for folder in (train, test))
-        learnt, asked = (values[np.isfinite(values)] for values in (learnt, asked))
-        return BoundConfig(metric="rmse", max=math.sqrt(float(np.mean((asked - learnt.mean()) ** 2)))) if len(asked) else None
-    if not problem.label_signatures:
+        return _of_numbers(_finite(learnt), _finite(asked))
+    loss = _of_labels(learnt, asked) if isinstance(problem.task, Multilabel) else _of_classes(learnt, asked, problem.task.outputs)
+    return None if loss is None else Floor(BoundConfig(metric="log_loss", max=loss), " (the train split's class shares for every row)")
+
+
+def _of_numbers(learnt: np.ndarray, asked: np.ndarray) -> Floor | None:
+    if not len(asked):
         return None
-    number = tf.saved_model.load(model).signatures[LABEL_SIGNATURE]
-    if isinstance(problem.task, Multilabel):
-        learnt, asked = (_shares(number(examples=rows)[names.LABEL].numpy() for rows in _rows(folder)) for folder in (train, test))
-        return None if asked is None or learnt is None else BoundConfig(metric="log_loss", max=_cross_entropy(asked, learnt))
-    learnt, asked = (
-        np.concatenate([np.zeros(0, np.int64), *(number(examples=rows)[names.LABEL].numpy() for rows in _rows(folder))])
-        for folder in (train, test)
-    )
-    shares = np.bincount(learnt[learnt >= 0], minlength=problem.task.outputs) / max(1, int((learnt >= 0).sum()))
-    own = np.where(asked >= 0, shares[np.maximum(asked, 0)], 0.0)
-    loss = -np.log(np.maximum(own, _LEAST_PROBABILITY))
-    return BoundConfig(metric="log_loss", max=float(loss.mean())) if len(asked) else None
+    rmse = math.sqrt(float(np.mean((asked - learnt.mean()) ** 2)))
+    return Floor(BoundConfig(metric="rmse", max=rmse), " (the train split's mean for every row)")
+
+
+def _finite(batches: Iterator[np.ndarray]) -> np.ndarray:
+    values = np.concatenate([np.zeros(0), *batches])
+    return values[np.isfinite(values)]
+
+
+def _of_classes(learnt: Iterator[np.ndarray], asked: Iterator[np.ndarray], classes: int) -> float | None:
+    of_train, of_test = (np.concatenate([np.zeros(0, np.int64), *batches]) for batches in (learnt, asked))
+    shares = np.bincount(of_train[of_train >= 0], minlength=classes) / max(1, int((of_train >= 0).sum()))
+    own = np.where(of_test >= 0, shares[np.maximum(of_test, 0)], 0.0)
+    return float(-np.log(np.maximum(own, _LEAST_PROBABILITY)).mean()) if len(of_test) else None
+
+
+def _of_labels(learnt: Iterator[np.ndarray], asked: Iterator[np.ndarray]) -> float | None:
+    of_train, of_test = _shares(learnt), _shares(asked)
+    return None if of_train is None or of_test is None else _cross_entropy(of_test, of_train)
 
 
 def _shares(labels: Iterator[np.ndarray]) -> np.ndarray | None:
@@ -61,19 +70,3 @@ def _cross_entropy(shares: np.ndarray, answered: np.ndarray) -> float:
     """Of rows with these shares of the labels, (labels,), that are all answered the same probabilities, the mean over rows and labels."""
     yes, no = np.maximum(answered, _LEAST_PROBABILITY), np.maximum(1 - answered, _LEAST_PROBABILITY)
     return float(-(shares * np.log(yes) + (1 - shares) * np.log(no)).mean())
-
-
-def words(naive: BoundConfig) -> str:
-    """Where the bound comes from, for the gate's table."""
-    return " (the train split's mean for every row)" if naive.metric == "rmse" else " (the train split's class shares for every row)"
-
-
-def _rows(folder: str) -> Iterator[tf.Tensor]:
-    files = sorted(os.path.join(folder, name) for name in fileio.listdir(folder))
-    yield from tf.data.TFRecordDataset(files, "GZIP").batch(_BATCH)
-
-
-def _numbers(folder: str, label: str) -> Iterator[np.ndarray]:
-    spec = {label: tf.io.FixedLenFeature([], tf.float32, float("nan"))}
-    for rows in _rows(folder):
-        yield tf.io.parse_example(rows, spec)[label].numpy().astype(np.float64)

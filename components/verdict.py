@@ -4,17 +4,17 @@ TFMA's evaluation folder -> metrics as plain numbers, and the gate's rows with T
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from components import naive
 from components.bound import Bound
 from components.config import BoundConfig, EvaluatorConfig
 from components.evaluation import ACCURACY, MISSED_CLASSES, class_bounds
 from components.evaluation_notes import read_notes
+from components.floor import Floor
 from components.gate_verdict import Verdict
 from components.macro_metrics import accuracy_by_class, missed
 from trainer.problem import Problem
@@ -27,9 +27,9 @@ _FEW_ROWS = 30
 _REMEDY = "`preprocessing.normalize: standardize`, or "
 
 
-def read(evaluation: str, config: EvaluatorConfig, problem: Problem, floor: BoundConfig | None = None) -> Verdict:
-    """The whole verdict, of a bounded size; `problem` with its classes, `floor` the bound of `config` that `components.naive` gave."""
-    found = bounds(evaluation, config, problem, floor)
+def read(evaluation: str, config: EvaluatorConfig, problem: Problem, floors: Sequence[Floor] = ()) -> Verdict:
+    """The whole verdict, of a bounded size; `problem` with its classes, `floors` the bounds that nobody has set."""
+    found = bounds(evaluation, config, problem, floors)
     return Verdict.of(metrics(evaluation, problem), found, _notes(evaluation, problem))
 
 
@@ -123,15 +123,16 @@ def _few_answers(pairs: Mapping[tuple[int, int], int], problem: Problem) -> str 
     )
 
 
-def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem, floor: BoundConfig | None = None) -> list[Bound]:
-    """Every bound of `config` with the value it was held against."""
+def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem, floors: Sequence[Floor] = ()) -> list[Bound]:
+    """Every bound of `config`, and of `floors`, with the value it was held against."""
     failures = _failures(evaluation)
     overall = _metrics(evaluation, _CANDIDATE)
     rows = []
     if config.min_accuracy is not None:
         passed = overall[ACCURACY] >= config.min_accuracy or (ACCURACY, "", "value_threshold") not in failures
         rows.append(Bound(ACCURACY, config.min_accuracy, overall[ACCURACY], passed))
-    rows += [_row(bound, evaluation, failures, naive.words(bound) if bound is floor else "") for bound in config.bounds]
+    rows += [_row(bound, evaluation, failures) for bound in config.bounds]
+    rows += [_row(floor.bound, evaluation, failures, floor.origin) for floor in floors]
     if isinstance(problem.task, Multiclass):
         name = _namer(problem)
         by_class, wanted = accuracy_by_class(_confusions(evaluation)), class_bounds(config, problem)
@@ -146,14 +147,14 @@ def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem, floor: Bo
     return rows
 
 
-def _row(bound: BoundConfig, evaluation: str, failures: set[tuple[str, str, str]], origin: str) -> Bound:
+def _row(bound: BoundConfig, evaluation: str, failures: set[tuple[str, str, str]], origin: str = "") -> Bound:
     """One of `bounds`; several of one metric are one threshold of TFMA's, so which of them was missed is told by the value."""
     place = _slice_name(bound.slice)
-    value = _metrics(evaluation, _CANDIDATE, place).get(bound.metric)
+    value = _metrics(evaluation, _CANDIDATE, place).get(bound.measured)
     limit, at_least = (bound.min, True) if bound.min is not None else (bound.max or 0.0, False)
     holds = value is not None and math.isfinite(value) and (value >= limit if at_least else value <= limit)
-    passed = holds or (value is not None and (bound.metric, place, "value_threshold") not in failures)
-    return Bound(f"{bound.metric} ({place})" if place else bound.metric, limit, value, passed, origin, at_least)
+    passed = holds or (value is not None and (bound.measured, place, "value_threshold") not in failures)
+    return Bound(f"{bound.measured} ({place})" if place else bound.measured, limit, value, passed, origin, at_least)
 
 
 def _slice_name(values: Mapping[str, str] | None) -> str:

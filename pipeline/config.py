@@ -111,9 +111,13 @@ class PipelineConfig(Settings):
     @property
     def gate(self) -> EvaluatorConfig:
         """The gate with the bounds that the kind of data has by itself."""
-        if self.has_columns or self.evaluator.min_accuracy is not None:
-            return self.evaluator
-        return self.evaluator.model_copy(update={"min_accuracy": _LEAST_ACCURACY})
+        given = self.evaluator
+        is_compared = self.has_columns and self.trainer.loss in _COMPARED_LOSSES and not self.trainer.label_smoothing
+        found = {
+            "min_accuracy": None if self.has_columns else _LEAST_ACCURACY,
+            "linear_baseline": is_compared,
+        }
+        return given.model_copy(update={name: value for name, value in found.items() if getattr(given, name) is None})
 
     @pydantic.field_validator("label", mode="before")
     @classmethod
@@ -135,6 +139,7 @@ class PipelineConfig(Settings):
 
 _NUMBERED_PICTURES = ("digits", "idx")
 _LEAST_ACCURACY = 0.9  # of numbered pictures, where nothing is said
+_COMPARED_LOSSES = ("auto", "sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy", "mean_squared_error")
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:

@@ -12,7 +12,7 @@ from pipeline.init.yaml_lines import scalar
 
 def lines(label: Column, target: Target) -> Iterator[str]:
     """The `evaluator` section, its bounds commented out, with what a model reaches that looks at no feature."""
-    yield "# The gate. Without bounds of your own a model must only beat what is answered without any feature."
+    yield "# The gate. Without bounds of your own a model must beat what needs no feature, and keep up with a linear model."
     is_unbalanced = target.kind in ("binary", "multiclass") and task.is_unbalanced(label)
     if is_unbalanced:
         yield "evaluator:"

@@ -10,6 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components import macro_metrics
 from components.evaluation import MISSED_CLASSES
+from tests.components.calibration_error import calibration_error
 from tests.problems import of_pictures
 from trainer.problem import Problem
 from trainer.tasks import Binary
@@ -68,13 +69,29 @@ def test_loss_is_scikit_learns_however_rows_are_divided_over_workers(predictions
     assert measure(labels, probabilities, workers=5)["loss"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_calibration_is_of_the_most_probable_class_and_of_two_classes_of_the_positive_one(predictions):
+    labels, probabilities = predictions
+    expected = calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    assert measure(labels, probabilities, workers=5)["calibration"] == pytest.approx(expected, abs=1e-6)
+    positive = probabilities[:, 1].astype(np.float64)
+    two = np.stack([1 - positive, positive], axis=1)
+    assert measure(labels == 1, two, workers=5)["calibration"] == pytest.approx(calibration_error(positive, labels == 1), abs=1e-6)
+
+
+def test_a_probability_of_1_is_in_the_last_bin_and_a_class_that_the_train_split_lacks_never_comes_true():
+    certain = np.eye(3, dtype=np.float32)[[0, 1]]
+    assert measure(np.asarray([0, -1]), certain)["calibration"] == 0.5
+
+
 def test_the_answer_does_not_depend_on_how_rows_are_divided_over_workers(predictions):
     assert measure(*predictions, workers=5) == measure(*predictions)
 
 
 def test_a_perfect_model_has_1_everywhere_and_a_constant_one_half_an_auc():
     labels = np.arange(20) % 4
-    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(macro_metrics.NAMES, 1.0) | {"loss": 0.0, "log_loss": 0.0}
+    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(macro_metrics.NAMES, 1.0) | dict.fromkeys(
+        ["loss", "log_loss", "calibration"], 0.0
+    )
     assert measure(labels, np.full((20, 4), 0.25, np.float32))["auc"] == 0.5
 
 

@@ -8,6 +8,7 @@ from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
 
 from components import multilabel_metrics
+from tests.components.calibration_error import calibration_error
 from trainer.problem import Problem
 from trainer.tasks import Multilabel
 
@@ -55,6 +56,7 @@ def test_the_metrics_are_scikit_learns_however_rows_are_divided_over_workers(pre
     }
     found = measure(labels, probabilities, workers)
     assert {("f1", n): found.pop(("f1", n)) for n in range(5)} == pytest.approx({("f1", n): by_label[n] for n in range(5)})
+    assert found.pop("calibration") == pytest.approx(calibration_error(probabilities.ravel(), labels.ravel()), rel=1e-9)
     assert found == pytest.approx(expected, rel=1e-3)  # areas are of 1,000 buckets
     assert found["f1"] == pytest.approx(expected["f1"], rel=1e-12)
 

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
-from components import naive
+from components import evaluator, naive
 from components.config import BoundConfig, EvaluatorConfig
 from components.evaluation import eval_config
 from components.evaluator import Executor
@@ -28,6 +28,7 @@ RIGHT, WRONG = 0.8, 0.1  # the probabilities of the answer, and of each other cl
 PROBLEM = Problem(features={"answer": "number"}, label="label", task=Multiclass())
 RESOLVED = PROBLEM.model_copy(update={"task": Multiclass(classes=3, names=CLASSES)})
 DECIDED = RESOLVED.model_copy(update={"task": RESOLVED.task.model_copy(update={"class_weights": "balanced", "weights": (1.0, 1.0, 99.0)})})
+BENT = RESOLVED.model_copy(update={"features": {"answer": "category"}})
 NUMBERS = Problem(features={"answer": "number"}, label="price", task=Regression())
 
 
@@ -84,6 +85,20 @@ class _Decided(_Named):
         return {"classes": tf.fill(tf.shape(answer), CLASSES[2])}
 
 
+class _Bent(_Named):
+    """Answers the class after the one that a row's `answer` says, which a linear model is given as it is."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def answer(self, examples):
+        answer = self.transform_examples(examples)["categories"][:, 0]
+        return {"probabilities": tf.one_hot((answer + 1) % 3, 3, RIGHT, WRONG)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def transform_examples(self, examples):
+        answer = tf.io.parse_example(examples, {"answer": tf.io.FixedLenFeature([1], tf.float32)})["answer"]
+        return {"categories": tf.cast(answer, tf.int64)}
+
+
 class _Numbers(tf.Module):
     """Answers ten times a row's `answer`."""
 
@@ -99,7 +114,8 @@ def model(tmp_path_factory):
     def make(problem):
         artifact = standard_artifacts.Model()
         artifact.uri = str(tmp_path_factory.mktemp("model"))
-        module = _Numbers() if problem is NUMBERS else _Decided() if problem is DECIDED else _Named()
+        modules = {NUMBERS.to_json(): _Numbers, DECIDED.to_json(): _Decided, BENT.to_json(): _Bent}
+        module = modules.get(problem.to_json(), _Named)()
         signatures = {"serving_default": module.answer}
         if problem is not NUMBERS:
             signatures["transform_label"] = module.transform_label
@@ -115,7 +131,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def evaluate(examples, model, beam_context, tmp_path_factory):
     """evaluate(config, learnt, given): the Verdict of a model of `learnt`, where the pipeline was `given` the problem."""
-    models = {problem.to_json(): model(problem) for problem in (RESOLVED, DECIDED, NUMBERS)}
+    models = {problem.to_json(): model(problem) for problem in (RESOLVED, DECIDED, NUMBERS, BENT)}
 
     def run(config, learnt=RESOLVED, given=PROBLEM):
         folder = tmp_path_factory.mktemp("evaluator")
@@ -225,32 +241,50 @@ def test_the_gate_and_the_confusion_matrix_follow_the_answered_class_and_not_the
 
 def test_numbers_have_their_own_metrics_and_must_beat_the_train_splits_mean(evaluate):
     """The model is off by two or three, the labels are tens apart."""
-    config = EvaluatorConfig(bounds=(BoundConfig(metric="mae", max=4.0), BoundConfig(metric="r2", min=0.5)), max_accuracy_drop=None)
+    upper = {"metric": "quantile_loss", "quantile": 0.9, "max": 4.0}
+    bounds = [{"metric": "mae", "max": 4.0}, {"metric": "r2", "min": 0.5}, upper, upper | {"slice": {"sex": "女"}, "max": 0.1}]
+    config = EvaluatorConfig(bounds=tuple(BoundConfig(**bound) for bound in bounds), max_accuracy_drop=None)
     verdict = evaluate(config, NUMBERS, NUMBERS)
     price = {
         split: np.asarray([10.0 * answer + len(sex + label) for label, answer, sex in rows])
         for split, rows in (("train", TRAIN), ("test", TEST))
     }
     assert verdict.metrics["rmse"] == pytest.approx(3.0)
-    assert [bound.passed for bound in verdict.bounds] == [True, True, True]
+    assert [bound.passed for bound in verdict.bounds] == [True, True, True, False, True]
+    assert [bound.metric for bound in verdict.bounds[2:4]] == ["quantile_loss_0.9", "quantile_loss_0.9 (sex 女)"]
+    assert verdict.metrics["quantile_loss_0.9"] == pytest.approx(2.7)  # the labels are 3 higher
+    assert verdict.metrics["quantile_loss"] == pytest.approx(1.5)
     assert verdict.bounds[-1].bound == pytest.approx(np.sqrt(np.mean((price["test"] - price["train"].mean()) ** 2)), rel=1e-5)
     refused = evaluate(EvaluatorConfig(bounds=(BoundConfig(metric="mae", max=2.0),), max_accuracy_drop=None), NUMBERS, NUMBERS)
     assert refused.reasons == ["mae is 3.0000, which is 1.0000 above the bound of 2.0000"]
 
 
-def test_pictures_in_numbered_classes_have_no_such_bound(examples, model):
+def test_pictures_in_numbered_classes_have_no_such_bound():
     numbered = PROBLEM.model_copy(update={"task": Multiclass(classes=3)})
-    folders = [f"{examples.uri}/Split-{split}" for split in ("train", "test")]
-    assert naive.bound(numbered, "nowhere", *folders) is None
+    assert evaluator._floors(EvaluatorConfig(linear_baseline=True), numbered, "nowhere", "nowhere", "nowhere") == []
 
 
 def test_a_naive_bound_leaves_out_train_rows_without_a_known_label_and_needs_test_rows(examples, model, tmp_path):
-    folder = f"{model(RESOLVED).uri}/Format-Serving"
+    named = tf.saved_model.load(f"{model(RESOLVED).uri}/Format-Serving")
     train, test = (f"{examples.uri}/Split-{split}" for split in ("train", "test"))
-    swapped = naive.bound(RESOLVED, folder, test, train)
+    swapped = naive.floor(RESOLVED, named, test, train)
     shares = np.bincount(numbers(TEST)[numbers(TEST) >= 0]) / 10
-    assert swapped.max == pytest.approx(float(np.mean(-np.log(shares[numbers(TRAIN)]))), rel=1e-6)
+    assert swapped.bound.max == pytest.approx(float(np.mean(-np.log(shares[numbers(TRAIN)]))), rel=1e-6)
     with tf.io.TFRecordWriter(str(tmp_path / "data.gz"), "GZIP"):
         pass
-    assert naive.bound(NUMBERS, folder, train, str(tmp_path)) is None
-    assert naive.bound(RESOLVED, folder, train, str(tmp_path)) is None
+    assert naive.floor(NUMBERS, named, train, str(tmp_path)) is None
+    assert naive.floor(RESOLVED, named, train, str(tmp_path)) is None
+
+
+def test_a_model_that_a_linear_one_beats_is_refused_for_that_unless_the_config_turns_it_off(evaluate):
+    wide = BoundConfig(metric="calibration", max=1.0)
+    reason = evaluate(EvaluatorConfig(linear_baseline=True, max_accuracy_drop=None, bounds=(wide,)), BENT).reasons[-1]
+    assert reason.startswith("log_loss is ")
+    assert " (a linear model's " in reason
+    off = evaluate(EvaluatorConfig(linear_baseline=False, max_accuracy_drop=None, bounds=(wide,)), BENT)
+    assert [bound.metric for bound in off.bounds] == ["calibration", "log_loss"]
+    assert off.bounds[0].value == off.metrics["calibration"] > 0.5
+
+
+def test_a_model_that_does_not_say_what_its_features_are_is_held_to_the_class_shares_alone(evaluate):
+    assert len(evaluate(EvaluatorConfig(linear_baseline=True, max_accuracy_drop=None)).bounds) == 1

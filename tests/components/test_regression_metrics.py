@@ -1,4 +1,4 @@
-"""RMSE, MAE and R2 against scikit-learn's."""
+"""RMSE, MAE, R2 and quantile losses against scikit-learn's."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
 
 from components import regression_metrics
+from components.config import BoundConfig, EvaluatorConfig
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +17,9 @@ def predictions():
     return labels, labels * 0.9 + random.normal(0, 20_000, 500)
 
 
-def measure(labels, predictions, workers=1):
+def measure(labels, predictions, workers=1, gate="{}"):
     """What TFMA's combiner does, divided over `workers`."""
-    [computation] = regression_metrics._computations("regression")
+    [computation] = regression_metrics._computations("regression", gate)
     combiner = computation.combiner
     accumulators = []
     for rows in np.array_split(np.arange(len(labels)), workers):
@@ -36,7 +37,16 @@ def test_the_metrics_are_scikit_learns_however_rows_are_divided_over_workers(pre
         "rmse": pytest.approx(sklearn_metrics.mean_squared_error(*predictions) ** 0.5, rel=1e-9),
         "mae": pytest.approx(sklearn_metrics.mean_absolute_error(*predictions), rel=1e-9),
         "r2": pytest.approx(sklearn_metrics.r2_score(*predictions), rel=1e-9),
+        "quantile_loss": pytest.approx(sklearn_metrics.mean_pinball_loss(*predictions), rel=1e-9),
     }
+
+
+def test_a_quantile_that_has_a_bound_is_measured_too_with_its_own_side_weighing_more(predictions):
+    bounds = tuple(BoundConfig(metric="quantile_loss", quantile=quantile, max=1) for quantile in (0.9, 0.05, 0.5))
+    found = measure(*predictions, workers=3, gate=EvaluatorConfig(bounds=bounds).to_json())
+    for name, quantile in (("quantile_loss_0.9", 0.9), ("quantile_loss_0.05", 0.05), ("quantile_loss", 0.5)):
+        assert found[name] == pytest.approx(sklearn_metrics.mean_pinball_loss(*predictions, alpha=quantile), rel=1e-9)
+    assert len(found) == 6
 
 
 def test_labels_far_from_zero_keep_their_digits(predictions):

@@ -86,7 +86,8 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
         ),
         (
             "evaluator.bounds=[{metrc: rmse, max: 1.0, metric: rmse}]",
-            "evaluator.bounds.0.metrc: Expected one of the keys metric, min, max, slice. Received: 'metrc'. Did you mean 'metric'?",
+            "evaluator.bounds.0.metrc: Expected one of the keys metric, min, max, slice, quantile. Received: 'metrc'. "
+            "Did you mean 'metric'?",
         ),
         (
             'label=["red", "round"]',
@@ -156,3 +157,32 @@ def test_several_labels_are_no_rows_of_one_class_each(file):
 def test_a_bound_is_no_key_of_its_own_for_it_is_one_of_a_list():
     assert "evaluator.bounds" in config.field_paths()
     assert not [path for path in config.field_paths() if path.startswith("evaluator.bounds.")]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "compared"),
+    [
+        ([], True),
+        (["trainer.loss=mean_squared_error"], True),
+        (["trainer.loss=mean_absolute_error"], False),  # its best model need not have the least squared error
+        (["trainer.loss=huber", "evaluator.linear_baseline=true"], True),
+        (["evaluator.linear_baseline=false"], False),
+        (["task=multiclass", "trainer.loss=categorical_crossentropy"], True),
+        (["task=multiclass", "trainer.loss=categorical_crossentropy", "trainer.label_smoothing=0.1"], False),
+        (["task=multiclass", "trainer.loss=categorical_focal_crossentropy"], False),
+    ],
+)
+def test_a_table_is_compared_with_a_linear_model_by_what_it_is_trained_by_unless_it_says_otherwise(file, overrides, compared):
+    assert config.load(file(TABLE), ["evaluator.bounds=[]", *overrides]).gate.linear_baseline is compared
+
+
+def test_numbered_pictures_are_not_compared_with_a_linear_model():
+    assert config.check({"name": "digits", "data": {"format": "digits"}}, "digits.yaml").gate.linear_baseline is False
+
+
+def test_a_quantile_belongs_to_the_quantile_loss(file):
+    bounds = config.load(file(TABLE), ["evaluator.bounds=[{metric: quantile_loss, quantile: 0.9, max: 2}]"]).gate.bounds
+    assert [bound.measured for bound in bounds] == ["quantile_loss_0.9"]
+    with pytest.raises(ConfigError) as refused:
+        config.load(file(TABLE), ["evaluator.bounds=[{metric: mae, quantile: 0.9, max: 2}]"])
+    assert "Expected `quantile` with the metric 'quantile_loss' alone. Received: 'mae'. Remove `quantile`." in str(refused.value)

@@ -2,6 +2,8 @@
 
 predict_columns:     a tensor a column, by the user's own names -> transform graph -> model
 classify, regress:   tf.Examples -> what TensorFlow Serving's Classify and Regress answer
+
+transform_examples, no signature and so not served: tf.Examples -> transform graph, for whoever measures the model
 """
 
 import keyword
@@ -27,6 +29,11 @@ class ServedColumns(Served):
         """A tensor (n,) a column: float32 numbers, string categories and texts, int64 times; NaN, empty and `time.MISSING` are missing."""
         names = {argument: name for name, argument in _arguments(self._raw_specs).items()}
         return self.answer({names[argument]: self._as_raw(names[argument], values) for argument, values in columns.items()})
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
+    def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`examples`: as for `predict_examples`; gives what the model is given of them, (n, ...) by transformed name."""
+        return self.transformed(tf.io.parse_example(examples, self._raw_specs))
 
     @tf.function(autograph=False)
     def classify(self, inputs: tf.Tensor) -> Prediction:
