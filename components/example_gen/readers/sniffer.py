@@ -29,10 +29,13 @@ _MOST_PREAMBLE = 60  # records
 _PREAMBLE = 0.75  # what a guess is worth by which the table begins further down: the first line may be the header by another one
 _CLOSE = 0.8  # of the best score; one that is nearer is a doubt
 _SEPARATORS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
-_SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!")
+_SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
+_TOO_NARROW = re.compile("#{3,}")  # what a spreadsheet shows, and saves as text, of a number that its column is too narrow for
 _MARKERS = ("None", "none", "?", "-", "--", ".", "n/a", "na", "<NA>", r"\N", "nil", "NIL", *_SPREADSHEET_ERRORS)  # in columns of numbers
 _UNKNOWN = ("?", "-")  # also in columns of words
 _POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
+_LIKE_NUMBER = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?")
+_NEARLY_ALL = 0.9  # of a column's values
 _MANY = 10  # numbers with a separator, from which it is no chance that all have three digits behind it
 _DATE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 _SIMPLE = re.compile(r"[^\s,;|\"]+( [^\s,;|\"]+){0,3}")
@@ -341,7 +344,10 @@ def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, str | Non
 
 def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
     """Adds a column to the answer that its values speak for."""
-    with_comma = [value for value in values if _COMMA.fullmatch(value)]
+    numbers = [value for value in values if _LIKE_NUMBER.fullmatch(value)]
+    if len(numbers) < _NEARLY_ALL * len(values):
+        return
+    values = numbers  # a unit below the header, or the header once more, says nothing of how numbers are written
     for separator, decimal in ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."), ("'", ",")):
         shape = re.compile(written_numbers.grouped(separator, decimal))
         parted = [value for value in values if separator in value]
@@ -358,11 +364,11 @@ def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
         else:
             seen.either.setdefault(separator, []).append(name)
         return
-    if all(map(_POINT.fullmatch, values)):
-        if any("." in value for value in values):
-            seen.points.append(name)
-    elif len(with_comma) >= 0.9 * len(values):
-        seen.commas.append(name)
+    for mark, shape, told in ((".", _POINT, seen.points), (",", _COMMA, seen.commas)):
+        fitting = [value for value in values if shape.fullmatch(value)]
+        if len(fitting) >= _NEARLY_ALL * len(values) and any(mark in value for value in fitting):
+            told.append(name)
+            return
 
 
 def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[tuple[str, ...], list[str], list[str]]:
@@ -372,10 +378,14 @@ def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[
     doubts = []
     for name, column in zip(names, columns, strict=True):
         values = collections.Counter(value for cell in column if (value := cell.strip()))
-        seen = [marker for marker in _MARKERS if marker in values]
+        seen = [marker for marker in _MARKERS if marker in values] + [value for value in values if _TOO_NARROW.fullmatch(value)]
         others = [value for value in values if value not in MISSING and value not in seen]
         for marker in seen:
-            if marker in _SPREADSHEET_ERRORS or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others)):
+            if (
+                marker in _SPREADSHEET_ERRORS
+                or _TOO_NARROW.fullmatch(marker)
+                or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others))
+            ):
                 found.setdefault(marker, name)
             elif marker in _UNKNOWN and 2 <= len(others) <= 100 and all(sum(map(str.isalnum, value)) >= 2 for value in others):
                 found.setdefault(marker, name)

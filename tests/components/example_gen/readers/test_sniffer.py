@@ -128,8 +128,10 @@ def test_quotes_are_switched_off_only_where_text_makes_more_sense_without(text, 
         ("x;y\n1.5;a\n2.5;b\n", "."),
         ('x,y\n"1,5",a\n"2,25",b\n', ","),
         ("x;y\n1;a\n2;b\n", "."),
+        ("n,x\n" + "1,1.5\n2,2.5\n" * 9 + "n,x\n", "."),
+        ("n;x\n" + "1;1,5\n2;2,5\n" * 9 + "(km);(EUR)\n", ","),
     ],
-    ids=["comma", "point", "comma in quotes", "whole numbers"],
+    ids=["comma", "point", "comma in quotes", "whole numbers", "point and words", "comma and words"],
 )
 def test_the_decimal_point_is_that_of_the_numbers(text, decimal):
     assert found(text).dialect.decimal == decimal
@@ -169,6 +171,11 @@ def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbe
     result = found("x,y,said\n1,2.5,None\n-,3.5,yes\n3,None,-?\n4,#REF!,no\n5,1.5,a\n6,2.5,b\n")
     assert set(result.dialect.missing) - {"", "NA", "N/A", "NaN", "nan", "null", "NULL"} == {"-", "None", "#REF!"}
     assert "'-' for a missing value, as in column 'x'" in result.reasons
+
+
+def test_what_a_spreadsheet_writes_of_a_column_that_is_too_narrow_is_a_missing_value():
+    missing = found("x,y\n" + "1.5,a\n2.5,b\n" * 5 + "#####,c\n########,d\n").dialect.missing
+    assert {"#####", "########"} <= set(missing)
 
 
 def test_a_question_mark_among_words_is_taken_for_missing_and_told_as_a_doubt():
