@@ -120,7 +120,7 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     reasons += [f"{_shown(guess.delimiter)} between {guess.width} columns" if guess.width > 1 else "one column", *more_reasons]
     doubts += more_doubts
     names, first_row, skip, header = shape
-    values = [row for row in body[first_row:] if len(row) >= len(names)][:_ROWS]
+    values = [row for row in body[first_row:] if len(row) >= len(names) and row != body[0]][:_ROWS]
     columns = [[row[place] for row in values] for place in range(len(names))]
     decimal, thousands, more_doubts = _decimal(names, columns)
     missing, more_reasons, missing_doubts = _missing(names, columns, decimal)

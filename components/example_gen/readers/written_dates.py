@@ -13,8 +13,11 @@ _ERA = re.compile(rf"({'|'.join(_BEFORE_ERA)}) ?(元|\d{{1,2}})[年./-] ?(\d{{1,
 _WEEKDAY = re.compile(r"\([月火水木金土日祝休・]+\)|[月火水木金土日]曜日?$|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2})時(?:(\d{1,2})分)?(?:(\d{1,2})秒)?$")
 _MONTHS = {  # in English and German
-    **{name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)},
-    **{"mär": 3, "mai": 5, "okt": 10, "dez": 12},
+    **{name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)},
+    "mär": 3,
+    "mai": 5,
+    "okt": 10,
+    "dez": 12,
 }
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?"
 _NAMED = [
