@@ -79,6 +79,12 @@ def _records(file: RawFile, dialect: Dialect) -> Iterator[Records]:
     return no_rows.marked(cut(text, dialect.delimiter, dialect.quote, dialect.skip, f"'{file.path}'"), dialect)
 
 
+def names_in(path: Path, dialect: Dialect) -> list[str]:
+    """The names of a file's columns, as they are read; none of a file without rows."""
+    first = next(_records(RawFile(path), dialect), None)
+    return _names(path, first, dialect) if first else []
+
+
 def _names(path: Path, first: Records, dialect: Dialect) -> list[str]:
     if not dialect.header and dialect.names is not None:
         return list(dialect.names)

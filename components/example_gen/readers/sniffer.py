@@ -293,7 +293,7 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
     skip = guess.lines[skipped] - 1
     if skip:
         reasons.append(f"{skip} lines before the {'header' if guess.width > 1 else 'first row'}")
-    rows = [row for row in body[1:] if len(row) == len(body[0])][:_ROWS]
+    rows = [row for row in body[1:] if len(row) == len(body[0]) and row != body[0]][:_ROWS]
     header, why, doubt = has_header(body[0], rows)
     reasons.append(why)
     doubts += [doubt] if doubt else []
