@@ -122,7 +122,7 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     names, first_row, skip, header = shape
     values = [row for row in body[first_row:] if len(row) >= len(names) and row != body[0]][:_ROWS]
     columns = [[row[place] for row in values] for place in range(len(names))]
-    decimal, thousands, more_doubts = _decimal(names, columns)
+    decimal, thousands, more_doubts = _decimal(names, columns, guess.delimiter)
     missing, more_reasons, missing_doubts = _missing(names, columns, decimal)
     if decimal == ",":
         reasons.append("numbers with a decimal comma")
@@ -294,11 +294,30 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
     if skip:
         reasons.append(f"{skip} lines before the {'header' if guess.width > 1 else 'first row'}")
     rows = [row for row in body[1:] if len(row) == len(body[0]) and row != body[0]][:_ROWS]
+    if groups := _groups(body, rows):
+        reasons.append("a header of two lines, groups of columns above their names")
+        return (groups, 2, guess.lines[skipped + 2] - 1, False), reasons, doubts
     header, why, doubt = has_header(body[0], rows)
     reasons.append(why)
     doubts += [doubt] if doubt else []
     names = column_names(body[0] if header else [""] * len(body[0]))
     return (names, int(header), skip, header), reasons, doubts
+
+
+def _groups(body: list[list[str]], rows: list[list[str]]) -> list[str]:
+    """The names of a header of two lines, as merged cells leave it: `2019,,2020,` above `men,women,men,women`; none of another one."""
+    above = [cell.strip() for cell in body[0]]
+    if len(rows) < 3 or rows[0] is not body[1] or not 0 < above.count("") < len(above) - 1 or not above[0]:
+        return []
+    names = [cell.strip() for cell in rows[0]]
+    is_header, _, doubt = has_header(names, rows[1:])
+    if not is_header or doubt or not all(names) or any(map(_is_number, [*filter(None, above), *names])):
+        return []
+    if len(set(names)) == len(names):
+        return names
+    groups = list(itertools.accumulate(above, lambda last, cell: cell or last))
+    both = [f"{group} {name}" for group, name in zip(groups, names, strict=True)]
+    return both if len(set(both)) == len(both) else []
 
 
 class _Writing(NamedTuple):
@@ -317,13 +336,13 @@ class _Writing(NamedTuple):
     either: dict[str, list[str]]
 
 
-def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, str | None, list[str]]:
+def _decimal(names: list[str], columns: list[list[str]], delimiter: str) -> tuple[str, str | None, list[str]]:
     """(the decimal point, what separates thousands, doubts)."""
     seen = _Writing([], [], {}, {})
     for name, column in zip(names, columns, strict=True):
         values = [value for cell in column if (value := cell.strip()) and value not in (*MISSING, *_MARKERS)]
         if values and any(map(str.isdigit, "".join(values[:100]))):
-            _note_writing(name, written_numbers.core(pa.array(values, pa.string())).to_pylist(), seen)
+            _note_writing(name, written_numbers.core(pa.array(values, pa.string())).to_pylist(), delimiter, seen)
     points, commas = [*seen.points, *seen.thousands.get(",", [])], [*seen.commas, *seen.thousands.get(".", [])]
     decimal = "," if len(commas) > len(points) else "."
     other = "." if decimal == "," else ","
@@ -342,7 +361,7 @@ def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, str | Non
     return decimal, thousands, doubts
 
 
-def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
+def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) -> None:
     """Adds a column to the answer that its values speak for."""
     numbers = [value for value in values if _LIKE_NUMBER.fullmatch(value)]
     if len(numbers) < _NEARLY_ALL * len(values):
@@ -355,9 +374,11 @@ def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
         if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
             continue
         is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
-        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it.
+        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it. Who writes a decimal comma
+        # rarely puts commas between fields, too.
         is_likely = separator == "," and len(parted) >= _MANY and not any(re.match("-?0", value) for value in parted)
-        if is_sure or (is_likely and others and all(abs(float(value)) < 1000 for value in others)):
+        is_usual = is_likely and (delimiter[0] == "," or bool(others and all(abs(float(value)) < 1000 for value in others)))
+        if is_sure or is_usual:
             seen.thousands.setdefault(separator, []).append(name)
             if separator in " '" and any(decimal in value for value in values):
                 (seen.points if decimal == "." else seen.commas).append(name)

@@ -70,6 +70,15 @@ FILES = {
     "JSON inside": ('id\tjson\n1\t{"a": 1, "b": [2, 3]}\n2\t{"a": 2, "b": []}\n3\t{"c": "x"}\n', "\t", True, 0, "id json"),
     "years as names": ("country,1990,1991,1992\nPeru,1.5,2.5,3.0\nChad,2.5,1.5,2.0\n", ",", True, 0, "country 1990 1991 1992"),
     "times of day": ("time;temp\n2020-01-02 10:00:00;1,5\n2020-01-02 11:00:00;2,5\n", ";", True, 0, "time temp"),
+    "groups of columns above their names": ("who,,when\nsex,smoker,day\nm,yes,1\nf,no,2\nf,yes,3\n", ",", False, 2, "sex smoker day"),
+    "groups of columns above the same names": (
+        "in_2019,,in_2020,\nmen,women,men,women\n1,2,3,4\n5,6,7,8\n9,1,2,3\n",
+        ",",
+        False,
+        2,
+        "in_2019 men in_2019 women in_2020 men in_2020 women",
+    ),
+    "the header once more": ("a,b\nx,y\na,b\nz,w\n", ",", True, 0, "a b"),
     "Japanese": ("名前,性別,点数\n山田,男,80\n佐藤,女,90\n鈴木,女,85\n", ",", True, 0, "名前 性別 点数"),
     "a few ragged rows": ("a,b,c\n" + "1,2,3\n" * 20 + "1,2\n1,2,3,4\n", ",", True, 0, "a b c"),
     "texts with commas beside labels": (
@@ -159,6 +168,13 @@ def test_a_comma_that_may_part_thousands_off_is_a_doubt():
 def test_what_separates_thousands_is_told_where_a_column_can_only_be_read_so(values, decimal, thousands):
     dialect = found("x;y\n" + "".join(f"{value};a\n" for value in values)).dialect
     assert (dialect.decimal, dialect.thousands) == (decimal, thousands)
+
+
+def test_commas_in_many_quoted_numbers_part_thousands_off_where_commas_stand_between_fields():
+    dialect = found("x,y\n" + "".join(f'"{number:,}",a\n' for number in range(1000, 30_000, 999))).dialect
+    assert (dialect.decimal, dialect.thousands) == (".", ",")
+    dialect = found("x,y\n" + "".join(f'"{number},250",a\n' for number in range(30))).dialect
+    assert dialect.thousands is None
 
 
 def test_a_comma_parts_thousands_off_where_other_columns_have_a_decimal_point():
