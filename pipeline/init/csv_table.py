@@ -8,7 +8,7 @@ from components.example_gen.left_out import Rejects
 from components.example_gen.readers import csv_file, spelling
 from components.example_gen.readers.rows import Reject
 from components.example_gen.readers.sniffer import sniff
-from pipeline.init import no_rows, odd_cells, sample, spellings, table_files
+from pipeline.init import no_rows, odd_cells, sample, sentinels, spellings, table_files
 from pipeline.init.column import Column
 from pipeline.init.sample import Sample
 from pipeline.init.source import Source
@@ -33,11 +33,18 @@ def look(path: str) -> Source:
     columns = [Column(name, sample.column(taken.table, name), dialect, taken.head.column(name)) for name in found.columns]
     spelt = spellings.find(columns)
     dialect = dialect.model_copy(update={"trim": spelt.trim, "replace": spelt.replace})
-    odd = odd_cells.markers(columns)
+    sentinel = sentinels.find(columns)
+    odd = odd_cells.markers(columns) | sentinel.markers
     dialect = dialect.model_copy(update={"missing": (*dialect.missing, *odd)})
     columns = [Column(each.name, _read_by(dialect, odd, each.values), dialect, _read_by(dialect, odd, each.head)) for each in columns]
     told = (f"A line that begins with '{text}' is taken for no row: {what}." for text, what in none.items())
-    doubts = (*(each for each in found.doubts if not (none and "number of fields" in each)), *told, *spelt.doubts, *odd.values())
+    doubts = (
+        *(each for each in found.doubts if not (none and "number of fields" in each)),
+        *told,
+        *spelt.doubts,
+        *odd.values(),
+        *sentinel.doubts,
+    )
     return Source("csv", files.place, taken, columns, {}, files.by_split, dialect, found.reasons, doubts)
 
 
