@@ -98,6 +98,11 @@ def sniff(source: Path | bytes) -> Found:
     if not text.strip():
         raise DataError(f"Expected rows in {name}. Received: {'only blank lines' if text else 'an empty file'}.")
     found = _found(text, is_whole, encoding)
+    if len(found.columns) == 1 and (aligned := _aligned(text, is_whole)):
+        raise DataError(
+            f"Expected one character between fields in {name}. Received: {aligned} columns aligned by several spaces. Write commas: "
+            "`awk -v OFS=, '{$1=$1; print}' FILE > FILE.csv`."
+        )
     if not found.columns:
         received = "only empty ones" if is_whole else f"a line of more than {SAMPLE_BYTES:,} bytes, and no other"
         raise DataError(f"Expected columns with values in {name}. Received: {received}.")
@@ -257,6 +262,15 @@ def _is_spaced(rows: list[list[str]]) -> bool:
     """Whether nearly every field but the first of a row begins with a space."""
     cells = [cell for row in rows[:_ROWS] for cell in row[1:] if cell]
     return bool(cells) and sum(cell.startswith(" ") for cell in cells) >= 0.9 * len(cells)
+
+
+def _aligned(text: bytes, is_whole: bool) -> int:
+    """How many columns, mostly of numbers, runs of spaces part; 0 where they part no table."""
+    lines = text.decode().splitlines()[: None if is_whole else -1]
+    rows = [cells for line in lines[:_ROWS] if (cells := line.split())]
+    width = len(rows[0]) if len(rows) > 2 else 0
+    numbers = sum(_is_number(cell) for cells in rows[1:] for cell in cells)
+    return width if width > 1 and all(len(cells) == width for cells in rows) and numbers > width * (len(rows) - 1) / 2 else 0
 
 
 def _one_column(text: bytes, is_whole: bool) -> _Guess:

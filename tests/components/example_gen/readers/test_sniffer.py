@@ -189,6 +189,12 @@ def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbe
     assert "'-' for a missing value, as in column 'x'" in result.reasons
 
 
+def test_columns_aligned_by_spaces_are_refused_with_what_to_type():
+    with pytest.raises(DataError, match=r"Received: 3 columns aligned by several spaces\. Write commas: `awk"):
+        found(" 0.01  18.00   2\n 0.02   0.00   7\n 12.3   1.50  11\n")
+    assert found("I saw 3\nno 2 2\nall 5 6\nso 7 8\nnever 9\n").columns == ("column_1",)
+
+
 def test_what_a_spreadsheet_writes_of_a_column_that_is_too_narrow_is_a_missing_value():
     missing = found("x,y\n" + "1.5,a\n2.5,b\n" * 5 + "#####,c\n########,d\n").dialect.missing
     assert {"#####", "########"} <= set(missing)
