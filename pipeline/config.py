@@ -27,7 +27,7 @@ from trainer.errors import ConfigError, did_you_mean
 from trainer.features import KINDS, Feature, Features, names
 from trainer.features.cross import Crosses
 from trainer.features.image import ImageFeature
-from trainer.problem import Problem
+from trainer.problem import Problem, Written
 from trainer.settings import Settings
 from trainer.tasks import TASKS, Multiclass, Multilabel, Task
 
@@ -90,7 +90,9 @@ class PipelineConfig(Settings):
         if self.has_columns:
             task = self.task or Multiclass()
             label = LABELS if isinstance(self.label, tuple) else self.label or PICTURE_LABEL
-            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, label=label, task=task)
+            csv = self.data.csv if self.data.table_format == "csv" else None
+            written = Written(**csv.model_dump(include=set(Written.model_fields))) if csv else None
+            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, written=written, label=label, task=task)
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property

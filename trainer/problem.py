@@ -11,6 +11,19 @@ from trainer.tasks import Task
 LABEL_SIGNATURE = "transform_label"
 
 
+class Written(Settings):
+    """How values are written in the delimited text that a model has learnt from, in the words of `data.csv`."""
+
+    names: tuple[str, ...] | None = Field(description="The columns' names where there is no header.")
+    delimiter: str
+    decimal: str
+    thousands: str | None
+    missing: tuple[str, ...]
+    not_rows: tuple[str, ...]
+    trim: bool
+    replace: dict[str, str]
+
+
 class Problem(Settings):
     """Crosses a component's boundary as JSON. How a feature is transformed is not in it: that changes Transform alone."""
 
@@ -18,6 +31,7 @@ class Problem(Settings):
     orders: dict[str, Literal["day_first", "month_first"]] = Field(
         {}, description="How the dates of a feature are written in the data where the year is last, by its name."
     )
+    written: Written | None = Field(None, description="How values are written in the data, where it is delimited text of a known dialect.")
     label: str = Field(description="The name of the raw feature that is predicted.")
     task: Task = Field(description="What is predicted.")
 

@@ -17,14 +17,14 @@ from pyarrow import parquet
 from components.example_gen.columns import Columns
 from components.example_gen.image_columns import PICTURE
 from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file, tfrecord_file
-from components.example_gen.readers.cells import TimeOrder
 from components.example_gen.readers.data_files import SHARD, files_at
+from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.rows import Part, Reject
 from components.example_gen.readers.sniffer import sniff
 from components.example_gen.readers.typed import converts, is_number
 from trainer.errors import ConfigError
 from trainer.features import KINDS
-from trainer.problem import Problem
+from trainer.problem import Problem, Written
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _RAW_TYPES = {kind.model_fields["kind"].default: kind.raw_type for kind in KINDS}
@@ -62,29 +62,41 @@ def open_input(place: str, problem: Problem) -> list[Source]:
         [name] = problem.features
         return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
     types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()
-    typed, own = _format(place)(place, types, problem.orders)
+    typed, own = _format(place, problem)(place, types, problem)
     return [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
 
 
 _Parts = tuple[list[Part], list[Part]]  # with the features, and with all columns
 
 
-def _csv(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
+def _csv(place: str, types: Mapping[str, pa.DataType], problem: Problem) -> _Parts:
     paths = list(files_at(place, _CSV_SUFFIXES, "CSV files").values())
     found = sniff(paths[0])
-    verbatim = found.dialect.model_copy(update={"missing": ()})
-    return csv_file.open_csv(paths, found.dialect, types, orders), csv_file.open_csv(
-        paths, verbatim, dict.fromkeys(found.columns, pa.string())
-    )
+    dialect = _as_learnt(found.dialect, problem.written) if problem.written else found.dialect
+    verbatim = dialect.model_copy(update={"missing": (), "trim": False, "replace": {}})
+    names = found.columns if dialect.header and found.dialect.header else csv_file.names_in(paths[0], dialect)
+    return csv_file.open_csv(paths, dialect, types, problem.orders), csv_file.open_csv(paths, verbatim, dict.fromkeys(names, pa.string()))
 
 
-def _json_lines(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
+def _as_learnt(found: Dialect, written: Written) -> Dialect:
+    """The file's own dialect, whose values are read as those were that the model has learnt from, with a header or without as there.
+
+    A few rows may not say how their numbers are written, or whether the first is a header; with another delimiter they come from another
+    program.
+    """
+    of_values = written.model_dump(exclude={"delimiter"}) | {"header": written.names is None}
+    if found.delimiter != written.delimiter:
+        of_values |= {"decimal": found.decimal, "thousands": found.thousands}
+    return found.model_copy(update={**of_values, "missing": tuple(dict.fromkeys((*written.missing, *found.missing)))})
+
+
+def _json_lines(place: str, types: Mapping[str, pa.DataType], problem: Problem) -> _Parts:
     own = dict.fromkeys(json_lines.first_keys(place), pa.large_string())
-    return json_lines.open_json_lines(place, types, orders), json_lines.open_json_lines(place, own)
+    return json_lines.open_json_lines(place, types, problem.orders), json_lines.open_json_lines(place, own)
 
 
-def _parquet(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
-    typed = parquet_file.open_parquet(place, types, orders)  # first, for it says what is wrong with the files
+def _parquet(place: str, types: Mapping[str, pa.DataType], problem: Problem) -> _Parts:
+    typed = parquet_file.open_parquet(place, types, problem.orders)  # first, for it says what is wrong with the files
     [path, *_] = files_at(place, parquet_file.SUFFIXES, "Parquet files").values()
     own = {field.name: kept for field in parquet.read_schema(path) if (kept := _kept(field.type)) is not None}
     return typed, parquet_file.open_parquet(place, own)
@@ -98,8 +110,8 @@ def _kept(given: pa.DataType) -> pa.DataType | None:
     return pa.string() if not is_binary and converts(given, pa.string()) else None
 
 
-def _tfrecord(place: str, types: Mapping[str, pa.DataType], orders: Mapping[str, TimeOrder]) -> _Parts:
-    typed = tfrecord_file.open_tfrecords(place, types, orders)
+def _tfrecord(place: str, types: Mapping[str, pa.DataType], problem: Problem) -> _Parts:
+    typed = tfrecord_file.open_tfrecords(place, types, problem.orders)
     first = next(tfrecord_file.batches(place, lambda _: None))
     own = {}
     for name, lists in zip(first.schema.names, first.columns, strict=True):
@@ -119,8 +131,8 @@ _FORMATS = {
 }
 
 
-def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType], Mapping[str, TimeOrder]], _Parts]:
-    """By the suffix of the first file that has a known one."""
+def _format(place: str, problem: Problem) -> Callable[[str, Mapping[str, pa.DataType], Problem], _Parts]:
+    """By the suffix of the first file that has a known one; a file of another is text where the model has learnt from text."""
     path = Path(place)
     matched = [place] if path.is_file() else glob.glob(place, recursive=True) if glob.has_magic(place) else []  # noqa: PTH207  # Path's takes no absolute one
     names = matched or (sorted(file.name for file in path.rglob("*")) if path.is_dir() else [place])
@@ -130,6 +142,8 @@ def _format(place: str) -> Callable[[str, Mapping[str, pa.DataType], Mapping[str
                 return opened
     if not names or not (path.exists() or matched):
         raise ConfigError(f"Expected a table, a file, a folder or a pattern. Received: '{place}', which is not there.")
+    if path.is_file() and problem.written:
+        return _csv
     known = ", ".join(suffix for suffixes in _FORMATS for suffix in suffixes if not suffix.endswith(".gz"))
     raise ConfigError(f"Expected a table, a file whose name ends in {known}. Received: '{place}'.")
 

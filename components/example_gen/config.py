@@ -60,7 +60,7 @@ class DataConfig(Settings):
     format: Literal["digits", "idx", "images", "csv", "parquet", "jsonl", "tfrecord"] = Field(
         description="`digits`: scikit-learn's bundled 1,797 digits. `idx`: MNIST's file format, gzipped or not. `images`: a folder of "
         "class folders of pictures, a zip or tar archive of one, or a table (CSV, JSON lines or Parquet) that "
-        "names pictures. `csv`: a table as text, with any delimiter, gzipped or not. `parquet`. "
+        "names pictures. `csv`: a table as text, with any delimiter, gzipped or alone in a zip archive or not. `parquet`. "
         "`jsonl`: an object a line. `tfrecord`: tf.Examples."
     )
     path: Place | None = Field(

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from components.example_gen.readers import zipped
 from components.example_gen.readers.data_files import SHARD, check_place, what_is
 from pipeline.init import csv_table, idx, json_lines, parquet, picture_table, pictures, table, table_files, tfrecord
 from pipeline.init.proposal import Proposal, Request
-from trainer.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean, listed
 
 _LOOKED_AT = 1000  # entries of a folder
 # The names of files that are a table's part in a folder, or among those that match a pattern.
@@ -65,6 +66,8 @@ def recognise(path: str) -> Callable[[Request], Proposal]:
       ConfigError: nothing is there, nothing that could be read, or tables of several formats.
     """
     check_place(path)
+    if Path(path).suffix.casefold() == ".zip" and len(names := zipped.tables_in(Path(path))) > 1:
+        raise ConfigError(f"Expected one table in '{path}'. Received: {listed(names)}. Unpack it, and name those that belong together.")
     found = next((each for each in FORMATS if each.recognises(path)), None)
     if found is None:
         readable = ", ".join(each.words for each in FORMATS)
@@ -91,7 +94,9 @@ def _names(path: str) -> Iterator[str]:
     if Path(path).is_dir():
         return itertools.islice(_below(path), _LOOKED_AT)
     there = [path] if Path(path).is_file() else itertools.islice(glob.iglob(path, recursive=True), _LOOKED_AT)  # noqa: PTH207  # Path's takes no absolute one
-    return (Path(name).name for name in there if Path(name).is_file())
+    return (
+        zipped.table_in(Path(name)) if Path(name).suffix.casefold() == ".zip" else Path(name).name for name in there if Path(name).is_file()
+    )
 
 
 def _below(folder: str) -> Iterator[str]:

@@ -31,9 +31,13 @@ def look(path: str) -> Source:
 
 
 def _picked(seen: Seen, objects: list[dict[str, Any]], wanted: np.ndarray) -> pa.RecordBatch:
-    some = [objects[number] for number in wanted.tolist()]
+    given = [objects[number] for number in wanted.tolist()]
+    some = [json_lines.flat(each) for each in given]
     names = dict.fromkeys(name for each in some for name in each)
-    return seen.text({name: _values([each.get(name) for each in some]) for name in names})
+    columns = {name: _values([each.get(name) for each in some]) for name in names}
+    for name in {name for each in given for name, value in each.items() if json_lines.is_nested(value)} & {*names, *seen.types}:
+        seen.faults[name] = "in some lines an object, in others none: write one of them"
+    return seen.text(columns)
 
 
 def _values(values: list[Any]) -> Values:
@@ -45,5 +49,5 @@ def _values(values: list[Any]) -> Values:
 
 _FAULTS = {
     list: "a list, but a column holds one value a row",
-    dict: "nested: write a key for each of its fields",
+    dict: 'bytes, {"b64": ...}: only a feature that is given by hand takes them',
 }

@@ -23,6 +23,7 @@ _CODE_NAME = re.compile(r"(?i)(^|[\W_])(code|cd|zip|zipcode|postcode|postal_?cod
 _TIME_NAME = re.compile(r"(?i)time|date|timestamp|(^|[\W_])(at|ts)$|日時|時刻|日付")
 _DAY = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 _TIME_OF_DAY = "^[^-/.年]*:"
+_NUMBER = r"^[-+]?[0-9]*[.,]?[0-9]*$"
 _SECONDS = (10**8, 4 * 10**9)  # 1973 to 2096
 _FEW = 20  # whole numbers that could be codes, and values that are looked at first
 _TRIED = 2000  # distinct values
@@ -87,11 +88,14 @@ def _written_time(column: Column) -> str:
 
 def _dates(column: Column) -> Kind | None:
     tried = column.distinct[:_TRIED]
-    if not pc.all(pc.match_substring_regex(tried[:10], "[0-9][-/.年 :]")).as_py():
+    if not pc.all(pc.match_substring_regex(tried[:10], "[0-9元][-/.,年時 :]")).as_py():
+        return None
+    if pc.any(pc.match_substring_regex(tried[:10], _NUMBER)).as_py():  # Unix time is told by its name, in `_written_time`
         return None
     if _are_dates(tried, "year_first"):
         is_clock = pc.all(pc.match_substring_regex(tried, _TIME_OF_DAY)).as_py()
-        return Kind("time", "times of day" if is_clock else "dates, the year first")
+        is_year_first = pc.all(pc.match_substring_regex(tried, "^[0-9]{4}")).as_py()
+        return Kind("time", "times of day" if is_clock else "dates, the year first" if is_year_first else "dates")
     orders: tuple[cells.TimeOrder, ...] = ("month_first", "day_first")
     fitting = [order for order in orders if _are_dates(tried, order)]
     if not fitting:

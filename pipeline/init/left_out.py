@@ -47,7 +47,7 @@ def _counts_up(column: Column) -> bool:
 
 def _unclear(column: Column, kind: Kind) -> str:
     """Of a category that is none."""
-    if kind.name != "category" or column.is_numeric or column.given < _LEAST:
+    if kind.name != "category" or column.given < _LEAST:
         return ""
     if column.is_nearly_numeric:
         other = column.not_numbers[0]

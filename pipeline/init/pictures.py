@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.example_gen.image_columns import PICTURE_LABEL
-from components.example_gen.readers import image_files
+from components.example_gen.readers import image_files, zipped
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.image_layout import SUFFIXES, Picture, has_split_prefixes
 from components.example_gen.readers.picture import PictureSettings
@@ -28,10 +28,10 @@ _MANY_TIMES = 10  # as many pictures of one class as of another
 
 
 def recognises(path: str) -> bool:
-    """Whether it is a picture, an archive, or a folder with more pictures than other files."""
+    """Whether it is a picture, an archive of more than a table, or a folder with more pictures than other files."""
     place = Path(path)
     if not place.is_dir():
-        return place.suffix.lower() in SUFFIXES or place.name.lower().endswith(_ARCHIVES)
+        return place.suffix.lower() in SUFFIXES or (place.name.lower().endswith(_ARCHIVES) and not zipped.table_in(place))
     found = [name.suffix.lower() in SUFFIXES for name, _ in zip(_below(place), range(_LOOKED_AT), strict=False)]
     return sum(found) * 2 > len(found)
 

@@ -79,8 +79,11 @@ def _head(request: Request, table: Table) -> Iterator[str]:
         yield "  splits: {train: 8, eval: 1, test: 1}  # `group: COLUMN` keeps equal values together, `time: COLUMN` divides by time"
 
 
+_SELDOM = ("names", "not_rows", "trim", "replace")  # said where they say something
+
+
 def _dialect(dialect: Dialect) -> dict[str, object]:
-    return {key: each for key, each in dialect.model_dump().items() if not (key == "names" and each is None)}
+    return {key: each for key, each in dialect.model_dump().items() if key not in _SELDOM or each}
 
 
 def _target(table: Table) -> Iterator[str]:

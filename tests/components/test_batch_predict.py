@@ -15,9 +15,10 @@ from pyarrow import parquet
 
 from components.batch_predict import predict
 from components.example_gen.examples import encode
+from components.example_gen.readers.dialect import Dialect
 from pipeline.runs.beam_args import IN_MEMORY
 from trainer.errors import ConfigError, DataError
-from trainer.problem import Problem
+from trainer.problem import Problem, Written
 from trainer.tasks import Multiclass, Multilabel, Regression
 
 KINDS = {"x": "number", "my color": "category", "when": "time"}  # TensorFlow takes the second for no argument's name
@@ -222,6 +223,32 @@ def test_dates_are_read_in_the_order_in_which_the_model_was_taught_them(run, tab
         parquet.write_table(pa.table({"x": [0.0], "my color": ["ab"], "when": ["2/1/1970"]}), tmp_path / name)
     rows, counts, _ = run(folder, tmp_path / name)
     assert (counts, rows[0]["value"], rows[0]["when"]) == ((1, 0), 2000.0 + 86_400, "2/1/1970")
+
+
+def test_text_is_read_as_that_which_the_model_has_learnt_from(run, table_model, tmp_path):
+    folder = Path(shutil.copytree(table_model("value"), tmp_path / "model" / "1"))
+    place = folder / "assets.extra/tapeline.problem.json"
+    replaced = {"GREY": "grey", "ab.": "ab"}
+    csv = Dialect(delimiter=";", decimal=",", thousands=".", missing=("", "-999"), not_rows=("Total",), trim=True, replace=replaced)
+    written = Written(**csv.model_dump(include=set(Written.model_fields)))
+    place.write_text(Problem.from_json(place.read_text("utf-8")).model_copy(update={"written": written}).to_json(), encoding="utf-8")
+    (tmp_path / "rows.data").write_text(
+        "x;my color;when\n1.200;GREY ;1970-01-01\nx;my color;when\n-999;ab.;1970-01-01\nTotal;;\n", encoding="utf-8"
+    )
+    rows, counts, rejected = run(folder, tmp_path / "rows.data")
+    assert ([row["value"] for row in rows], counts.rows, rejected) == ([5200.0, 1999.0], 2, [])
+    assert [(row["x"], row["my color"]) for row in rows] == [("1.200", "GREY "), ("-999", "ab.")]
+
+
+def test_without_a_header_columns_go_by_their_places_where_the_model_has_learnt_so(run, table_model, tmp_path):
+    folder = Path(shutil.copytree(table_model("value"), tmp_path / "model" / "1"))
+    place = folder / "assets.extra/tapeline.problem.json"
+    csv = Dialect(header=False, names=("my color", "when", "x"))
+    written = Written(**csv.model_dump(include=set(Written.model_fields)))
+    place.write_text(Problem.from_json(place.read_text("utf-8")).model_copy(update={"written": written}).to_json(), encoding="utf-8")
+    (tmp_path / "rows.csv").write_text("green,1970-01-01,1\nab,1970-01-01,2\n", encoding="utf-8")
+    rows, _, _ = run(folder, tmp_path / "rows.csv")
+    assert [(row["my color"], row["value"]) for row in rows] == [("green", 5001.0), ("ab", 2002.0)]
 
 
 def test_json_lines_keep_their_values_also_nested_ones(run, table_model, table):

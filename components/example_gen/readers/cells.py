@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.readers import written_numbers
+from components.example_gen.readers import written_dates, written_numbers
 
 TimeOrder = Literal["year_first", "day_first", "month_first"]
 
@@ -91,8 +91,8 @@ def times(cells: pa.StringArray, order: TimeOrder = "year_first", missing: tuple
     """int64 of `cells`: seconds since 1970 in UTC, which a time without a zone is taken to be in; fractions of a second are dropped.
 
     Read are dates, with a time of day or not, whose year stands first (ISO 8601, `2019/1/2`, `2019年1月2日`, `20190102`), or, by `order`,
-    day or month first (`31/12/2019`); times of day alone (`14:37`), as those of the first day of 1970; and Unix time in seconds or
-    milliseconds.
+    day or month first (`31/12/2019`); as `written_dates` says; times of day alone (`14:37`), as those of the first day of 1970; and Unix
+    time in seconds or milliseconds.
     """
     try:
         values = cells.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -115,6 +115,11 @@ def _times(cells: pa.StringArray, order: TimeOrder, missing: tuple[str, ...]) ->
             more, fits = _dates(cells, pattern)
             seconds, known = np.where(known, seconds, more), known | fits
     is_null = pc.is_null(cells).to_numpy(zero_copy_only=False)
+    others = np.flatnonzero(~known & ~is_null)
+    written = written_dates.plain(cells.take(pa.array(others)))
+    for pattern in (_YEAR_FIRST + _CLOCK, _TIME_OF_DAY) if len(others) else ():
+        more, fits = _dates(written, pattern)
+        seconds[others[fits]], known[others[fits]] = more[fits], True
     wrong: dict[int, str] = {}
     for row in np.flatnonzero(~known & ~is_null).tolist():
         text = cells[row].as_py()

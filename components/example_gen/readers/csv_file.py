@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from components.example_gen.readers import cells
+from components.example_gen.readers import cells, no_rows, spelling
 from components.example_gen.readers.data_files import check_column
 from components.example_gen.readers.dialect import Dialect, column_names, fields
 from components.example_gen.readers.encoding import binary_name, label, to_utf8
@@ -75,7 +75,14 @@ def _open(path: Path, dialect: Dialect, columns: Mapping[str, pa.DataType], orde
 
 
 def _records(file: RawFile, dialect: Dialect) -> Iterator[Records]:
-    return cut(to_utf8(file.blocks(), dialect.encoding), dialect.delimiter, dialect.quote, dialect.skip, f"'{file.path}'")
+    text = to_utf8(file.blocks(), dialect.encoding)
+    return no_rows.marked(cut(text, dialect.delimiter, dialect.quote, dialect.skip, f"'{file.path}'"), dialect)
+
+
+def names_in(path: Path, dialect: Dialect) -> list[str]:
+    """The names of a file's columns, as they are read; none of a file without rows."""
+    first = next(_records(RawFile(path), dialect), None)
+    return _names(path, first, dialect) if first else []
 
 
 def _names(path: Path, first: Records, dialect: Dialect) -> list[str]:
@@ -228,7 +235,8 @@ def _mended(piece: Records, dialect: Dialect, width: int) -> tuple[np.ndarray, n
     """(the text without what is no row, the line of each row left, {line: why it is left out}).
 
     Left out are broken records and those of another width. Empty fields at the end beyond the last column go, and so do spaces behind the
-    delimiter where the dialect says so. Records of spaces and delimiters only are no rows and are not spoken of.
+    delimiter where the dialect says so. Records of spaces and delimiters only, and those of `no_rows.py`, are no rows and are not spoken
+    of.
     """
     data, starts, ends = piece.data, piece.starts, piece.ends.copy()
     delimiters = np.flatnonzero(data == ord(dialect.delimiter[0]))
@@ -245,7 +253,7 @@ def _mended(piece: Records, dialect: Dialect, width: int) -> tuple[np.ndarray, n
         text = data[starts[number] : piece.ends[number]].tobytes()
         if not text.strip(blank):
             is_good[number] = False
-        elif not is_good[number]:
+        elif not is_good[number] and piece.broken.get(number) != no_rows.NO_ROW:
             reason = piece.broken.get(number) or f"{_counted(int(counts[number]), 'field')} instead of {width}"
             line = int(piece.lines[number])
             rejects[line] = f"bytes that are not {label(dialect.encoding)}" if reason == UNDECODABLE else reason
@@ -270,6 +278,7 @@ def _convert(table: pa.Table, reading: _Reading) -> tuple[pa.RecordBatch, dict[i
     arrays, wrong = [], {}
     for name, kind, strings in zip(reading.columns, reading.columns.values(), table.columns, strict=True):
         column = strings.combine_chunks() if strings.num_chunks != 1 else strings.chunk(0)
+        column = spelling.unified(column, reading.dialect) if pa.types.is_string(column.type) else column
         if column.type != kind:
             if pa.types.is_floating(kind):
                 converted = cells.numbers(column, reading.dialect.decimal, reading.dialect.missing, reading.dialect.thousands)

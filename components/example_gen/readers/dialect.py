@@ -30,6 +30,9 @@ class Dialect(Settings):
     decimal: Literal[".", ","] = Field(".", description="The decimal point of numbers.")
     thousands: Literal[",", ".", " ", "'"] | None = Field(None, description="What separates the thousands of numbers.")
     missing: tuple[str, ...] = Field(MISSING, description="What stands for a missing value.")
+    not_rows: tuple[str, ...] = Field((), description="What stands in the first filled field of a line that is no row, `Total`.")
+    trim: bool = Field(False, description="Whether spaces around a value, those that nobody sees too, are no part of it.")
+    replace: dict[str, str] = Field({}, description="Values and what is read instead, `{YES: yes}`: the spelling that others have.")
 
     @field_validator("encoding")
     @classmethod

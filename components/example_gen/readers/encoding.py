@@ -158,8 +158,12 @@ def _by_content(sample: bytes) -> Encoding:
         return Encoding("latin-1", False, "no other encoding fits")
     ranked = [match.encoding for match in charset_normalizer.from_bytes(sample, cp_isolation=possible)]
     best = ranked[0] if ranked else possible[0]
-    if best in {"cp1250", "cp1254"} and "cp1252" in possible and not _OUT_OF_PLACE.search(sample.decode("cp1252")):
-        best = "cp1252"
+    if "cp1252" in possible and best in {"cp1250", "cp1252", "cp1254"}:
+        is_western = not _OUT_OF_PLACE.search(sample.decode("cp1252"))
+        if best != "cp1252" and is_western:
+            best = "cp1252"
+        elif best == "cp1252" and not is_western and "cp1250" in possible and not _OUT_OF_PLACE.search(sample.decode("cp1250")):
+            best = "cp1250"
     for codec in ("cp932", "euc_jp"):  # two code pages may read the same bytes as fair text; kana are Japanese
         if best in _ASIAN and codec in possible and len(_KANA.findall(sample.decode(codec, "ignore"))) > len(sample) // 50:
             best = codec

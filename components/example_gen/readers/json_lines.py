@@ -46,6 +46,8 @@ def open_json_lines(
 ) -> list[Part]:
     """One part for each file that has lines, whose batches hold `columns` in their order. A key that is not there is a missing value.
 
+    The keys of an object in the object are there as `outer.inner`.
+
     What becomes what: for string, a string, or a number or boolean as JSON writes it; for float64, a number, in quotes or not; for int64,
     a whole number, or a string that is a time, in seconds since 1970, UTC; for binary, a string as UTF-8, or {"b64": "..."}; for a list,
     an array of those; for large_string, the JSON of any value.
@@ -68,7 +70,7 @@ def open_json_lines(
         for line in _lines(RawFile(path)):
             if not filled or filled[-1] != name:
                 filled.append(name)
-            keys.update(dict.fromkeys(line.value))
+            keys.update(dict.fromkeys(line.value if columns.keys() <= line.value.keys() else (*line.value, *flat(line.value))))
             if reason == "only blank lines":
                 reason = f"'{name}', line {line.number:,}: {line.reason or 'an object without keys'}"
             if columns.keys() <= keys.keys():
@@ -95,6 +97,22 @@ def objects(place: Path | str, reject: Callable[[Reject], None]) -> Iterator[lis
                     reject(Reject(name, line.number, line.reason))
             if good := [line.value for line in some if not line.reason]:
                 yield good
+
+
+def flat(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without objects in it: their keys are `outer.inner`; bytes, {"b64": "..."}, stay as they are."""
+    plain: dict[str, Any] = {}
+    for key, each in value.items():
+        if is_nested(each):
+            plain |= {name: inner for below, inner in flat(each).items() if (name := f"{key}.{below}") not in value}
+        else:
+            plain[key] = each
+    return plain
+
+
+def is_nested(value: Any) -> bool:
+    """Whether it is an object that is no bytes."""
+    return isinstance(value, dict) and value.keys() != {"b64"}
 
 
 def as_text(values: list[Any]) -> Column:
@@ -150,12 +168,16 @@ def _read(reading: _Reading, reject: Callable[[Reject], None]) -> Iterator[Rows]
 
 def _rows(reading: _Reading, lines: list[_Line], reject: Callable[[Reject], None]) -> Iterator[Rows]:
     columns = {
-        name: _column([line.value.get(name) for line in lines], kind, reading.orders.get(name, "year_first"))
+        name: _column([_at(line.value, name) for line in lines], kind, reading.orders.get(name, "year_first"))
         for name, kind in reading.columns.items()
     }
     rows = good_rows(reading.name, columns, np.array([line.number for line in lines], np.int64), reject)
     if len(rows.lines):
         yield rows
+
+
+def _at(value: dict[str, Any], name: str) -> Any:
+    return value.get(name) if name in value or "." not in name else flat(value).get(name)
 
 
 def _lines(file: RawFile) -> Iterator[_Line]:

@@ -1,15 +1,17 @@
-"""A raw file's bytes in blocks, unpacked where it is gzipped, and the sha256 of the file itself: what was checked is what is read.
+"""A raw file's bytes in blocks, unpacked where it is gzipped or the one table in a zip archive, and the sha256 of the file itself.
 
-open -> gzipped? by content -> block after block -> the sha256 of what lies on the disk
+What was checked is what is read: open -> gzipped, zipped? by content -> block after block -> the sha256 of what lies on the disk
 """
 
 import gzip
 import hashlib
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from components.example_gen.readers import zipped
 from trainer.errors import DataError
 
 BLOCK_BYTES = 1 << 22
@@ -35,20 +37,34 @@ class RawFile:
         """The unpacked bytes, `size` at a time.
 
         Raises:
-          DataError: the file cannot be opened, or is not a sound gzip file though it begins like one.
+          DataError: the file cannot be opened, or is not a sound gzip or zip file though it begins like one.
         """
         try:
             with self.path.open("rb") as file:
-                is_zipped = file.peek(2)[:2] == b"\x1f\x8b"  # by content: browsers unpack downloads but keep the name
+                start = file.peek(4)[:4]  # by content: browsers unpack downloads but keep the name
+                if start == b"PK\x03\x04" and (name := zipped.table_in(file)):
+                    yield from self._unzipped(file, name, size)
+                    return
+                file.seek(0)
+                is_zipped = start[:2] == b"\x1f\x8b"
                 hashed = Hashed(file, self._sha256)
                 source = gzip.GzipFile(fileobj=hashed, mode="rb") if is_zipped else hashed  # type: ignore[call-overload]  # only read
                 while block := source.read(size):
                     self.offset += len(block)
                     yield block
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise unsound_gzip(self.path, self.offset, error) from error
         except OSError as error:
             raise DataError(f"Expected a file that can be read. Received '{self.path}': {error.strerror or error}.") from error
+
+    def _unzipped(self, file: IO[bytes], name: str, size: int) -> Iterator[bytes]:
+        file.seek(0)
+        while packed := file.read(size):  # its list of files is at its end
+            self._sha256.update(packed)
+        with zipfile.ZipFile(file) as archive, archive.open(name) as source:
+            while block := source.read(size):
+                self.offset += len(block)
+                yield block
 
 
 class Hashed:
@@ -66,9 +82,9 @@ class Hashed:
 
 def unsound_gzip(path: Path, offset: int, error: Exception) -> DataError:
     """What to raise where a gzipped file cannot be unpacked any further; `offset` counts unpacked bytes."""
-    cause = str(error).rstrip(".")
+    cause, kind = str(error).rstrip("."), "zip" if isinstance(error, zipfile.BadZipFile) else "gzip"
     return DataError(
-        f"Expected a sound gzip file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {cause}. "
+        f"Expected a sound {kind} file. Received '{path}', which is truncated or corrupt near offset {offset:,}: {cause}. "
         "Copy or download it again."
     )
 

@@ -30,10 +30,13 @@ _MOST_PREAMBLE = 60  # records
 _PREAMBLE = 0.75  # what a guess is worth by which the table begins further down: the first line may be the header by another one
 _CLOSE = 0.8  # of the best score; one that is nearer is a doubt
 _SEPARATORS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
-_SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!")
+_SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
+_TOO_NARROW = re.compile("#{3,}")  # what a spreadsheet shows, and saves as text, of a number that its column is too narrow for
 _MARKERS = ("None", "none", "?", "-", "--", ".", "n/a", "na", "<NA>", r"\N", "nil", "NIL", *_SPREADSHEET_ERRORS)  # in columns of numbers
 _UNKNOWN = ("?", "-")  # also in columns of words
 _POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
+_LIKE_NUMBER = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?")
+_NEARLY_ALL = 0.9  # of a column's values
 _MANY = 10  # numbers with a separator, from which it is no chance that all have three digits behind it
 _DATE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 _SIMPLE = re.compile(r"[^\s,;|\"]+( [^\s,;|\"]+){0,3}")
@@ -105,6 +108,11 @@ def sniff(source: Path | bytes) -> Found:
     if not text.strip():
         raise DataError(f"Expected rows in {name}. Received: {'only blank lines' if text else 'an empty file'}.")
     found = _found(text, is_whole, encoding)
+    if len(found.columns) == 1 and (aligned := _aligned(text, is_whole)):
+        raise DataError(
+            f"Expected one character between fields in {name}. Received: {aligned} columns aligned by several spaces. Write commas: "
+            "`awk -v OFS=, '{$1=$1; print}' FILE > FILE.csv`."
+        )
     if not found.columns:
         received = "only empty ones" if is_whole else f"a line of more than {SAMPLE_BYTES:,} bytes, and no other"
         raise DataError(f"Expected columns with values in {name}. Received: {received}.")
@@ -127,9 +135,9 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     reasons += [f"{_shown(guess.delimiter)} between {guess.width} columns" if guess.width > 1 else "one column", *more_reasons]
     doubts += more_doubts
     names, first_row, skip, header = shape
-    values = [row for row in body[first_row:] if len(row) >= len(names)][:_ROWS]
+    values = [row for row in body[first_row:] if len(row) >= len(names) and row != body[0]][:_ROWS]
     columns = [[row[place] for row in values] for place in range(len(names))]
-    decimal, thousands, more_doubts = _decimal(names, columns)
+    decimal, thousands, more_doubts = _decimal(names, columns, guess.delimiter)
     missing, more_reasons, missing_doubts = _missing(names, columns, decimal)
     if guess.quote == "'":
         reasons.append("single quotes around fields")
@@ -281,6 +289,15 @@ def _is_spaced(rows: list[list[str]]) -> bool:
     return bool(cells) and sum(cell.startswith(" ") for cell in cells) >= 0.9 * len(cells)
 
 
+def _aligned(text: bytes, is_whole: bool) -> int:
+    """How many columns, mostly of numbers, runs of spaces part; 0 where they part no table."""
+    lines = text.decode().splitlines()[: None if is_whole else -1]
+    rows = [cells for line in lines[:_ROWS] if (cells := line.split())]
+    width = len(rows[0]) if len(rows) > 2 else 0
+    numbers = sum(_is_number(cell) for cells in rows[1:] for cell in cells)
+    return width if width > 1 and all(len(cells) == width for cells in rows) and numbers > width * (len(rows) - 1) / 2 else 0
+
+
 def _one_column(text: bytes, is_whole: bool) -> _Guess:
     """The text as one column, with a delimiter that it does not hold."""
     preferred = [",", "\t", ";", "|"] if not re.search(rb"\w \w", text) else ["\t", "|", ";", ","]
@@ -315,12 +332,31 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
     skip = guess.lines[skipped] - 1
     if skip:
         reasons.append(f"{skip} lines before the {'header' if guess.width > 1 else 'first row'}")
-    rows = [row for row in body[1:] if len(row) == len(body[0])][:_ROWS]
+    rows = [row for row in body[1:] if len(row) == len(body[0]) and row != body[0]][:_ROWS]
+    if groups := _groups(body, rows):
+        reasons.append("a header of two lines, groups of columns above their names")
+        return (groups, 2, guess.lines[skipped + 2] - 1, False), reasons, doubts
     header, why, doubt = has_header(body[0], rows)
     reasons.append(why)
     doubts += [doubt] if doubt else []
     names = column_names(body[0] if header else [""] * len(body[0]))
     return (names, int(header), skip, header), reasons, doubts
+
+
+def _groups(body: list[list[str]], rows: list[list[str]]) -> list[str]:
+    """The names of a header of two lines, as merged cells leave it: `2019,,2020,` above `men,women,men,women`; none of another one."""
+    above = [cell.strip() for cell in body[0]]
+    if len(rows) < 3 or rows[0] is not body[1] or not 0 < above.count("") < len(above) - 1 or not above[0]:
+        return []
+    names = [cell.strip() for cell in rows[0]]
+    is_header, _, doubt = has_header(names, rows[1:])
+    if not is_header or doubt or not all(names) or any(map(_is_number, [*filter(None, above), *names])):
+        return []
+    if len(set(names)) == len(names):
+        return names
+    groups = list(itertools.accumulate(above, lambda last, cell: cell or last))
+    both = [f"{group} {name}" for group, name in zip(groups, names, strict=True)]
+    return both if len(set(both)) == len(both) else []
 
 
 class _Writing(NamedTuple):
@@ -339,13 +375,13 @@ class _Writing(NamedTuple):
     either: dict[str, list[str]]
 
 
-def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, str | None, list[str]]:
+def _decimal(names: list[str], columns: list[list[str]], delimiter: str) -> tuple[str, str | None, list[str]]:
     """(the decimal point, what separates thousands, doubts)."""
     seen = _Writing([], [], {}, {})
     for name, column in zip(names, columns, strict=True):
         values = [value for cell in column if (value := cell.strip()) and value not in (*MISSING, *_MARKERS)]
         if values and any(map(str.isdigit, "".join(values[:100]))):
-            _note_writing(name, written_numbers.core(pa.array(values, pa.string())).to_pylist(), seen)
+            _note_writing(name, written_numbers.core(pa.array(values, pa.string())).to_pylist(), delimiter, seen)
     points, commas = [*seen.points, *seen.thousands.get(",", [])], [*seen.commas, *seen.thousands.get(".", [])]
     decimal = "," if len(commas) > len(points) else "."
     other = "." if decimal == "," else ","
@@ -364,9 +400,12 @@ def _decimal(names: list[str], columns: list[list[str]]) -> tuple[str, str | Non
     return decimal, thousands, doubts
 
 
-def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
+def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) -> None:
     """Adds a column to the answer that its values speak for."""
-    with_comma = [value for value in values if _COMMA.fullmatch(value)]
+    numbers = [value for value in values if _LIKE_NUMBER.fullmatch(value)]
+    if len(numbers) < _NEARLY_ALL * len(values):
+        return
+    values = numbers  # a unit below the header, or the header once more, says nothing of how numbers are written
     for separator, decimal in ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."), ("'", ",")):
         shape = re.compile(written_numbers.grouped(separator, decimal))
         parted = [value for value in values if separator in value]
@@ -374,20 +413,22 @@ def _note_writing(name: str, values: list[str], seen: _Writing) -> None:
         if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
             continue
         is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
-        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it.
+        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it. Who writes a decimal comma
+        # rarely puts commas between fields, too.
         is_likely = separator == "," and len(parted) >= _MANY and not any(re.match("-?0", value) for value in parted)
-        if is_sure or (is_likely and others and all(abs(float(value)) < 1000 for value in others)):
+        is_usual = is_likely and (delimiter[0] == "," or bool(others and all(abs(float(value)) < 1000 for value in others)))
+        if is_sure or is_usual:
             seen.thousands.setdefault(separator, []).append(name)
             if separator in " '" and any(decimal in value for value in values):
                 (seen.points if decimal == "." else seen.commas).append(name)
         else:
             seen.either.setdefault(separator, []).append(name)
         return
-    if all(map(_POINT.fullmatch, values)):
-        if any("." in value for value in values):
-            seen.points.append(name)
-    elif len(with_comma) >= 0.9 * len(values):
-        seen.commas.append(name)
+    for mark, shape, told in ((".", _POINT, seen.points), (",", _COMMA, seen.commas)):
+        fitting = [value for value in values if shape.fullmatch(value)]
+        if len(fitting) >= _NEARLY_ALL * len(values) and any(mark in value for value in fitting):
+            told.append(name)
+            return
 
 
 def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[tuple[str, ...], list[str], list[str]]:
@@ -397,10 +438,14 @@ def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[
     doubts = []
     for name, column in zip(names, columns, strict=True):
         values = collections.Counter(value for cell in column if (value := cell.strip()))
-        seen = [marker for marker in _MARKERS if marker in values]
+        seen = [marker for marker in _MARKERS if marker in values] + [value for value in values if _TOO_NARROW.fullmatch(value)]
         others = [value for value in values if value not in MISSING and value not in seen]
         for marker in seen:
-            if marker in _SPREADSHEET_ERRORS or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others)):
+            if (
+                marker in _SPREADSHEET_ERRORS
+                or _TOO_NARROW.fullmatch(marker)
+                or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others))
+            ):
                 found.setdefault(marker, name)
             elif marker in _UNKNOWN and 2 <= len(others) <= 100 and all(sum(map(str.isalnum, value)) >= 2 for value in others):
                 found.setdefault(marker, name)

@@ -1,4 +1,4 @@
-"""Numbers as people and spreadsheets write them: `$1,200.50`, `1.200,50 €`, `12%`, `(44)` for minus 44, full-width digits.
+"""Numbers as people and spreadsheets write them: `$1,200.50`, `1.200,50 €`, `12%`, `(44)` and `▲44` for minus 44, full-width digits.
 
 text -> ASCII digits and signs -> without brackets, currency and per cent -> without the thousands separators -> a decimal point
 
@@ -14,7 +14,7 @@ _CURRENCY = r"[$€£¥₩₹₽₺฿]|US\$|円|元|kr|zł|Fr\.|EUR|USD|GBP|JPY
 _DIGITS = r"[0-9.][0-9., ']*|[0-9.,]+[eE][-+]?[0-9]+"
 _SIGNED = rf"^ *([-+]?) *(?:{_CURRENCY})? *([-+]?) *({_DIGITS}?) *(?:{_CURRENCY}|%)? *$"
 _BRACKETS = r"^ *\(([^()]*)\) *$"
-_SIGNS = (("−", "-"), ("\N{RIGHT SINGLE QUOTATION MARK}", "'"))  # what NFKC leaves
+_SIGNS = (("−", "-"), ("▲", "-"), ("△", "-"), ("\N{RIGHT SINGLE QUOTATION MARK}", "'"))  # what NFKC leaves; triangles as in Japan
 
 
 def plain(texts: pa.StringArray, decimal: str, thousands: str | None) -> pa.StringArray:

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -89,3 +90,15 @@ def test_a_file_that_is_no_table_ends_with_1_and_one_line(init, tmp_path, conten
     result = init("table.csv", "--label", "a")
     assert (result.status, result.text, result.err.count("\n")) == (1, None, 1)
     assert said in result.err
+
+
+def test_a_table_in_a_zip_archive_is_looked_at_and_of_several_none(tmp_path, init):
+    rows = "size,label\n" + "".join(f"{number * 7 % 31},{'ab'[number % 3 % 2]}\n" for number in range(60))
+    for name, files in {"one.zip": ["x.csv", "README.txt"], "two.zip": ["x.csv", "y.csv"]}.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for file in files:
+                archive.writestr(file, rows)
+    assert init("one.zip").config.data.format == "csv"
+    assert init("two.zip", output="other.yaml").err == (
+        "Expected one table in 'two.zip'. Received: 'x.csv', 'y.csv'. Unpack it, and name those that belong together.\n"
+    )

@@ -37,7 +37,11 @@ def kind(values, name="x", **dialect):
         (["a rather long name of a class"] * 50 + ["another rather long name"] * 50, "category", "2 values"),
         (["14:37", "09:05"] * 9, "time", "times of day"),
         (["2:30 PM", "11:05 AM"] * 9, "time", "times of day"),
+        (["令和元年5月1日", "平成31年4月30日"] * 9, "time", "dates"),
+        (["H31.4.30", "R1.5.1"] * 9, "time", "dates"),
+        (["March 5, 2019", "May 12, 2019"] * 9, "time", "dates"),
         (["4:3", "16:9"] * 9, "category", "2 values"),
+        (["Mar-05", "6-9"] * 9, "category", "2 values"),
         (["$1.50", "(2)", "12%"] * 9, "number", "numbers"),
     ],
 )
@@ -79,3 +83,7 @@ def test_the_order_of_day_and_month_is_what_the_calendar_allows_else_a_doubt_is_
 def test_a_decimal_comma_is_one():
     assert kind(["1,5", "2,25"], decimal=",").name == "number"
     assert kind(["1,5", "2,25"]).name == "category"
+
+
+def test_numbers_with_the_other_decimal_point_are_no_seconds():
+    assert kind(["1.5", "22.25"] * 9, decimal=",").name == "category"

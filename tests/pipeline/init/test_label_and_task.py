@@ -55,6 +55,8 @@ def test_an_unknown_label_names_the_nearest_column(write, init, some):
         (["1"] * 60 + ["0"] * 40, "binary", "1"),
         (["no", "yes"] * 50, "binary", "yes"),
         (["無"] * 30 + ["有"] * 70, "binary", "有"),
+        (["×"] * 30 + ["〇"] * 70, "binary", "〇"),
+        (["FALSCH"] * 30 + ["WAHR"] * 70, "binary", "WAHR"),
         (["a"] * 60 + ["b"] * 40, "binary", "b"),
         (["a", "b", "c", "d"] * 25, "multiclass", None),
         ([1, 2, 3, 4] * 25, "multiclass", None),

@@ -25,6 +25,7 @@ def reason(result, name):
         ([*range(1, 51), *range(1, 51)], "row numbers"),
         ([number % 15 for number in range(100)], None),
         ([f"K{number}" for number in range(100)], "an identifier: nearly all values are different"),
+        ([f"090{number * 7919:08d}" for number in range(100)], "an identifier: nearly all values are different"),
         ([f"K{number * number % 61}" for number in range(100)], None),
         ([f"K{number % 60}" for number in range(100)], "too many different values: 60 in 100 rows"),
         (

@@ -96,6 +96,18 @@ def test_the_type_of_a_parquet_column_says_what_it_is(init, tmp_path, column, ki
         assert "nan" not in map(str, read(result.config)["z"])
 
 
+def test_keys_of_an_object_in_an_object_are_columns_of_their_own(init, tmp_path):
+    rows = [
+        {"who": {"age": number * 7 % 11, "home": {"town": "xyz"[number % 3]}}, "label": "aab"[number * 5 % 7 % 3]}
+        if number % 5
+        else {"label": "a"}
+        for number in range(ROWS)
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    features = init("t.jsonl").config.features
+    assert {name: feature.kind for name, feature in features.items()} == {"who.age": "number", "who.home.town": "category"}
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [

@@ -84,6 +84,38 @@ def test_dates_whose_year_is_first_and_unix_time_are_read(text, expected):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("令和元年5月1日", "2019-05-01T00:00:00"),
+        ("平成31年4月30日 14時05分", "2019-04-30T14:05:00"),
+        ("R1.5.1", "2019-05-01T00:00:00"),
+        ("H31/4/30", "2019-04-30T00:00:00"),
+        ("２０１９年５月１日", "2019-05-01T00:00:00"),
+        ("2019年5月1日(水)", "2019-05-01T00:00:00"),
+        ("2019/5/1（水・祝）", "2019-05-01T00:00:00"),
+        ("2019年5月", "2019-05-01T00:00:00"),
+        ("2019-05", "2019-05-01T00:00:00"),
+        ("14時05分", "1970-01-01T14:05:00"),
+        ("5-Mar-2019", "2019-03-05T00:00:00"),
+        ("5 Mar 99", "1999-03-05T00:00:00"),
+        ("March 5, 2019 3:04 PM", "2019-03-05T15:04:00"),
+        ("May 1st, 2020", "2020-05-01T00:00:00"),
+        ("2019-Mar-05", "2019-03-05T00:00:00"),
+        ("1. Oktober 2019", "2019-10-01T00:00:00"),
+        ("Tue, 5 Mar 2019 10:11:12 GMT", "2019-03-05T10:11:12"),
+        ("Jan 2019", "2019-01-01T00:00:00"),
+    ],
+)
+def test_dates_with_eras_days_of_the_week_and_names_of_months_are_read_among_others(text, expected):
+    assert times([text, None, "2020-01-02"]) == ([expected, None, "2020-01-02T00:00:00"], {})
+
+
+@pytest.mark.parametrize("text", ["Mar-05", "5 Mar", "令和2年2月30日", "令和元年", "3 May 2019 or so", "R1", "May I, 2019"])
+def test_what_is_not_a_whole_date_is_none(text):
+    assert times([text, "2020-01-02"]) == ([None, "2020-01-02T00:00:00"], {0: f"'{text}' is no time"})
+
+
+@pytest.mark.parametrize(
     ("order", "text", "expected"),
     [
         ("day_first", "02/01/2020", "2020-01-02T00:00:00"),

@@ -24,6 +24,7 @@ FRENCH = "nom,ville\nJosé,Montréal\nÉlodie,Orléans\nZoë,Besançon\n"
         ("item,price\ncoffee,3 €\ntea,“2 €”\n", "cp1252", "cp1252", False),
         ("Straße;Größe\nMüllerweg;12\nGänsemarkt;14\n", "latin-1", "cp1252", False),
         ("imię,miasto\nŁukasz,Łódź\nŚwiętosława,Gdańsk\nŻaneta,Kraków\n", "cp1250", "cp1250", False),
+        ("miasto;cena\n" + "Gdańsk;586571 zł\nWrocław;730 zł\nŁódź;99 zł\n" * 9, "cp1250", "cp1250", False),
         ("имя,город\nИван,Москва\nОльга,Санкт-Петербург\n", "cp1251", "cp1251", False),
         ("имя,город\nИван,Москва\nОльга,Санкт-Петербург\n", "koi8_r", "koi8_r", False),
         ("姓名,城市\n张伟,北京\n王芳,上海\n", "gb18030", "gb18030", False),

@@ -196,3 +196,9 @@ def test_a_value_may_stay_the_json_that_it_is(write):
     assert read(path, {"a": pa.large_string()})[0] == [('{"b": [1, null]}',), ('"x"',), (None,)]
     assert json_lines.first_keys(path) == ["a", "c"]
     assert json_lines.first_keys(path, lines=1) == ["a"]
+
+
+def test_keys_of_an_object_in_an_object_are_read_with_a_point_between_unless_a_key_is_called_so(write):
+    path = write('{"a": {"b": {"c": 1}, "d": 2}}\n{"a.b.c": 3, "a": {"b": {"c": 4}}}\n{"a": null}\n{"a": 5}\n')
+    rows, _, rejects = read(path, {"a.b.c": NUMBER, "a.d": NUMBER})
+    assert (rows, rejects) == ([(1, 2), (3, None), (None, None), (None, None)], [])

@@ -70,6 +70,15 @@ FILES = {
     "JSON inside": ('id\tjson\n1\t{"a": 1, "b": [2, 3]}\n2\t{"a": 2, "b": []}\n3\t{"c": "x"}\n', "\t", True, 0, "id json"),
     "years as names": ("country,1990,1991,1992\nPeru,1.5,2.5,3.0\nChad,2.5,1.5,2.0\n", ",", True, 0, "country 1990 1991 1992"),
     "times of day": ("time;temp\n2020-01-02 10:00:00;1,5\n2020-01-02 11:00:00;2,5\n", ";", True, 0, "time temp"),
+    "groups of columns above their names": ("who,,when\nsex,smoker,day\nm,yes,1\nf,no,2\nf,yes,3\n", ",", False, 2, "sex smoker day"),
+    "groups of columns above the same names": (
+        "in_2019,,in_2020,\nmen,women,men,women\n1,2,3,4\n5,6,7,8\n9,1,2,3\n",
+        ",",
+        False,
+        2,
+        "in_2019 men in_2019 women in_2020 men in_2020 women",
+    ),
+    "the header once more": ("a,b\nx,y\na,b\nz,w\n", ",", True, 0, "a b"),
     "Japanese": ("名前,性別,点数\n山田,男,80\n佐藤,女,90\n鈴木,女,85\n", ",", True, 0, "名前 性別 点数"),
     "a few ragged rows": ("a,b,c\n" + "1,2,3\n" * 20 + "1,2\n1,2,3,4\n", ",", True, 0, "a b c"),
     "texts with commas beside labels": (
@@ -128,8 +137,10 @@ def test_quotes_are_switched_off_only_where_text_makes_more_sense_without(text, 
         ("x;y\n1.5;a\n2.5;b\n", "."),
         ('x,y\n"1,5",a\n"2,25",b\n', ","),
         ("x;y\n1;a\n2;b\n", "."),
+        ("n,x\n" + "1,1.5\n2,2.5\n" * 9 + "n,x\n", "."),
+        ("n;x\n" + "1;1,5\n2;2,5\n" * 9 + "(km);(EUR)\n", ","),
     ],
-    ids=["comma", "point", "comma in quotes", "whole numbers"],
+    ids=["comma", "point", "comma in quotes", "whole numbers", "point and words", "comma and words"],
 )
 def test_the_decimal_point_is_that_of_the_numbers(text, decimal):
     assert found(text).dialect.decimal == decimal
@@ -159,6 +170,13 @@ def test_what_separates_thousands_is_told_where_a_column_can_only_be_read_so(val
     assert (dialect.decimal, dialect.thousands) == (decimal, thousands)
 
 
+def test_commas_in_many_quoted_numbers_part_thousands_off_where_commas_stand_between_fields():
+    dialect = found("x,y\n" + "".join(f'"{number:,}",a\n' for number in range(1000, 30_000, 999))).dialect
+    assert (dialect.decimal, dialect.thousands) == (".", ",")
+    dialect = found("x,y\n" + "".join(f'"{number},250",a\n' for number in range(30))).dialect
+    assert dialect.thousands is None
+
+
 def test_a_comma_parts_thousands_off_where_other_columns_have_a_decimal_point():
     result = found("x;y\n1,500;2.5\n2,250;3.5\n")
     assert (result.dialect.decimal, result.dialect.thousands, result.doubts) == (".", ",", ())
@@ -169,6 +187,17 @@ def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbe
     result = found("x,y,said\n1,2.5,None\n-,3.5,yes\n3,None,-?\n4,#REF!,no\n5,1.5,a\n6,2.5,b\n")
     assert set(result.dialect.missing) - {"", "NA", "N/A", "NaN", "nan", "null", "NULL"} == {"-", "None", "#REF!"}
     assert "'-' for a missing value, as in column 'x'" in result.reasons
+
+
+def test_columns_aligned_by_spaces_are_refused_with_what_to_type():
+    with pytest.raises(DataError, match=r"Received: 3 columns aligned by several spaces\. Write commas: `awk"):
+        found(" 0.01  18.00   2\n 0.02   0.00   7\n 12.3   1.50  11\n")
+    assert found("I saw 3\nno 2 2\nall 5 6\nso 7 8\nnever 9\n").columns == ("column_1",)
+
+
+def test_what_a_spreadsheet_writes_of_a_column_that_is_too_narrow_is_a_missing_value():
+    missing = found("x,y\n" + "1.5,a\n2.5,b\n" * 5 + "#####,c\n########,d\n").dialect.missing
+    assert {"#####", "########"} <= set(missing)
 
 
 def test_a_question_mark_among_words_is_taken_for_missing_and_told_as_a_doubt():
