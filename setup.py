@@ -11,6 +11,7 @@ PIPELINE = [
     "google-crc32c",
     "keras>=3.15",
     "numpy>=1.26",
+    "orjson>=3.9",
     "pillow",
     "pooch",
     "psutil",

@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 
+import tensorflow_data_validation as tfdv
 from tfx import types
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.pusher.component import Pusher
@@ -74,7 +75,7 @@ def create_pipeline(
         columns=config.columns.to_json(),
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = StatisticsGen(examples=examples)
+    statistics_gen = StatisticsGen(examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True))  # docs/adr/0041
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = _schema_gen(inputs.schema_file, statistics, config)
     schema = schema_gen.outputs["schema"]

@@ -1,9 +1,14 @@
-"""Which nodes the pipeline has."""
+"""Which nodes the pipeline has, and what they are told."""
 
+import apache_beam as beam
+import pyarrow as pa
 import pytest
+import tensorflow_data_validation as tfdv
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline import dag, steps
 from pipeline.code_digest import code_digests
+from pipeline.runs.beam_args import IN_MEMORY
 
 
 @pytest.mark.parametrize(("drop", "has_baseline"), [(None, False), (0.05, True)])
@@ -11,3 +16,29 @@ def test_a_baseline_is_looked_for_only_where_a_bound_needs_one(settings, drop, h
     inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests())
     pipeline = dag.create_pipeline(settings(evaluator={"max_accuracy_drop": drop}), inputs, "root", None, [])
     assert (steps.BASELINE.id in [node.id for node in pipeline.components]) is has_baseline
+
+
+def test_statistics_count_up_to_1024_values_exactly_and_estimate_shares_of_more(settings, tmp_path):
+    inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests())
+    [node] = [each for each in dag.create_pipeline(settings(), inputs, "root", None, []).components if each.id == "StatisticsGen"]
+    options = tfdv.StatsOptions.from_json(node.exec_properties["stats_options_json"])
+    rows = 20_000
+    columns = {"few": [f"value {row % 1024}" for row in range(rows)], "all": [f"text {row}" for row in range(rows)]}
+    columns["most"] = ["most" if row % 2 else f"text {row}" for row in range(rows)]
+    batch = pa.RecordBatch.from_pydict({name: [[value] for value in values] for name, values in columns.items()})
+    with beam.Pipeline(options=PipelineOptions(IN_MEMORY)) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create([batch.slice(start, 1000) for start in range(0, rows, 1000)], reshuffle=False)
+            | tfdv.GenerateStatistics(options)
+            | tfdv.WriteStatisticsToBinaryFile(str(tmp_path / "statistics"))
+        )
+    [described] = tfdv.load_stats_binary(str(tmp_path / "statistics")).datasets
+    strings = {feature.path.step[0]: feature.string_stats for feature in described.features}
+    counts = {name: {each.label: each.sample_count for each in found.rank_histogram.buckets} for name, found in strings.items()}
+    assert strings["few"].unique == 1024
+    assert set(counts["few"].values()) == {20, 19}  # 544 values 20 times
+    assert sum(count == 20 for count in counts["few"].values()) == 544
+    assert strings["all"].unique == pytest.approx(rows, rel=0.03)
+    assert max(counts["all"].values()) > 1  # an exact count would keep every text in memory
+    assert counts["most"]["most"] == pytest.approx(rows / 2, abs=rows / 1024)

@@ -1,7 +1,9 @@
 """Reading JSON lines: which rows are given, with which line, and what is said of one that cannot be read."""
 
 import gzip
+import json
 import pickle
+import sys
 
 import pyarrow as pa
 import pytest
@@ -202,3 +204,41 @@ def test_keys_of_an_object_in_an_object_are_read_with_a_point_between_unless_a_k
     path = write('{"a": {"b": {"c": 1}, "d": 2}}\n{"a.b.c": 3, "a": {"b": {"c": 4}}}\n{"a": null}\n{"a": 5}\n')
     rows, _, rejects = read(path, {"a.b.c": NUMBER, "a.d": NUMBER})
     assert (rows, rejects) == ([(1, 2), (3, None), (None, None), (None, None)], [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "NaN",
+        "-Infinity",
+        "1e999",
+        "-0",
+        "-0.0",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "123456789012345678901234567890",
+        "0.30000000000000004",
+        "5e-324",
+        '[1, {"y": 100000000000000000000}]',
+        '{"b": 1, "a": 2, "b": 3}',
+        '"\\ud800"',
+        '"\\ud83d\\ude00 \\u0000 \\/ \u2028"',
+        '"犬 \\udc00"',
+        "[" * 500 + "]" * 500,
+        '{"y": ' * 150 + "1" + "}" * 150,
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_value_is_what_pythons_own_json_makes_of_it(write, value):
+    assert read(write(f'{{"x": {value}}}\n'), {"x": pa.large_string()}) == ([(json.dumps(json.loads(value)),)], [1], [])
+
+
+def test_a_line_nested_too_deeply_for_pythons_own_json_is_left_out_wherever_it_is_read(write):
+    depth = sys.getrecursionlimit() - 1
+    rows, _, rejects = read(write(f'{{"x": {"[" * depth}{"]" * depth}}}\n{{"x": 1}}\n'), {"x": pa.large_string()})
+    assert (rows, rejects) == ([("1",)], [Reject("x.jsonl", 1, "no JSON: nested too deeply")])
+
+
+def test_of_a_key_that_is_there_twice_the_last_value_counts(write):
+    assert read(write('{"x": 1, "y": 2, "x": 3}\n'), {"x": NUMBER, "y": NUMBER})[0] == [(3.0, 2.0)]
