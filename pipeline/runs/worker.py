@@ -45,7 +45,7 @@ def main(request: dict[str, Any]) -> NoReturn:
         events.write(f"\n{json.dumps(event)}\n")  # on a line of its own, also where a signal has cut the one before
         events.flush()
 
-    {"run": run, "fingerprint": fingerprint}[request["task"]](tell, **request["of"])
+    {"run": run}[request["task"]](tell, **request["of"])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # without the seconds that TensorFlow and Beam take to tear down
@@ -81,16 +81,6 @@ def run(tell: Tell, config: dict[str, Any], root: str, data_fingerprint: str, sc
             shown.fail()
     interruption.hold()
     tell("outcome", summary.to_values())
-
-
-def fingerprint(tell: Tell, path: str) -> None:
-    """Tells the `fingerprint` of the data at a URL, which TensorFlow reads, or the `refusal` of a wrong one."""
-    try:
-        from components.example_gen import remote_files
-
-        tell("fingerprint", remote_files.fingerprint(path))
-    except ConfigError as error:
-        tell("refusal", str(error))
 
 
 def interrupted(component: str) -> str:
