@@ -61,9 +61,7 @@ class Bucket:
         """
         from google.cloud.storage.retry import DEFAULT_RETRY
 
-        missing = ConfigError(
-            f"Expected the bucket of '{SCHEME}{self._name}/{prefix}' to be there. Received: none of the name '{self._name}'."
-        )
+        missing = ConfigError(f"Expected a bucket '{SCHEME}{self._name}' that you may see. Received: none of that name.")
         with self._told(prefix, missing):
             listing = self._client.list_blobs(
                 self._name,

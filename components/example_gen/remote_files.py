@@ -26,6 +26,7 @@ from components.example_gen.config import DataConfig
 from components.example_gen.readers.rows import Part, Reject
 from trainer.errors import ConfigError, DataError
 
+_LOG = logging.getLogger(__name__)
 _AT_ONCE = 8  # objects that are copied
 _SECONDS_BETWEEN = 10  # two lines about how far it is
 _PLACEHOLDER = "{"
@@ -145,13 +146,13 @@ class Tree:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             copies = [pool.submit(self._copy, stored, path) for path, stored in wanted.items()]
             done, told = 0, time.monotonic()
-            logging.info("Copying %d objects, %s, of %s.", len(wanted), _bytes(size), ", ".join(self._buckets))
+            _LOG.info("Copying %d objects, %s, of %s.", len(wanted), _bytes(size), ", ".join(self._buckets))
             try:
                 for copy in copies:
                     done += copy.result()
                     if time.monotonic() - told > _SECONDS_BETWEEN:
                         told = time.monotonic()
-                        logging.info("Copied %s of %s.", _bytes(done), _bytes(size))
+                        _LOG.info("Copied %s of %s.", _bytes(done), _bytes(size))
             finally:
                 pool.shutdown(cancel_futures=True)
 

@@ -137,7 +137,7 @@ def _run(
         progress.start(START)
         try:
             with lock_watch.watching(workspace.metadata, terminal), log_of(held.log, sys.stderr.fileno() if verbose else None) as log:
-                end = worker_process.run("run", job, heard.by(progress), log, environ, held.lock, settled)
+                end = worker_process.run(job, heard.by(progress), log, environ, held.lock, settled)
         except OSError as error:  # no process could be started
             settled()
             heard.summary.reasons = [f"{START}: {one_line(error, str(workspace.root))}"]

@@ -218,6 +218,13 @@ def test_the_newest_span_of_pictures_is_found_without_listing_the_others(bucket_
     assert "delimiter=%2F" in bucket_server.requests[0]
 
 
+def test_how_much_is_copied_is_logged(bucket_server, caplog):
+    bucket_server.put("bucket", "a.csv", TABLE.encode() * 100_000)
+    caplog.set_level("INFO", "components")
+    with source.open_data(DataConfig(format="csv", path="gs://bucket/*.csv", csv={"delimiter": ","}), COLUMNS):
+        assert caplog.messages == ["Copying 1 objects, 2.0 MB, of bucket."]
+
+
 def test_the_copy_is_gone_afterwards(bucket_server, temporary_files):
     bucket_server.put("bucket", "a.csv", TABLE.encode())
     with source.open_data(DataConfig(format="csv", path="gs://bucket/a.csv"), COLUMNS):
@@ -246,7 +253,7 @@ def test_errors_and_rejects_have_the_names_of_the_bucket(bucket_server):
             "Expected a CSV file, or a pattern of some. Received: '{}', which is not there. Did you mean 'table.csv'?",
         ),
         ("gs://bucket/day", "Expected a CSV file, or a pattern of some. Received: '{}', which is a folder. Name the files: {}/*.csv."),
-        ("gs://nowhere/a.csv", "Expected the bucket of '{}' to be there. Received: none of the name 'nowhere'."),
+        ("gs://nowhere/a.csv", "Expected a bucket 'gs://nowhere' that you may see. Received: none of that name."),
         (
             "gs://secret/a.csv",
             "Expected '{}' to be readable for you. Received: 403 Anonymous caller does not have storage.objects.list access to secret. "
