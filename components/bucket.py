@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEME = "gs://"
 _FIELDS = "items(name,size,md5Hash,generation),prefixes,nextPageToken"
-_SECONDS = 30  # for which a request that fails is tried again
+_SECONDS = 10  # for which a request that fails is tried again
 _MISSING, _REFUSED = (404, 412), (401, 403)  # HTTP's: 412 where it is another generation
 _MOST_SAID = 300  # characters of what a library says
 

@@ -129,6 +129,10 @@ class Tree:
             return [Path(path) for path in self._stored if path.startswith(f"{place}/")]
         return [Path(path) for path in sorted(glob.glob(place, recursive=True)) if path in self._stored]  # noqa: PTH207 - the pattern is absolute
 
+    def size(self, paths: Iterable[Path]) -> int:
+        """The bytes of these files together."""
+        return sum(self._stored[str(path)].size for path in paths)
+
     def fill(self, paths: Iterable[Path]) -> None:
         """Copies the content of these files, several at a time, and logs how far it is.
 
@@ -137,7 +141,7 @@ class Tree:
           ConfigError: one cannot be read.
         """
         wanted = {str(path): self._stored[str(path)] for path in paths}
-        size, free = sum(stored.size for stored in wanted.values()), shutil.disk_usage(self.root).free
+        size, free = self.size(map(Path, wanted)), shutil.disk_usage(self.root).free
         if size > free:
             raise DataError(
                 f"Expected room for a copy of the data, {_bytes(size)}. Received: {_bytes(free)} free in '{self.root.parent}'. "
