@@ -8,6 +8,7 @@ from setuptools import setup
 CLIENT = ["grpcio>=1.60", "numpy>=1.26", "protobuf>=4.25", "rich"]  # the last is for what `tapeline predict` prints
 PIPELINE = [
     "apache-beam>=2.72",
+    "google-cloud-storage>=2.19",
     "google-crc32c",
     "keras>=3.15",
     "numpy>=1.26",

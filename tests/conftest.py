@@ -52,3 +52,13 @@ def golden(request):
         assert path.read_text() == text, f"{name} differs. If that is meant, run `make golden`, read the difference, and commit it."
 
     return compare
+
+
+@pytest.fixture
+def bucket_server(monkeypatch):
+    """A Cloud Storage of this process alone, which Google's libraries, also in child processes, take for theirs."""
+    from tests.bucket_server import BucketServer
+
+    with BucketServer() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server

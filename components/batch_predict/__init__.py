@@ -3,6 +3,7 @@
 rows, in batches -> RunInference on the model's signature -> a shard a batch -> one file in the order of the rows, put in place at the end
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,9 +20,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from components.batch_predict.inputs import Source, open_input
 from components.batch_predict.model import Answered, Exported, SignatureHandler, Work
 from components.batch_predict.output import write
+from components.example_gen import remote_files
 from components.example_gen.readers.rows import Reject
 from trainer.cause import origin
 from trainer.errors import TapelineError
+from trainer.problem import Problem
 
 
 class Counts(NamedTuple):
@@ -36,7 +39,7 @@ def predict(model_dir: Path, place: str, output: Path, errors: Path, beam_args: 
 
     Args:
       model_dir: the folder of a version.
-      place: a table (file, folder or pattern), or a picture, a folder or an archive of pictures, as the model takes.
+      place: a table (file, folder or pattern), or a picture, a folder or an archive of pictures, as the model takes; here or in a bucket.
       output: its folder is there. Both files appear whole, at the end; without rows there is no `output`, without errors no `errors`.
       errors: an object a line: `file`, `line` (0 where it is the file as a whole) and `reason`.
       beam_args: of the runner.
@@ -46,7 +49,22 @@ def predict(model_dir: Path, place: str, output: Path, errors: Path, beam_args: 
       DataError: a file cannot be read at all.
     """
     exported = Exported.at(model_dir)
-    sources = open_input(place, exported.problem)
+    with _opened(place, exported.problem) as sources:
+        return _predict(exported, sources, output, errors, beam_args)
+
+
+@contextlib.contextmanager
+def _opened(place: str, problem: Problem) -> Iterator[list[Source]]:
+    """The sources, of a place in a bucket those of a copy."""
+    if not remote_files.is_remote(place):
+        yield open_input(place, problem)
+        return
+    with remote_files.opened(place) as (here, tree):
+        tree.fill(tree.meant(here))
+        yield [Source(tree.naming(source.read)) for source in open_input(here, problem)]
+
+
+def _predict(exported: Exported, sources: list[Source], output: Path, errors: Path, beam_args: Sequence[str]) -> Counts:
     folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
         options = PipelineOptions(list(beam_args))

@@ -71,7 +71,7 @@ class DataConfig(Settings):
         "`parquet`, `jsonl`, `tfrecord`: a file, a folder or a pattern. With `data.splits.files` the folder of the files. "
         "`images`: a folder, an archive, or a table, "
         "whose columns `features` and `label` name. `{SPAN}` or `{YYYY}`, `{MM}` and `{DD}` stand for the number or date of a span, "
-        "`{VERSION}` for its version, of which the newest is read.",
+        "`{VERSION}` for its version, of which the newest is read. All of it may be in a bucket, `gs://BUCKET/...`: it is copied first.",
     )
     pictures: str | None = Field(
         None,

@@ -3,7 +3,7 @@
 import glob
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from components.example_gen import remote_files, spans
@@ -28,14 +28,20 @@ def fingerprint(config: DataConfig, memory: Path | None = None) -> str:
 
     `memory` is a file that digests are kept in, so that files which nobody has touched are not read again.
     """
-    if spans.has_spans(config.path):
-        return combined_spans((span, fingerprint(each, memory)) for span, each in by_span(config))
     if remote_files.is_remote(config.path):
-        return remote_files.fingerprint(config.path or "")
+        with remote_files.listed(config) as (here, tree):
+            return fingerprint_by(here, tree.digest)
     digests = Digests(memory)
-    result = combined(config.format, {name: digests.of(path) for name, path in named_files(config).items()})
+    result = fingerprint_by(config, digests.of)
     digests.save()
     return result
+
+
+def fingerprint_by(config: DataConfig, digest_of: Callable[[Path], str]) -> str:
+    """The fingerprint of data on this machine, where `digest_of` gives the sha256 (hexadecimal) of a file."""
+    if spans.has_spans(config.path):
+        return combined_spans((span, fingerprint_by(each, digest_of)) for span, each in by_span(config))
+    return combined(config.format, {name: digest_of(path) for name, path in named_files(config).items()})
 
 
 def combined(kind: str, digests: Mapping[str, str]) -> str:

@@ -32,26 +32,39 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
       ConfigError: the data is not there.
       DataError: it cannot be read, or changes meanwhile.
     """
+    if remote_files.is_remote(config.path):
+        with remote_files.listed(config) as (here, tree):
+            tree.fill(raw_files.files(here))
+            parts, fingerprint = _opened(here, columns, lambda each, _: raw_files.fingerprint_by(each, tree.digest))
+            yield [tree.named(part) for part in parts], fingerprint
+    else:
+        yield _opened(config, columns, _fingerprint)
+
+
+def _opened(config: DataConfig, columns: Columns, fingerprint_of: Callable[[DataConfig, list[Part]], str]) -> tuple[list[Part], str]:
+    """As `open_data`, of data on this machine; `fingerprint_of` gives that of a config without spans, and its parts."""
     if spans.has_spans(config.path):
-        with contextlib.ExitStack() as stack:
-            opened = [(span, *stack.enter_context(open_data(each, columns))) for span, each in raw_files.by_span(config)]
-            parts = [_of_span(part, span) for span, its_parts, _ in opened for part in its_parts]
-            yield parts, raw_files.combined_spans((span, fingerprint) for span, _, fingerprint in opened)
-    elif config.format == "digits":
-        yield [part(images) for images in digits.open_images()], raw_files.fingerprint(config)
-    elif remote_files.is_remote(config.path):
-        with remote_files.local_copy(config.path or "") as (folder, fingerprint):
-            yield _idx(str(folder), config), fingerprint
-    elif config.download and not config.path:
-        parts = _idx(str(download.fetch(config.download)), config)
-        yield parts, download.combined(_files(parts))
+        opened = [(span, *_opened(each, columns, fingerprint_of)) for span, each in raw_files.by_span(config)]
+        parts = [_of_span(part, span) for span, its_parts, _ in opened for part in its_parts]
+        return parts, raw_files.combined_spans((span, fingerprint) for span, _, fingerprint in opened)
+    if config.format == "digits":
+        parts = [part(images) for images in digits.open_images()]
     elif config.format == "idx":
-        parts = _idx(config.path or "", config)
-        yield parts, raw_files.combined(config.format, _files(parts))
+        folder = str(download.fetch(config.download)) if config.download and not config.path else config.path or ""
+        parts = [part(images) for images in idx.open_images(folder, config.max_image_pixels)]
     else:
         parts = _READERS[config.format](config, columns)
         parts = marks.with_label(parts, columns) if columns.marks else parts
-        yield parts, raw_files.fingerprint(config)  # behind: a file that changes after it was opened is noticed by its reader
+    return parts, fingerprint_of(config, parts)
+
+
+def _fingerprint(config: DataConfig, parts: list[Part]) -> str:
+    """Behind the opening: a file that changes after it is noticed by its reader."""
+    if config.format != "idx":
+        return raw_files.fingerprint(config)
+    if config.download and not config.path:
+        return download.combined(_files(parts))
+    return raw_files.combined(config.format, _files(parts))
 
 
 def _of_span(part: Part, span: spans.Span) -> Part:
@@ -63,10 +76,6 @@ def _read_of_span(part: Part, span: spans.Span, reject: Callable[[Reject], None]
     for rows in part.read(lambda rejected: reject(rejected._replace(file=f"{rejected.file} of span {span.number}"))):
         yield rows
         del rows  # before the next ones are read
-
-
-def _idx(folder: str, config: DataConfig) -> list[Part]:
-    return [part(images) for images in idx.open_images(folder, config.max_image_pixels)]
 
 
 def _csv(config: DataConfig, columns: Columns) -> list[Part]:

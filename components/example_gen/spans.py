@@ -51,8 +51,6 @@ def fault(pattern: str) -> str | None:
     received = f"Received: '{pattern}'."
     if len(names) < len(_MEANT.findall(pattern)):
         return f"Expected {{SPAN}}, {{VERSION}}, {{YYYY}}, {{MM}} and {{DD}} in capital letters. {received}"
-    if "://" in pattern:
-        return f"Expected a path of a file system with {{SPAN}}, since object storage is not listed. {received} Mount it, or name one span."
     is_of_dates = bool(_DATE.keys() & set(names))
     if is_of_dates == ("SPAN" in names) or (is_of_dates and not _DATE.keys() <= set(names)) or len(names) > len(set(names)):
         return f"Expected either {{SPAN}} or {{YYYY}}, {{MM}} and {{DD}}, each once, and at most one {{VERSION}}. {received}"

@@ -26,7 +26,8 @@ def add_to(commands: Any) -> None:
         "path",
         metavar="PATH",
         help="a table (CSV, TSV, Parquet, JSON lines or TFRecord: a file, a pattern or a folder), a folder of IDX files, "
-        "or class folders of pictures or an archive of them; {SPAN} or {YYYY}, {MM} and {DD} stand for a span's number or date",
+        "or class folders of pictures or an archive of them; here or in a bucket, gs://...; "
+        "{SPAN} or {YYYY}, {MM} and {DD} stand for a span's number or date",
     )
     parser.add_argument(
         "--label",
@@ -41,7 +42,7 @@ def add_to(commands: Any) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from pipeline.init import formats, newest_span
+    from pipeline.init import formats, in_bucket, newest_span
     from pipeline.init.proposal import Request
 
     name = _name(options.name, options.path)
@@ -49,8 +50,9 @@ def _init(options: argparse.Namespace) -> int:
     _check_output(output)
     asks = sys.stdin.isatty() and not options.yes
     request = Request(options.path, name, output, options.label, options.task, _ask if asks else None, options.yes)
-    request = newest_span.narrowed(request)
-    proposal = newest_span.told(formats.recognise(request.path)(request), request)
+    with in_bucket.copied(request) as narrowed:
+        proposal = newest_span.told(formats.recognise(narrowed.path)(narrowed), narrowed)
+    proposal = in_bucket.told(proposal, narrowed)
     _write(proposal.text, output)
     _show(proposal, output)
     return 0

@@ -7,7 +7,7 @@ import numpy as np
 from components.example_gen.readers import idx
 from pipeline.init import defaults, newest_span
 from pipeline.init.proposal import Proposal, Request
-from pipeline.init.relative import relative
+from pipeline.init.relative import path_line
 from pipeline.init.yaml_lines import value
 from trainer.errors import ConfigError
 
@@ -55,7 +55,7 @@ def _text(request: Request, classes: int, size: tuple[int, int], official: bool)
         "",
         "data:",
         "  format: idx",
-        f"  path: {value(relative(request.path, request))}",
+        path_line(request.path, request),
         *newest_span.lines(request),
     ]
     if official:

@@ -13,7 +13,7 @@ from pipeline.init import defaults, gate, newest_span, task
 from pipeline.init.column import Column
 from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
-from pipeline.init.relative import relative
+from pipeline.init.relative import path_line
 from pipeline.init.task import Target
 from pipeline.init.yaml_lines import value
 
@@ -70,7 +70,7 @@ def _data(request: Request, pictures: Pictures) -> Iterator[str]:
     yield ""
     yield "data:"
     yield "  format: images"
-    yield f"  path: {value(relative(request.path, request))}  # relative to this file"
+    yield path_line(request.path, request)
     yield from newest_span.lines(request)
     if pictures.refused or pictures.sample.unreadable:
         yield "  # max_unreadable: 0.01  # there are files that cannot be read"

@@ -21,6 +21,7 @@ class Request(NamedTuple):
       ask: asks a person; None where what is not given is assumed, and `assume` says whether it may be.
       assume: whether to go on with what is assumed where nobody can be asked.
       pattern: of the spans of which `path` is the newest; None where there are no spans.
+      shown: puts the names in a bucket, of which `path` is a copy, into a text; None of data on this machine.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Request(NamedTuple):
     ask: Ask | None = None
     assume: bool = False
     pattern: str | None = None
+    shown: Callable[[str], str] | None = None
 
 
 class Proposal(NamedTuple):

@@ -10,7 +10,7 @@ from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
-from pipeline.init.relative import relative
+from pipeline.init.relative import path_line
 from pipeline.init.source import Source
 from pipeline.init.task import Target
 from pipeline.init.yaml_lines import scalar, value
@@ -53,7 +53,7 @@ def _head(request: Request, table: Table) -> Iterator[str]:
     yield ""
     yield "data:"
     yield f"  format: {source.format}{'  # named by a table' if source.picture else ''}"
-    yield f"  path: {value(relative(source.place, request))}  # relative to this file"
+    yield path_line(source.place, request)
     yield from newest_span.lines(request)
     if source.picture and source.picture.below:
         yield f"  pictures: {scalar(source.picture.below)}  # relative to the table's folder"

@@ -20,7 +20,8 @@ from pipeline.kubeflow.package import PackageError
 from trainer.errors import ConfigError
 
 _UNWRITABLE_HOME = "/proc/kfp-home"  # not even root can make it
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TAPELINE_PROGRESS", "TF_ENABLE_ONEDNN_OPTS", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE")
+_GOOGLE = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "STORAGE_EMULATOR_HOST")  # a pod's own account stands for them there
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TAPELINE_PROGRESS", "TF_ENABLE_ONEDNN_OPTS", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE", *_GOOGLE)
 _IMAGE_LOCAL = ("LANG", "LC_ALL", "TAPELINE_PROGRESS")
 
 

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         metavar="FILE",
         help="CSV, Parquet, JSON lines or TFRecords, a file, a folder or a pattern; "
-        "for a model of pictures one, or a folder, zip or tar of them",
+        "for a model of pictures one, or a folder, zip or tar of them; also in a bucket, gs://...",
     )
     parser.add_argument(
         "--output", required=True, type=Path, metavar="FILE", help=f"what is written, by its suffix: {', '.join(_SUFFIXES)}"

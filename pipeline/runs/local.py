@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import os
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from components.example_gen import download, raw_files, remote_files
+from components.example_gen import download, raw_files
 from pipeline import accepted_data, interruption, lock_watch, places, reviewed_schema, steps
 from pipeline.config import PipelineConfig
 from pipeline.runs import last_run, record, worker_process
@@ -54,8 +53,7 @@ def run(
         places.check_base_path(serving_path(config, workspace), "pusher.base_path")
     reviewed_schema.check_place(config)
     config = _with_data(config)
-    is_remote = remote_files.is_remote(config.data.path)
-    fingerprint = _remote_fingerprint(config.data.path or "") if is_remote else raw_files.fingerprint(config.data, workspace.fingerprints)
+    fingerprint = raw_files.fingerprint(config.data, workspace.fingerprints)
     with workspace.use() as held:
         schema = reviewed_schema.for_run(config, workspace)
         key = last_run.key(config, workspace, fingerprint, schema)
@@ -103,23 +101,6 @@ def _with_data(config: PipelineConfig) -> PipelineConfig:
     return config.model_copy(update={"data": config.data.model_copy(update={"path": path})})
 
 
-def _remote_fingerprint(path: str) -> str:
-    """The fingerprint of data at a URL, which TensorFlow reads, and talks meanwhile. Raises ConfigError where it is not there."""
-    answers: list[list[str]] = []
-    with tempfile.TemporaryFile() as log:
-        end = worker_process.run("fingerprint", {"path": path}, answers.append, log.fileno(), os.environ)
-        log.seek(0)
-        said = log.read().decode("utf-8", "replace")
-    if end.interruption:
-        raise end.interruption
-    match answers:
-        case [["fingerprint", fingerprint]]:
-            return fingerprint
-        case [["refusal", message]]:
-            raise ConfigError(message)
-    raise RuntimeError(said.strip().rpartition("\n")[2] or str(end))
-
-
 def _recalled(workspace: Workspace, key: str, log: Path, terminal: TextIO) -> Summary | None:
     """The last run's summary, shown as cached, where nothing has changed since."""
     summary = last_run.recall(workspace, key)
@@ -156,7 +137,7 @@ def _run(
         progress.start(START)
         try:
             with lock_watch.watching(workspace.metadata, terminal), log_of(held.log, sys.stderr.fileno() if verbose else None) as log:
-                end = worker_process.run("run", job, heard.by(progress), log, environ, held.lock, settled)
+                end = worker_process.run(job, heard.by(progress), log, environ, held.lock, settled)
         except OSError as error:  # no process could be started
             settled()
             heard.summary.reasons = [f"{START}: {one_line(error, str(workspace.root))}"]

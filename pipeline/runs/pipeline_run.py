@@ -53,7 +53,8 @@ def run(
     """
     absl.logging.set_verbosity(absl.logging.INFO)
     logging.basicConfig()  # stderr, which is the log file
-    logging.getLogger("trainer").setLevel(logging.INFO)
+    for own in ("components", "trainer"):
+        logging.getLogger(own).setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
     reviewed_schema.check(config)
     inputs = dag.Inputs(

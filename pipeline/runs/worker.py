@@ -1,6 +1,6 @@
 """What a run does in a process of its own, which TFX, Beam and TensorFlow may do with as they like (docs/adr/0035).
 
-the request, a line of stdin -> settle this process -> the task -> a line of JSON to the caller for all that happens
+the request, a line of stdin -> settle this process -> the run -> a line of JSON to the caller for all that happens
 
 Its stdout and stderr are the run's log. It ends with its caller, however that ends.
 """
@@ -32,7 +32,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(request: dict[str, Any]) -> NoReturn:
-    """Does `request["task"]`, one of the functions below, with `request["of"]`, and ends the process."""
+    """Does `run` with `request["of"]`, and ends the process."""
     _end_with(request["caller"])
     interruption.raise_on_signals(second_ends=False)  # a terminal sends them to the caller too, who passes them on
     for descriptor in request["descriptors"]:  # the caller's ends of them, not for programs that are started here
@@ -45,7 +45,7 @@ def main(request: dict[str, Any]) -> NoReturn:
         events.write(f"\n{json.dumps(event)}\n")  # on a line of its own, also where a signal has cut the one before
         events.flush()
 
-    {"run": run, "fingerprint": fingerprint}[request["task"]](tell, **request["of"])
+    run(tell, **request["of"])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # without the seconds that TensorFlow and Beam take to tear down
@@ -81,16 +81,6 @@ def run(tell: Tell, config: dict[str, Any], root: str, data_fingerprint: str, sc
             shown.fail()
     interruption.hold()
     tell("outcome", summary.to_values())
-
-
-def fingerprint(tell: Tell, path: str) -> None:
-    """Tells the `fingerprint` of the data at a URL, which TensorFlow reads, or the `refusal` of a wrong one."""
-    try:
-        from components.example_gen import remote_files
-
-        tell("fingerprint", remote_files.fingerprint(path))
-    except ConfigError as error:
-        tell("refusal", str(error))
 
 
 def interrupted(component: str) -> str:

@@ -44,7 +44,6 @@ class End:
 
 
 def run(
-    task: str,
     of: Mapping[str, Any],
     hear: Callable[[list[Any]], None],
     log: int,
@@ -52,13 +51,12 @@ def run(
     lock: int | None = None,
     settled: Callable[[], None] = lambda: None,
 ) -> End:
-    """Does `pipeline.runs.worker`'s `task` in a process of its own, and returns once that has ended.
+    """Does `pipeline.runs.worker`'s `run` in a process of its own, and returns once that has ended.
 
     The first interruption is passed on, and the worker has time to end in order; the second one ends it and is raised.
 
     Args:
-      task: its name.
-      of: what it is to be done with, in plain values.
+      of: what it is run with, in plain values.
       hear: called with each event that the worker tells, in a thread of its own. It must not raise.
       log: descriptor that gets the worker's stdout and stderr.
       environ: its environment variables.
@@ -79,7 +77,7 @@ def run(
         finally:
             os.close(writing)
         stack.callback(_end, process)
-        request = {"task": task, "of": of, "path": [str(place) for place in sys.path], "caller": os.getpid(), "descriptors": descriptors}
+        request = {"of": of, "path": [str(place) for place in sys.path], "caller": os.getpid(), "descriptors": descriptors}
         heard = threading.Event()
         threading.Thread(target=_hear, args=(events, hear, heard), daemon=True).start()
         assert process.stdin  # noqa: S101 - for the type

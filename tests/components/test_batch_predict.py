@@ -314,6 +314,17 @@ def test_several_files_are_read_in_the_order_of_their_names(run, table_model, ta
     assert [(row["file"], row["x"]) for row in rows] == [(f"part-{number}.csv", str(number)) for number in (1, 2, 3)]
 
 
+def test_a_bucket_gives_what_the_disk_gives(run, table_model, table, tmp_path, bucket_server):
+    for number in (1, 2):
+        table(f"x,my color,when\n{number},red,\nx,red,\n", f"part-{number}.csv")
+    bucket_server.upload(tmp_path, "bucket", "below/")
+    expected = run(table_model("class"), tmp_path / "part-*.csv")
+    assert run(table_model("class"), "gs://bucket/below/part-*.csv") == expected
+    assert len(expected[0]) == 2
+    with pytest.raises(ConfigError, match=r"Expected CSV files in 'gs://bucket/other\.csv'"):
+        run(table_model("class"), "gs://bucket/other.csv")
+
+
 def test_a_column_of_the_users_keeps_its_name_beside_ours(run, table_model, table):
     rows, _, _ = run(table_model("class"), table("x,my color,when,class,file\n1,red,,no,f\n"))
     assert (rows[0]["class"], rows[0]["file"], rows[0]["class_"], rows[0]["file_"]) == ("no", "f", "yes", "in.csv")

@@ -114,7 +114,6 @@ def test_the_spans_that_were_read_are_told_in_one_short_line(numbers, version, w
         ({"path": "/d/{YYYY}{MM}.csv"}, "each once"),
         ({"path": "/d/v{VERSION}.csv"}, "each once"),
         ({"path": "/d/day-{span}.csv"}, "in capital letters"),
-        ({"path": "gs://bucket/day-{SPAN}/"}, "since object storage is not listed"),
         ({"path": "/d/**/day-{SPAN}.csv"}, r"no \*\* before"),
         ({"path": "/d/day.csv", "span": 3}, r"data\.span: Expected `data\.path` with {SPAN} or a date\. Received: '/d/day\.csv'\."),
         ({"path": "/d/day.csv", "window": 3}, r"data\.window: Expected `data\.path` with {SPAN}"),

@@ -31,13 +31,13 @@ def root(tmp_path):
     return tmp_path / "root"
 
 
-def work_here(task, of, hear, log, environ, lock, settled):
+def work_here(of, hear, log, environ, lock, settled):
     """What `worker_process.run` does, without another process."""
     events = []
     with pytest.MonkeyPatch.context() as patch, quiet._output_to(Path(f"/dev/fd/{log}")):
         patch.setattr(os, "environ", {**environ})
         patch.setattr(tempfile, "tempdir", environ["TMPDIR"])
-        getattr(worker, task)(lambda *event: events.append(json.dumps(event)), **of)
+        worker.run(lambda *event: events.append(json.dumps(event)), **of)
     for event in events:
         hear(json.loads(event))
     settled()

@@ -221,11 +221,3 @@ def _runs(child):
         return Path(f"/proc/{child}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-@pytest.mark.slow
-def test_the_fingerprint_of_data_at_a_url_is_asked_of_a_worker(tmp_path):
-    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"raw")
-    assert len(local._remote_fingerprint(f"file://{tmp_path}")) == 64
-    with pytest.raises(local.ConfigError, match=r"Expected"):
-        local._remote_fingerprint(f"file://{tmp_path}/gone")
