@@ -2,8 +2,11 @@
 
 What is refused here is what TensorFlow's `decode_image` refuses for any model: another format, a missing end, a wrong checksum of a PNG's
 chunk, a JPEG process that libjpeg does not have. Whether four components (CMYK) will do depends on the model: only its answer tells.
+Other formats are made PNG files by `sendable`.
 """
 
+import importlib.util
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -26,10 +29,32 @@ def check_picture(name: str, content: bytes) -> bytes:
     elif content.startswith(JPEG_START):
         fault = _jpeg_fault(content)
     else:
-        raise InputFileError(f"{name}: expected a PNG or JPEG image. Received {len(content)} bytes of something else.")
+        others = " WebP, BMP and GIF need Pillow here." if importlib.util.find_spec("PIL") is None else ""
+        raise InputFileError(f"{name}: expected a PNG or JPEG image. Received {len(content)} bytes of something else.{others}")
     if fault:
         raise InputFileError(f"{name}: expected a whole PNG or JPEG image. Received a damaged one ({fault}).")
     return content
+
+
+def sendable(content: bytes) -> bytes:
+    """A WebP, BMP or GIF file's first frame as a PNG file, upright and above white, as pictures are in training; any other file unchanged.
+
+    Unchanged as well where Pillow is not installed, or cannot read it: what the model says of it is told.
+    """
+    if not content.startswith((b"RIFF", b"BM", b"GIF8")):
+        return content
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        return content
+    file = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(content), formats=("WEBP", "BMP", "GIF")) as opened:
+            above = ImageOps.exif_transpose(opened).convert("RGBA")
+            Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB").save(file, "PNG")
+    except Exception:  # noqa: BLE001 - Pillow's decoders raise whatever a broken file leads them into
+        return content
+    return file.getvalue()
 
 
 def is_cmyk(content: bytes) -> bool:

@@ -64,7 +64,7 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="PNG or JPEG files and folders of them; tables, which are CSV with a header or JSON lines; - for any of it on stdin",
+        help="pictures and folders of them; tables, which are CSV with a header or JSON lines; - for any of it on stdin",
     )
     parser.add_argument(
         "--model_name",

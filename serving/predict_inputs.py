@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from serving.errors import InputFileError
-from serving.picture import JPEG_START, PNG_START, check_picture
+from serving.named_picture import SUFFIXES
+from serving.picture import JPEG_START, PNG_START, check_picture, sendable
 from serving.predict_table import Record, Table
 
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _CSV_SUFFIX = ".csv"
 _TABLE_SUFFIXES = (_CSV_SUFFIX, ".jsonl", ".ndjson")
 _UTF_8 = "utf-8-sig"  # with a byte order mark or without
@@ -43,7 +43,7 @@ def read_inputs(paths: Sequence[Path], encoding: str = "", stdin: TextIO | None 
         return Table(lambda: (record for path in tables for record in _file_rows(path, encoding)))
     files = image_files(paths)
     _check_images(files)
-    return Images(((str(file), file.read_bytes()) for file in files), len(files))
+    return Images(((str(file), sendable(file.read_bytes())) for file in files), len(files))
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
@@ -53,16 +53,21 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in _IMAGE_SUFFIXES and entry.is_file())
+        found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in SUFFIXES and _is_shown(entry, path))
         if not found:
-            raise InputFileError(f"{path}: expected a folder with PNG or JPEG files ({', '.join(_IMAGE_SUFFIXES)}). Received one without.")
+            raise InputFileError(f"{path}: expected a folder with pictures ({', '.join(SUFFIXES)}). Received one without.")
         files.extend(found)
     return files
 
 
+def _is_shown(entry: Path, folder: Path) -> bool:
+    """Whether it is a file, and neither hidden, as macOS's `._1.jpg`, nor in a hidden folder."""
+    return entry.is_file() and not any(part.startswith(".") or part == "__MACOSX" for part in entry.relative_to(folder).parts)
+
+
 def read_image(path: Path) -> bytes:
-    """The bytes of a whole PNG or JPEG file. Raises InputFileError."""
-    return check_picture(str(path), _read(path))
+    """The bytes of a whole picture as a PNG or JPEG file. Raises InputFileError."""
+    return check_picture(str(path), sendable(_read(path)))
 
 
 def _check_images(files: Sequence[Path]) -> None:
@@ -75,7 +80,7 @@ def _check_images(files: Sequence[Path]) -> None:
         content = _read(file)
         if not whole:
             try:
-                check_picture(str(file), content)
+                check_picture(str(file), sendable(content))
                 whole = True
             except InputFileError as error:
                 first = first or error
@@ -112,7 +117,7 @@ def _file_rows(path: Path, encoding: str) -> Iterator[Record]:
     rows = _csv_rows if path.suffix.lower() == _CSV_SUFFIX else _json_rows
     try:
         with path.open(encoding=encoding or _UTF_8, newline="") as file:
-            yield from rows(str(path), file)
+            yield from rows(str(path), file, path.parent)
     except UnicodeError as error:
         known = "say which it is by --encoding, such as cp932 or latin-1" if not encoding else "try another --encoding"
         raise InputFileError(f"{path}: expected {encoding or 'UTF-8'} text. Received another encoding; {known}.") from error
@@ -120,7 +125,7 @@ def _file_rows(path: Path, encoding: str) -> Iterator[Record]:
         raise InputFileError(f"{path}: expected a table. Received: {(error.strerror or str(error)).lower()}.") from error
 
 
-def _json_rows(place: str, file: TextIO) -> Iterator[Record]:
+def _json_rows(place: str, file: TextIO, folder: Path | None = None) -> Iterator[Record]:
     for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
@@ -132,7 +137,7 @@ def _json_rows(place: str, file: TextIO) -> Iterator[Record]:
             yield Record(name, where, fault=f"expected a JSON object of features. {problem}.")
             continue
         if isinstance(features, dict):
-            yield Record(name, where, {key: _json_cell(value) for key, value in features.items()})
+            yield Record(name, where, {key: _json_cell(value) for key, value in features.items()}, folder=folder)
         else:
             yield Record(name, where, fault=f"expected a JSON object of features. Received: {line.strip()[:80]}")
 
@@ -145,7 +150,7 @@ def _json_cell(value: Any) -> Any:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
-def _csv_rows(place: str, file: TextIO) -> Iterator[Record]:
+def _csv_rows(place: str, file: TextIO, folder: Path | None = None) -> Iterator[Record]:
     reader = csv.reader(file)
     header = next(reader, None)
     if not header:
@@ -164,6 +169,6 @@ def _csv_rows(place: str, file: TextIO) -> Iterator[Record]:
         if cells is None:
             return
         if len(cells) == len(header):
-            yield Record(name, where, dict(zip(header, cells, strict=True)))
+            yield Record(name, where, dict(zip(header, cells, strict=True)), folder=folder)
         elif cells:
             yield Record(name, where, fault=f"expected {len(header)} cells, as in the header. Received {len(cells)}.")

@@ -24,6 +24,9 @@ from serving.tensors import STRING, dtype_name, numpy_dtype, strings
 # TensorFlow's words where a feature of a tf.Example is of another kind than the model reads.
 _OTHER_KIND = re.compile(r"Key: (.*?)(?:, Index: \d+)?\.\s+Data types don't match\..*?xpected type: (\w+)")
 
+# Tapeline's words where a feature that is a picture is none, as the name of one.
+_NO_PICTURE = re.compile(r"Expected `(.*?)` to hold a PNG or JPEG file")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -130,6 +133,8 @@ class ExampleRequests:
 
     def learn(self, refusal: ServingError) -> bool:
         """See `Requests`."""
+        if _learns_picture(self._table, refusal):
+            return True
         match = _OTHER_KIND.search(str(refusal))
         if match is None or match[1] in self._known or match[1] not in self._table.kinds or match[2] not in KINDS:
             return False
@@ -225,6 +230,10 @@ class FeatureRequests(ColumnRequests):
         self._left_out = others
         super().__init__(signature, table)
 
+    def learn(self, refusal: ServingError) -> bool:
+        """See `Requests`."""
+        return _learns_picture(self._table, refusal)
+
     def said(self) -> str:
         """See `Requests`."""
         return ""
@@ -232,6 +241,15 @@ class FeatureRequests(ColumnRequests):
     def note(self) -> str:
         """See `Requests`."""
         return f"left out, because the model does not take them: {', '.join(self._left_out)}." if self._left_out else ""
+
+
+def _learns_picture(table: Table, refusal: ServingError) -> bool:
+    """Whether the refusal tells a column that names pictures, which is then read as such."""
+    match = _NO_PICTURE.search(str(refusal))
+    if match is None or match[1] in table.pictures or table.kinds.get(match[1]) != STRING:
+        return False
+    table.pictures.add(match[1])
+    return True
 
 
 def _refusal(signature: Signature, expected: str) -> str:

@@ -10,11 +10,14 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from serving.errors import InputFileError, InvalidArgumentError
+from serving.named_picture import named_picture
+from serving.not_that import NotThat
 from serving.tensors import STRING, dtype_name, numpy_dtype
 
 FLOAT, INT64 = 1, 9  # TensorFlow's numbers of the kinds that a tf.Example has, beside STRING
@@ -34,18 +37,18 @@ class RowError(InvalidArgumentError):
     """A row that cannot be sent."""
 
 
-class NotThat(ValueError):
-    """A cell that is not what was expected, which the message names."""
-
-
 @dataclass(frozen=True)
 class Record:
-    """A row: the name to show, where it is, its cells by column, "" where there is nothing, and why it is no row if it is none."""
+    """A row: the name to show, where it is, its cells by column, "" where there is nothing, and why it is no row if it is none.
+
+    `folder`: that of its table, the working directory if None; pictures that it names are below.
+    """
 
     name: str
     where: str
     cells: Mapping[str, Any] = field(default_factory=dict)
     fault: str = ""
+    folder: Path | None = None
 
     def filled(self) -> dict[str, Any]:
         """The cells that hold something."""
@@ -60,6 +63,7 @@ class Table:
       declared: TensorFlow's dtype numbers of the columns that the caller decides.
       order: how dates whose year is last are written, one of `times.ORDERS`; empty where the caller does not say.
       kinds: those of all columns.
+      pictures: the columns that name pictures, whose files are sent; the model says which by refusing the names.
       convert: a cell as a dtype; raises ValueError or OverflowError.
     """
 
@@ -67,6 +71,7 @@ class Table:
     declared: Mapping[str, int] = field(default_factory=dict)
     order: str = ""
     kinds: dict[str, int] = field(default_factory=dict)
+    pictures: set[str] = field(default_factory=set)
     convert: Callable[[Any, np.dtype], Any] = field(default_factory=lambda: converted)
 
     def decide(self) -> None:
@@ -104,7 +109,8 @@ class Table:
             raise RowError(record.fault)
         cell, kind = record.cells.get(name), self.kinds[name]
         try:
-            return self.convert(cell, numpy_dtype(kind))
+            value = self.convert(cell, numpy_dtype(kind))
+            return named_picture(value, record.folder or Path()) if name in self.pictures else value
         except (ValueError, OverflowError) as error:
             expected = str(error) if isinstance(error, NotThat) else dtype_name(kind)
             shown = "nothing" if cell in (None, "") else repr(cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell)

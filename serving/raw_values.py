@@ -3,13 +3,15 @@
 A number, a text or a time, where missing is NaN, "" and the smallest int64.
 """
 
+import base64
 import json
 import math
 from typing import Any
 
 import numpy as np
 
-from serving.predict_table import NotThat, converted
+from serving.not_that import NotThat
+from serving.predict_table import converted
 from serving.times import is_year_last, seconds
 
 SIGNATURE = "predict_columns"
@@ -29,13 +31,22 @@ def raw_value(cell: Any, dtype: np.dtype, order: str = "") -> Any:
     if dtype.kind == "i":
         return _time(cell, order)
     if dtype.kind == "O" and not isinstance(cell, (str, bytes)):
-        return json.dumps(cell).encode()  # as the ingestion of JSON lines reads it
+        return (
+            _of_base64(cell["b64"]) if isinstance(cell, dict) and cell.keys() == {"b64"} else json.dumps(cell).encode()
+        )  # as the ingestion of JSON lines reads it
     if dtype.kind == "f" and isinstance(cell, bytes):  # a number in quotes
         cell = cell.decode("utf-8", "replace")
     try:
         return converted(cell, dtype)
     except ValueError:
         raise NotThat("a number" if dtype.kind == "f" else "text") from None
+
+
+def _of_base64(text: Any) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError):
+        raise NotThat("base64") from None
 
 
 def _is_missing(cell: Any, dtype: np.dtype) -> bool:

@@ -1,11 +1,13 @@
 """What is predicted: the rows of tables or pictures, each with what the model takes of it, and with what it shows of it.
 
-Tables are read twice, side by side: the features as the ingestion reads them, and every column as it stands in the file.
+Tables are read twice, side by side: the features as the ingestion reads them, and every column as it stands in the file. A column of
+pictures holds them, or names files below the table's folder.
 """
 
 import dataclasses
 import functools
 import glob
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +18,10 @@ from pyarrow import parquet
 
 from components.example_gen.columns import Columns
 from components.example_gen.image_columns import PICTURE
-from components.example_gen.readers import csv_file, image_files, json_lines, parquet_file, tfrecord_file
+from components.example_gen.readers import csv_file, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
 from components.example_gen.readers.data_files import SHARD, files_at
 from components.example_gen.readers.dialect import Dialect
+from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.rows import Part, Reject
 from components.example_gen.readers.sniffer import sniff
 from components.example_gen.readers.typed import converts, is_number
@@ -58,15 +61,21 @@ def open_input(place: str, problem: Problem) -> list[Source]:
       ConfigError: there are none, of a format that is read, or a feature is no column.
       DataError: one cannot be read.
     """
-    if problem.is_of_pictures:
+    if problem.is_of_pictures and not _is_table(place):
         [name] = problem.features
         return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
     types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()
-    typed, own = _format(place, problem)(place, types, problem)
+    opened = _format(place, problem)
+    names = [name for name, kind in problem.features.items() if kind == "image"]
+    named = _naming(opened, place, names) if names else []
+    typed, own = opened(place, types | dict.fromkeys(named, pa.string()), problem)
+    if named:
+        typed = _with_pictures(opened, place, typed, named, problem)
     return [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
 
 
 _Parts = tuple[list[Part], list[Part]]  # with the features, and with all columns
+_Format = Callable[[str, Mapping[str, pa.DataType], Problem], _Parts]
 
 
 def _csv(place: str, types: Mapping[str, pa.DataType], problem: Problem) -> _Parts:
@@ -106,8 +115,11 @@ def _kept(given: pa.DataType) -> pa.DataType | None:
     """The type in which a column of Parquet is shown: its own, or text; none of nested and binary ones."""
     if pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_boolean(given):
         return pa.float32() if pa.types.is_float16(given) else given
-    is_binary = pa.types.is_binary(given) or pa.types.is_large_binary(given) or pa.types.is_fixed_size_binary(given)
-    return pa.string() if not is_binary and converts(given, pa.string()) else None
+    return pa.string() if not _is_binary(given) and converts(given, pa.string()) else None
+
+
+def _is_binary(given: pa.DataType) -> bool:
+    return pa.types.is_binary(given) or pa.types.is_large_binary(given) or pa.types.is_fixed_size_binary(given)
 
 
 def _tfrecord(place: str, types: Mapping[str, pa.DataType], problem: Problem) -> _Parts:
@@ -131,7 +143,38 @@ _FORMATS = {
 }
 
 
-def _format(place: str, problem: Problem) -> Callable[[str, Mapping[str, pa.DataType], Problem], _Parts]:
+def _naming(opened: _Format, place: str, columns: list[str]) -> list[str]:
+    """Those of the columns of pictures that name files; the others hold them."""
+    if opened is _csv:
+        return columns
+    if opened is _json_lines:
+        [first, *_] = next(json_lines.objects(place, lambda _: None), [{}])
+        return [name for name in columns if isinstance(first.get(name, ""), str)]
+    if opened is _parquet:
+        schema, _ = parquet_file.look(place)
+        return [name for name in columns if name in schema.names and not _is_binary(schema.field(name).type)]
+    return []
+
+
+def _with_pictures(opened: _Format, place: str, typed: list[Part], columns: list[str], problem: Problem) -> list[Part]:
+    """The parts with pictures in place of their names, which are below the table's folder."""
+    texts, _ = opened(place, dict.fromkeys(columns, pa.string()), problem)
+    given = (rows.batch.column(name).drop_null().unique().to_pylist() for part in texts for rows in part.read(_ignore) for name in columns)
+    folder = Path(place) if Path(place).is_dir() else Path(place).parent
+    pictures = listed_pictures.Pictures.named(folder, itertools.chain.from_iterable(given), PictureSettings())
+    return listed_pictures.with_pictures(typed, columns, pictures)
+
+
+def _ignore(reject: Reject) -> None:
+    """What is rejected is told by whoever reads the whole rows."""
+
+
+def _is_table(place: str) -> bool:
+    name = SHARD.sub("", place.casefold())
+    return not Path(place).is_dir() and any(name.endswith(suffixes) for suffixes in _FORMATS)
+
+
+def _format(place: str, problem: Problem) -> _Format:
     """By the suffix of the first file that has a known one; a file of another is text where the model has learnt from text."""
     path = Path(place)
     matched = [place] if path.is_file() else glob.glob(place, recursive=True) if glob.has_magic(place) else []  # noqa: PTH207  # Path's takes no absolute one

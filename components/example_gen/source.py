@@ -100,8 +100,8 @@ def _images(config: DataConfig, columns: Columns) -> list[Part]:
     for name, place in raw_files.by_split(config).items():
         table = config.model_copy(update={"path": place, "splits": config.splits.model_copy(update={"files": None})})
         opened = _READERS[config.table_format or ""](table, named)
-        with_pictures = listed_pictures.with_pictures(opened, pictures, listed_pictures.folder_of(Path(place), config.pictures), settings)
-        parts += [dataclasses.replace(part, split=name) for part in with_pictures]
+        there = listed_pictures.Pictures.below(listed_pictures.folder_of(Path(place), config.pictures), settings)
+        parts += [dataclasses.replace(part, split=name) for part in listed_pictures.with_pictures(opened, pictures, there)]
     return parts
 
 

@@ -4,7 +4,6 @@ first rows -> a column whose values are mostly files, in the table's folder or i
 """
 
 import itertools
-import posixpath
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,8 @@ import pyarrow as pa
 
 from components.example_gen.config import TABLE_SUFFIXES
 from components.example_gen.readers import csv_file, json_lines, parquet_file
-from components.example_gen.readers.image_layout import SUFFIXES, Picture
+from components.example_gen.readers.image_layout import Picture
+from components.example_gen.readers.listed_pictures import folders_in, is_outside, named_file
 from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.sniffer import sniff
 from pipeline.init import picture_sample, table_files
@@ -25,7 +25,6 @@ from trainer.errors import TapelineError
 _HEAD = 1000  # rows
 _TRIED = 50  # values
 _MOST = 0.5  # of them, more than which are there
-_FOLDERS = 50  # below the table's
 _SAMPLED = 400
 
 
@@ -50,10 +49,10 @@ def find(path: Path) -> PictureColumn | None:
         head = _HEADS[kind](path)
     except TapelineError:  # whoever reads it in earnest says why
         return None
-    for below in (None, *_folders(path.parent)):
+    for below in (None, *folders_in(path.parent)):
         for name, texts in head.items():
             values = texts.drop_null().unique()[:_TRIED].to_pylist()
-            there = sum(_file(path.parent / (below or ""), value) is not None for value in values)
+            there = sum(named_file(path.parent / (below or ""), value) is not None for value in values)
             if there > _MOST * len(values):
                 return PictureColumn(name, below)
     return None
@@ -68,7 +67,7 @@ def tables(path: Path) -> dict[str, Path]:
         return {"": path} if find(path) else {}
     if not path.is_dir():
         return {}
-    naming = _naming(path) or {table: column for folder in _folders(path) for table, column in _naming(path / folder).items()}
+    naming = _naming(path) or {table: column for folder in folders_in(path) for table, column in _naming(path / folder).items()}
     if len(naming) == 1:
         return {"": next(iter(naming))}
     if len(set(naming.values())) != 1:
@@ -117,24 +116,4 @@ def look(path: Path, picture: PictureColumn, column: Column) -> PictureSample:
 
 
 def _pictures(folder: Path, values: Iterable[str]) -> list[Picture]:
-    return [Picture(_file(folder, value) or value, "", None) for value in values if not _is_outside(value)]
-
-
-def _folders(folder: Path) -> list[str]:
-    found = (entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith("."))
-    return [name for name, _ in zip(found, range(_FOLDERS), strict=False)]
-
-
-def _file(folder: Path, value: str) -> str | None:
-    """The picture below `folder` that a row names, with its suffix."""
-    if _is_outside(value):
-        return None
-    names = [value] if Path(value).suffix.casefold() in SUFFIXES else [value + suffix for suffix in sorted(SUFFIXES)]
-    try:
-        return next((name for name in names if (folder / name).is_file()), None)
-    except (OSError, ValueError):  # a name that no file can have
-        return None
-
-
-def _is_outside(value: str) -> bool:
-    return posixpath.normpath(value).startswith(("/", ".."))
+    return [Picture(named_file(folder, value) or value, "", None) for value in values if not is_outside(value)]

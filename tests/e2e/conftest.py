@@ -136,10 +136,11 @@ def write_digits_as_idx():
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """`tapeline serve` under way, and the address of its gRPC port."""
+    """`tapeline serve` under way, the address of its gRPC port, and the model's URL by REST."""
 
     process: subprocess.Popen
     address: str
+    url: str
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +162,7 @@ def serve():
         servers.append((process, log))
         for line in process.stdout:
             if " serves: gRPC " in line:
-                return Server(process, line.split(" serves: gRPC ")[1].split(",")[0])
+                return Server(process, *line.split(" serves: gRPC ")[1].strip().split(", REST "))
         raise AssertionError((place.folder / "server.log").read_text())
 
     yield start

@@ -8,6 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
+from serving.named_picture import SUFFIXES
 from serving.predict import main
 
 
@@ -56,7 +57,7 @@ def test_a_file_that_cannot_be_read_is_one_line_and_exit_2_before_anything_is_se
     (folder / "empty").mkdir()
     cases = {
         folder / "none.png": "expected a PNG or JPEG file. Received: no such file or directory.",
-        folder / "empty": "expected a folder with PNG or JPEG files (.png, .jpg, .jpeg). Received one without.",
+        folder / "empty": f"expected a folder with pictures ({', '.join(SUFFIXES)}). Received one without.",
     }
     for path, text in cases.items():
         status, out, err = run(folder / "b.png", path, server=f"127.0.0.1:{free_port}")

@@ -33,7 +33,7 @@ class ServedPicture(Served):
 
     @tf.function(autograph=False)
     def predict_image(self, image: tf.Tensor) -> Prediction:
-        """`image`: PNG or JPEG files, string (n,)."""
+        """`image`: PNG or JPEG files as they are, EXIF and transparency included, string (n,)."""
         return self.answer({self._image: self._as_raw_feature(image)})
 
     @tf.function(autograph=False)

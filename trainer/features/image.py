@@ -1,4 +1,4 @@
-"""Pictures: encoded file -> decode -> fit to the size where needed -> uint8 pixels -> normalize -> float32 pixels.
+"""Pictures: encoded file -> decode -> as it is seen -> fit to the size where needed -> uint8 pixels -> normalize -> float32 pixels.
 
 A value of the pixels depends on its pixel and channel alone, which `trainer.export` relies on.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from trainer.features import names
+from trainer.features import as_seen, names
 from trainer.features.kind import Kind, RawType, numbered, one_a_row
 from trainer.lazy import tf, tft
 
@@ -55,13 +55,15 @@ class ImageFeature(Kind):
 
 
 def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int, fit: Fit = "resize") -> tf.Tensor:
-    """uint8 (batch, *size, channels) of PNG or JPEG files, string (batch,). An image of that size already keeps every bit.
+    """uint8 (batch, *size, channels) of PNG or JPEG files, string (batch,), upright and above white, as `as_seen` says.
+
+    An image of that size already keeps every bit.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs on a row that is no PNG or JPEG image; it says the feature's `name`.
     """
     start = tf.strings.substr(encoded, 0, 3)
-    known = tf.logical_or(tf.equal(start, b"\x89PN"), tf.equal(start, b"\xff\xd8\xff"))
+    known = tf.logical_or(tf.equal(start, as_seen.PNG_START), tf.equal(start, as_seen.JPEG_START))
     unknown = tf.boolean_mask(encoded, tf.logical_not(known))
     check = tf.debugging.Assert(
         tf.reduce_all(known),
@@ -72,7 +74,7 @@ def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int, fit: Fit =
     )
 
     def decode(file: tf.Tensor) -> tf.Tensor:
-        pixels = tf.io.decode_image(file, channels, expand_animations=False)
+        pixels = as_seen.upright(tf.io.decode_image(as_seen.opaque(file), channels, expand_animations=False), file)
         same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], size))
         return tf.ensure_shape(tf.cond(same_size, lambda: pixels, lambda: fitted(pixels, size, fit)), (*size, channels))
 

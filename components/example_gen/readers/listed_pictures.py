@@ -24,6 +24,7 @@ from trainer.errors import ConfigError
 
 _NO_PICTURE = f"no picture by its name ({', '.join(sorted(SUFFIXES))})"
 _HASH_BYTES = 8
+_FOLDERS = 50  # that are looked into below a table's
 _AT_ONCE = 64  # pictures that are decoded before any is kept
 
 
@@ -33,7 +34,7 @@ def folder_of(path: Path, below: str | None) -> Path:
     Raises:
       ConfigError: there is no such folder, or it is not below.
     """
-    if below is not None and _is_outside(below):
+    if below is not None and is_outside(below):
         raise ConfigError(f"Expected `data.pictures` to be a folder below '{path.parent}', that of the list. Received: '{below}'.")
     folder = path.parent / (below or "")
     if not folder.is_dir():
@@ -41,7 +42,28 @@ def folder_of(path: Path, below: str | None) -> Path:
     return folder
 
 
-def with_pictures(parts: Iterable[Part], columns: Collection[str], folder: Path, settings: PictureSettings) -> list[Part]:
+def folders_in(folder: Path) -> list[str]:
+    """The folders in which pictures beside a table may be, below the table's own, some of them."""
+    found = (entry.name for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith("."))
+    return [name for name, _ in zip(found, range(_FOLDERS), strict=False)]
+
+
+def named_file(folder: Path, name: str) -> str | None:
+    """The picture below `folder` that a row names, with its suffix; None where there is none."""
+    if is_outside(name):
+        return None
+    names = (
+        [name]
+        if Path(name).suffix.casefold() in SUFFIXES
+        else [name + each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
+    )
+    try:
+        return next((each for each in names if (folder / each).is_file()), None)
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+
+
+def with_pictures(parts: Iterable[Part], columns: Collection[str], pictures: "Pictures") -> list[Part]:
     """The parts with a JPEG or PNG file in place of each of its names.
 
     A row whose picture is not there, outside of the folder or unreadable is left out, and told of by its line. `Rows.hashes` is of the
@@ -49,15 +71,13 @@ def with_pictures(parts: Iterable[Part], columns: Collection[str], folder: Path,
 
     Args:
       parts: of a table, whose `columns` are text.
-      columns: which hold the name of a picture, a path below `folder`, with or without the suffix.
-      folder: where the pictures are; links are followed.
-      settings: what is read of a picture.
+      columns: which hold the name of a picture, a path below the pictures' folder, with or without the suffix.
+      pictures: those that may be named.
     """
-    pictures = Pictures.below(folder, settings)
     return [
         dataclasses.replace(
             part,
-            files={**part.files, **{f"{folder.name}/{name}": digest for name, digest in pictures.digests.items()}},
+            files={**part.files, **{f"{pictures.folder.name}/{name}": digest for name, digest in pictures.digests.items()}},
             read=functools.partial(_read, part, tuple(columns), pictures),
         )
         for part in parts
@@ -82,9 +102,18 @@ class Pictures:
 
     @classmethod
     def below(cls, folder: Path, settings: PictureSettings) -> "Pictures":
-        """Reads every file once."""
+        """All of a folder; links are followed. Reads every file once."""
         digests, problems = image_files.digests(folder, image_files.names_below(folder), settings)
         return cls(folder, digests, problems, settings)
+
+    @classmethod
+    def named(cls, folder: Path, names: Iterable[str], settings: PictureSettings) -> "Pictures":
+        """Those of `names` that are in the folder, or else in the folder in it that has the most of them. Reads each once."""
+        names = list(dict.fromkeys(names))
+        found = {below: _found(folder / below, names) for below in (".", *folders_in(folder))}
+        below = max(found, key=lambda below: len(found[below]))  # the first of equals
+        digests, problems = image_files.digests(folder / below, found[below], settings)
+        return cls(folder / below, digests, problems, settings)
 
     @functools.cached_property
     def _by_stem(self) -> dict[str, list[str]]:
@@ -101,7 +130,7 @@ class Pictures:
         """
         if not given:
             raise PictureError("no picture is named")
-        if _is_outside(given):
+        if is_outside(given):
             raise PictureError(f"'{given}', not below the folder '{self.folder.name}'")
         name = posixpath.normpath(given)
         if name in self.problems:
@@ -129,6 +158,11 @@ class Pictures:
             raise PictureError(f"'{name}', {error}") from None
 
 
+def _found(folder: Path, names: Iterable[str]) -> list[str]:
+    files = (named_file(folder, name) for name in names)
+    return sorted({posixpath.normpath(file) for file in files if file})
+
+
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
@@ -136,8 +170,9 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _is_outside(name: str) -> bool:
-    normal = posixpath.normpath(name)  # by its text: links are the user's own
+def is_outside(name: str) -> bool:
+    """Whether a path leads out of the folder that it is below; by its text alone, for links are the user's own."""
+    normal = posixpath.normpath(name)
     return normal.startswith(("/", "../")) or normal == ".."
 
 

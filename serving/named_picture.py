@@ -1,0 +1,37 @@
+"""The picture that a cell of a table names, a path below the table's folder or below a folder in it, with or without its suffix."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from serving.errors import InputFileError
+from serving.not_that import NotThat
+from serving.picture import JPEG_START, PNG_START, check_picture, sendable
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".gif")
+
+
+def named_picture(cell: bytes, folder: Path) -> bytes:
+    """A PNG or JPEG file; `cell` itself where it is one. Raises NotThat."""
+    if cell.startswith((JPEG_START, PNG_START)):
+        return cell
+    name = os.fsdecode(cell)
+    if not name or Path(os.path.normpath(name)).is_absolute() or os.path.normpath(name).startswith(".."):
+        raise NotThat(f"the name of a picture below '{folder}'")
+    try:
+        path = next((path for path in _candidates(folder, name) if path.is_file()), None)
+        content = path.read_bytes() if path else b""
+    except (OSError, ValueError):  # a name that no file can have, or one that may not be read
+        path, content = None, b""
+    if path is None:
+        raise NotThat(f"the name of a picture below '{folder}', which is there")
+    try:
+        return check_picture(str(path), sendable(content))
+    except InputFileError as error:
+        raise NotThat(f"a picture ({error})") from None
+
+
+def _candidates(folder: Path, name: str) -> Iterator[Path]:
+    suffixes = [""] if name.casefold().endswith(SUFFIXES) else [each for suffix in SUFFIXES for each in (suffix, suffix.upper())]
+    yield from (folder / f"{name}{suffix}" for suffix in suffixes)
+    yield from (below / f"{name}{suffix}" for below in sorted(folder.iterdir()) if below.is_dir() for suffix in suffixes)
