@@ -2,7 +2,7 @@
 
 import enum
 import itertools
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +13,10 @@ from serving import prediction_pb2 as pb
 from serving.errors import InputFileError, InvalidArgumentError
 from serving.examples import Features, serialize_example
 from serving.picture import CMYK_HINT, is_cmyk
+from serving.row_batches import bytes_in, row_batches
 from serving.signatures import as_array
 from serving.tensors import read_tensor, strings, write_tensor
 
-BATCH_SIZE = 256
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 Image = bytes | str | Path | np.ndarray
 
@@ -143,7 +143,7 @@ def image_batches(images: Iterable[Image], spec: pb.ModelSpec) -> Iterator[Batch
     prepared = map(_prepared, images, itertools.count())
     first = next(prepared, None)
     takes_arrays = first is not None and isinstance(first[1], np.ndarray)
-    for batch in batches(prepared if first is None else itertools.chain([first], prepared)):
+    for batch in _batches(prepared if first is None else itertools.chain([first], prepared), lambda row: bytes_in(row[1])):
         names, contents = [name for name, _ in batch], [content for _, content in batch]
         if takes_arrays:
             yield Batch(pixels, "pixels", _stacked(contents), names)
@@ -156,16 +156,15 @@ def image_batches(images: Iterable[Image], spec: pb.ModelSpec) -> Iterator[Batch
 def example_batches(examples: Iterable[Features | bytes], spec: pb.ModelSpec) -> Iterator[Batch]:
     """tf.Examples, as dicts or serialized, of the model and signature `spec`; at least one batch, which may be empty."""
     count = itertools.count()
-    for batch in batches(map(serialize_example, examples)):
+    for batch in _batches(map(serialize_example, examples), len):
         yield Batch(spec, "examples", strings(batch), [f"examples[{next(count)}]" for _ in batch])
 
 
-def batches(rows: Iterable[Any]) -> Iterator[list]:
-    """Lists of up to BATCH_SIZE rows; at least one, which may be empty."""
-    iterator = iter(rows)
-    yield list(itertools.islice(iterator, BATCH_SIZE))
-    while batch := list(itertools.islice(iterator, BATCH_SIZE)):
-        yield batch
+def _batches(rows: Iterable[Any], size: Callable[[Any], int]) -> Iterator[list]:
+    """As `row_batches`, but at least one, which may be empty."""
+    some = row_batches(rows, size)
+    yield next(some, [])
+    yield from some
 
 
 def read_outputs(response: pb.PredictResponse) -> dict[str, np.ndarray]:

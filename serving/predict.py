@@ -8,15 +8,15 @@ model refuses is named, and so is a damaged picture; the others are answered.
 
 import argparse
 import codecs
-import itertools
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serving.errors import ServingError
+from serving.row_batches import MOST_ROWS, bytes_in, row_batches
 from serving.terminal import say
 from serving.times import ORDERS
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from serving.predict_output import Output
     from serving.predict_requests import Row
     from serving.predict_table import Table
-
-_BATCH_SIZE = 256
 
 
 def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> int:
@@ -221,7 +219,7 @@ def _ask(
 
     first_refusal, done, answered = None, 0, 0
     with _Progress(getattr(inputs, "count", None)) as progress:
-        for batch in _batches(requests.rows()):
+        for batch in row_batches(requests.rows(), lambda row: bytes_in(row.content)):
             for rows, answer in in_parts(batch, ask, ServingError):
                 if isinstance(answer, ServingError):
                     first_refusal = first_refusal or answer
@@ -234,17 +232,11 @@ def _ask(
                     answered += len(rows)
             done += len(batch)
             progress.update(done)
-            if not answered and len(batch) == _BATCH_SIZE:  # it is not the rows that are wrong
+            if not answered and done >= MOST_ROWS:  # it is not the rows that are wrong
                 say(f"tapeline predict: none of the first {done} rows was answered; what follows was not sent.", sys.stderr)
                 break
     output.finish(requests.said())
     return first_refusal
-
-
-def _batches(rows: Iterable["Row"]) -> Iterator[list["Row"]]:
-    iterator = iter(rows)
-    while batch := list(itertools.islice(iterator, _BATCH_SIZE)):
-        yield batch
 
 
 def _line(error: ServingError) -> str:
@@ -282,7 +274,7 @@ class _Progress:
     """A line that counts on a terminal's stderr, and nothing elsewhere."""
 
     def __init__(self, count: int | None) -> None:
-        self._count, self._shows = count, sys.stderr.isatty() and (count is None or count > _BATCH_SIZE)
+        self._count, self._shows = count, sys.stderr.isatty() and (count is None or count > MOST_ROWS)
 
     def __enter__(self) -> "_Progress":
         return self

@@ -18,6 +18,7 @@ from serving.examples import serialize_example
 from serving.picture import CMYK_HINT, check_picture, is_cmyk
 from serving.predict_inputs import Images
 from serving.predict_table import KINDS, Record, RowError, Table, can_be_read
+from serving.row_batches import MOST_BYTES
 from serving.signatures import Signature, TensorSpec
 from serving.tensors import STRING, dtype_name, numpy_dtype, strings
 
@@ -100,6 +101,8 @@ class ImageRequests:
 
     def hint(self, row: Row) -> str:
         """See `Requests`."""
+        if len(row.content) > MOST_BYTES:
+            return " Make the picture smaller, or start the server with a larger `--grpc_max_message_bytes`."
         try:
             check_picture("", row.content)
         except InputFileError as error:
