@@ -2,6 +2,7 @@
 
 picture -> stem, until no side is longer than 24 -> blocks of two convolutions beside a shortcut, each stage half as large and twice as wide
     -> the mean of each channel -> dropout -> logits
+a picture with colours also -> how much of it each colour covers -> logits, which are added
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,31 +14,47 @@ from keras import layers
 
 from trainer.config import Augmentation
 from trainer.models.augment import augmented
+from trainer.models.colours import ColourShares, Together
+from trainer.models.members import Activation, Ensemble
 from trainer.models.picture import only_picture
 
 WIDTHS = (32, 64, 128)  # channels of the stages
 BLOCKS = 2  # of a stage
 LONGEST = 24  # pixels of a side in the first stage, which decides what a picture costs: 96 x 96 is made as large as 24 x 24
 _GROUPS = 8  # of channels that are normalised together
+_COLOURS = 3  # channels
 
 
 def build(
-    inputs: Mapping[str, tf.io.FixedLenFeature], outputs: int, dropout: float, *, augment: Sequence[Augmentation] = (), **_: Any
+    inputs: Mapping[str, tf.io.FixedLenFeature],
+    outputs: int,
+    dropout: float,
+    *,
+    augment: Sequence[Augmentation] = (),
+    activation: Activation = "softmax",
+    **_: Any,
 ) -> keras.Model:
-    """Float32 pixels (batch, height, width, channels), of any size -> logits (batch, outputs).
+    """Float32 pixels (batch, height, width, channels), of any size -> logits (batch, outputs), with colours (batch, members, outputs).
 
     A picture is normalised by itself, in groups of channels: what is trained is then what is served, however small the batches are and
     however many replicas share them, which batch normalisation cannot say. From 247 photos it also learnt more.
     """
     pixels = keras.Input(only_picture(inputs, "resnet"))
-    x = features(pixels, augment)
-    x = layers.Dropout(dropout)(x)
-    return keras.Model(pixels, layers.Dense(outputs)(x), name="resnet")
+    seen = augmented(pixels, augment)
+    logits = layers.Dense(outputs)(layers.Dropout(dropout)(_network(seen)))
+    if pixels.shape[-1] != _COLOURS:
+        return keras.Model(pixels, logits, name="resnet")
+    of_colours = layers.Dense(outputs, kernel_initializer="zeros", name="colours")(ColourShares(name="colour_shares")(seen))
+    return Ensemble(pixels, Together(name="logits")([logits, of_colours]), activation=activation, name="resnet")
 
 
 def features(pixels: keras.KerasTensor, augment: Sequence[Augmentation] = ()) -> keras.KerasTensor:
     """Float32 pixels (batch, height, width, channels) -> what the network sees in them, (batch, WIDTHS[-1])."""
-    x = _stem(augmented(pixels, augment))
+    return _network(augmented(pixels, augment))
+
+
+def _network(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    x = _stem(pixels)
     for stage, width in enumerate(WIDTHS):
         for block in range(BLOCKS):
             x = _block(x, width, 2 if stage and not block else 1)
