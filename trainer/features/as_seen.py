@@ -5,6 +5,7 @@ unchanged; this is for callers, who send files as a phone or a website has them.
 
 JPEG -> where it says CMYK: RGB, as PNG                  -> pixels -> turned and mirrored as its EXIF says
 PNG  -> where pixels may be transparent: above white, as PNG
+Most files are nothing of that, which is told of all of a batch together: what follows costs as much as decoding a small picture.
 """
 
 from __future__ import annotations
@@ -21,15 +22,25 @@ _HEADER_BYTES = 1 << 16  # EXIF is the first thing in a file, and no longer; tra
 _EXIF = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _ENTRY_BYTES, _MOST_ENTRIES = 12, 128
+_MAY_DIFFER = r"\C{25}[\x04\x06]\C*|\C*(Exif\x00\x00|tRNS)\C*"  # \C is a byte; the first half is a PNG's color type
+
+
+def may_differ(files: tf.Tensor) -> tf.Tensor:
+    """Whether a decoder may make other pixels of a file than what is seen, CMYK aside: bool of the shape of `files`, string."""
+    return tf.strings.regex_full_match(tf.strings.substr(files, 0, _HEADER_BYTES), _MAY_DIFFER)
+
+
+def is_cmyk(file: tf.Tensor) -> tf.Tensor:
+    """Whether a JPEG or PNG file, string (), is a JPEG in CMYK: bool ()."""
+    is_jpeg = _starts(file, JPEG_START)
+    return tf.cond(is_jpeg, lambda: tf.equal(tf.image.extract_jpeg_shape(file)[2], _CMYK), lambda: tf.constant(False))
 
 
 def opaque(file: tf.Tensor) -> tf.Tensor:
     """A JPEG or PNG file, string (), that decodes to what is seen: white where it is transparent, RGB where it is CMYK."""
     return tf.cond(
         _starts(file, JPEG_START),
-        lambda: tf.cond(
-            tf.equal(tf.image.extract_jpeg_shape(file)[2], _CMYK), lambda: _as_png(tf.io.decode_jpeg(file, channels=3)), lambda: file
-        ),
+        lambda: tf.cond(is_cmyk(file), lambda: _as_png(tf.io.decode_jpeg(file, channels=3)), lambda: file),
         lambda: tf.cond(_may_be_transparent(file), lambda: _as_png(_above_white(tf.io.decode_png(file, channels=4))), lambda: file),
     )
 

@@ -73,17 +73,26 @@ def decoded(encoded: tf.Tensor, name: str, size: Size, channels: int, fit: Fit =
         ],
     )
 
-    def decode(file: tf.Tensor) -> tf.Tensor:
-        pixels = as_seen.upright(tf.io.decode_image(as_seen.opaque(file), channels, expand_animations=False), file)
+    def plain(file: tf.Tensor) -> tf.Tensor:
+        return tf.io.decode_image(file, channels, expand_animations=False)
+
+    def decode(file: tf.Tensor, may_differ: tf.Tensor) -> tf.Tensor:
+        is_plain = tf.logical_not(may_differ | as_seen.is_cmyk(file))
+        pixels = tf.cond(is_plain, lambda: plain(file), lambda: as_seen.upright(plain(as_seen.opaque(file)), file))
         same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], size))
         return tf.ensure_shape(tf.cond(same_size, lambda: pixels, lambda: fitted(pixels, size, fit)), (*size, channels))
 
     with tf.control_dependencies([check]):
         encoded = tf.identity(encoded)
     # TensorFlow decodes one file at a time. MapDefun, the map that tf.data vectorizes with, took half the time of tf.map_fn on the digits.
-    decode_one = tf.function(decode, input_signature=[tf.TensorSpec((), tf.string)], autograph=False).get_concrete_function()
+    signature = [tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.bool)]
+    decode_one = tf.function(decode, input_signature=signature, autograph=False).get_concrete_function()
     (pixels,) = tf.raw_ops.MapDefun(
-        arguments=[encoded], captured_inputs=[], output_types=[tf.uint8], output_shapes=[(*size, channels)], f=decode_one
+        arguments=[encoded, as_seen.may_differ(encoded)],
+        captured_inputs=[],
+        output_types=[tf.uint8],
+        output_shapes=[(*size, channels)],
+        f=decode_one,
     )
     return pixels
 
