@@ -176,7 +176,7 @@ def test_the_metrics_are_the_candidates_with_and_without_a_baseline(request, whi
 def test_the_count_of_classes_below_their_bound_is_the_gates_own_and_no_metric_of_the_record(refused):
     assert verdict.metrics(refused[0], PROBLEM).keys() == {
         *("accuracy", "accuracy_by_class", "auc", "confusion_matrix", "example_count", "f1", "log_loss", "loss", "mcc"),
-        *("pr_auc", "precision", "recall"),
+        *("calibration", "pr_auc", "precision", "recall"),
     }
 
 
