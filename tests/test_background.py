@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-SENDING = ["tests/pipeline/test_interruption.py", "tests/serving/loadtest/test_loadtest.py"]  # to a child, and to themselves
+SENDING = [  # to a child, and to themselves
+    "tests/pipeline/test_interruption.py",
+    "tests/serving/loadtest/test_loadtest.py",
+    "tests/pipeline/kubeflow/test_emulate.py",
+]
 
 
 @pytest.mark.timeout(100)  # without the mend it is theirs, 120 s each

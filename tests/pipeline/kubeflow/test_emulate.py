@@ -211,7 +211,7 @@ def test_a_step_writes_its_epochs_where_the_lines_are_shown_from(steps, tmp_path
     assert [line.split()[:2] for line in err if line[:1] in "✓✗"] == [["✓", "ImageExampleGen"], ["✓", "DataGate"], ["✗", "Trainer"]]
 
 
-def test_ctrl_c_ends_the_run_with_the_step_that_it_was_in(steps):
+def test_ctrl_c_ends_the_run_with_the_step_that_it_was_in(steps, ctrl_c):
     status, record, _ = steps({"DataGate": "kill -INT $PPID; sleep 60"})
     assert (status, record["outcome"]) == (130, "failed")
     assert record["reasons"] == ["DataGate was interrupted. Run the same command again: finished steps are taken from the cache."]
