@@ -28,8 +28,8 @@ def split(count, label):
     ("task", "label"),
     [
         (Multiclass(), lambda size, weight, colour: "big" if size > 0.5 else "heavy" if weight > 0 else colour),
-        (Binary(positive="yes"), lambda size, weight, colour: "yes" if size + weight > 0 else "no"),
-        (Multilabel(), lambda size, weight, colour: [colour, *(["big"] if size > 0 else [])]),
+        pytest.param(Binary(positive="yes"), lambda size, weight, colour: "yes" if size + weight > 0 else "no", marks=pytest.mark.slow),
+        pytest.param(Multilabel(), lambda size, weight, colour: [colour, *(["big"] if size > 0 else [])], marks=pytest.mark.slow),
         (Regression(), lambda size, weight, colour: float(2 * size + weight)),
     ],
     ids=["multiclass", "binary", "multilabel", "regression"],
