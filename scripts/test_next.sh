@@ -80,8 +80,8 @@ keep_index_settings "$python"
 timeout --foreground 20m chroot "$root" /bin/sh -euc '
     cd /srv/tapeline
     echo "test-next: $(. /etc/os-release; echo "$PRETTY_NAME"), $(ldd --version | head -n 1)"
-    make test
-    [ -z "${ARGS:-}" ] || exit 0
+    if [ -n "${ARGS:-}" ]; then make test; exit 0; fi
+    make test ARGS=--ignore=tests/pipeline/damaged # which read files, whatever the TFX
     make run
     .venv/bin/tapeline doctor
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt scripts/test_client.sh /usr/bin/python3 runs/digits/serving/digits'

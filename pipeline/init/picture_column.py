@@ -3,6 +3,7 @@
 first rows -> a column whose values are mostly files, in the table's folder or in one below it -> some of them decoded
 """
 
+import functools
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow as pa
 from components.example_gen.config import TABLE_SUFFIXES
 from components.example_gen.readers import csv_file, json_lines, parquet_file
 from components.example_gen.readers.image_layout import Picture
-from components.example_gen.readers.listed_pictures import folders_in, is_outside, named_file
+from components.example_gen.readers.listed_pictures import folders_in, is_outside, named_file, names_in
 from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.sniffer import sniff
 from pipeline.init import picture_sample, table_files
@@ -49,10 +50,11 @@ def find(path: Path) -> PictureColumn | None:
         head = _HEADS[kind](path)
     except TapelineError:  # whoever reads it in earnest says why
         return None
+    files_in = functools.cache(names_in)
     for below in (None, *folders_in(path.parent)):
         for name, texts in head.items():
             values = texts.drop_null().unique()[:_TRIED].to_pylist()
-            there = sum(named_file(path.parent / (below or ""), value) is not None for value in values)
+            there = sum(named_file(path.parent / (below or ""), value, files_in) is not None for value in values)
             if there > _MOST * len(values):
                 return PictureColumn(name, below)
     return None

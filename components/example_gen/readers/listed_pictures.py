@@ -7,6 +7,7 @@ the table's rows with the names as text -> find, read, check and normalise each 
 import dataclasses
 import functools
 import hashlib
+import os
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from components.example_gen.readers.rows import MOST_BYTES, Part, Reject, Rows
 from trainer.errors import ConfigError
 
 _NO_PICTURE = f"no picture by its name ({', '.join(sorted(SUFFIXES))})"
+_ENDINGS = tuple(each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper()))  # of a picture that is named without
 _HASH_BYTES = 8
 _FOLDERS = 50  # that are looked into below a table's
 _AT_ONCE = 64  # pictures that are decoded before any is kept
@@ -48,19 +50,30 @@ def folders_in(folder: Path) -> list[str]:
     return [name for name, _ in zip(found, range(_FOLDERS), strict=False)]
 
 
-def named_file(folder: Path, name: str) -> str | None:
-    """The picture below `folder` that a row names, with its suffix; None where there is none."""
+def named_file(folder: Path, name: str, files_in: Callable[[Path], Collection[str]] | None = None) -> str | None:
+    """The picture below `folder` that a row names, with its suffix; None where there is none.
+
+    `files_in`: the names in a folder, for whoever asks for so many that looking for each of them would take long.
+    """
     if is_outside(name):
         return None
-    names = (
-        [name]
-        if Path(name).suffix.casefold() in SUFFIXES
-        else [name + each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
-    )
+    endings = ("",) if Path(name).suffix.casefold() in SUFFIXES else _ENDINGS
+    if files_in:
+        parent, own = os.path.split(name)
+        there = files_in(folder / parent)
+        endings = tuple(ending for ending in endings if own + ending in there)
     try:
-        return next((each for each in names if (folder / each).is_file()), None)
+        return next((name + ending for ending in endings if (folder / (name + ending)).is_file()), None)
     except (OSError, ValueError):  # a name that no file can have
         return None
+
+
+def names_in(folder: Path) -> frozenset[str]:
+    """What is in `folder`; nothing where it is no folder that can be read."""
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208  # names alone, a million of them
+    except (OSError, ValueError):
+        return frozenset()
 
 
 def with_pictures(parts: Iterable[Part], columns: Collection[str], pictures: "Pictures") -> list[Part]:

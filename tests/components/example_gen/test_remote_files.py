@@ -210,12 +210,13 @@ def test_the_newest_span_of_pictures_is_found_without_listing_the_others(bucket_
     for day in (1, 2):
         bucket_server.put("bucket", f"data/day-{day}/cat/1.png", picture(day))
     raw_files.fingerprint(DataConfig(format="images", path="gs://bucket/data/day-{SPAN}/"))
-    assert [path.partition("prefix=")[2].partition("&")[0] for path in bucket_server.requests] == [
+    listed = [path for path in bucket_server.requests if "prefix=" in path]  # some versions of Google's client ask for more
+    assert [path.partition("prefix=")[2].partition("&")[0] for path in listed] == [
         "data%2Fday-",
         "data%2Fday-2",
         "data%2Fday-2%2F",
     ]
-    assert "delimiter=%2F" in bucket_server.requests[0]
+    assert "delimiter=%2F" in listed[0]
 
 
 def test_how_much_is_copied_is_logged(bucket_server, caplog):
