@@ -10,6 +10,7 @@ from PIL import Image
 from components.example_gen import raw_files, source
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
+from components.example_gen.readers.listed_pictures import named_file, names_in
 from trainer.errors import ConfigError, DataError
 
 COLUMNS = Columns(kept={"file": "bytes", "label": "string", "weight": "float"}, label="label")
@@ -147,3 +148,16 @@ def test_a_folder_or_a_table_that_is_not_there_is_refused(folder):
         read(table(folder, "1.png,cat,1"), pictures="y")
     with pytest.raises(ConfigError, match=r"Received: '.*label\.csv', which is not there\. Did you mean 'labels\.csv'\?"):
         raw_files.fingerprint(DataConfig(format="images", path=str(folder / "label.csv")))
+
+
+@pytest.mark.parametrize(
+    "name", ["a/1.png", "a/1", "a/1.PNG", "a/none", "none/1", "", "a", "../a/1.png", "a//1.png", "./a/1", "a\0b", "1.5"]
+)
+def test_a_name_is_found_alike_one_by_one_and_by_what_is_in_the_folders(tmp_path, name):
+    (tmp_path / "a").mkdir()
+    for file in ("a/1.png", "1.5.JPG"):
+        (tmp_path / file).touch()
+    (tmp_path / "a" / "2.png").mkdir()
+    found = named_file(tmp_path, name)
+    assert named_file(tmp_path, name, names_in) == found
+    assert (found is None) == (name not in ("a/1.png", "a/1", "a//1.png", "./a/1", "1.5"))
