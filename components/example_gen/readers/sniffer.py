@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from components.example_gen.readers import written_numbers
-from components.example_gen.readers.dialect import MISSING, Dialect, column_names, fields
+from components.example_gen.readers.dialect import Dialect, column_names, fields
 from components.example_gen.readers.encoding import Encoding, NotTextError, detect, label, to_utf8
 from components.example_gen.readers.header import has_header
 from components.example_gen.readers.raw_file import RawFile
 from components.example_gen.readers.records import cut
+from components.example_gen.readers.value_writing import decimal_of, is_number, missing_of
 from trainer.errors import DataError
 
 SAMPLE_BYTES = 1 << 19  # of the text as UTF-8
@@ -30,14 +29,6 @@ _MOST_PREAMBLE = 60  # records
 _PREAMBLE = 0.75  # what a guess is worth by which the table begins further down: the first line may be the header by another one
 _CLOSE = 0.8  # of the best score; one that is nearer is a doubt
 _SEPARATORS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
-_SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
-_TOO_NARROW = re.compile("#{3,}")  # what a spreadsheet shows, and saves as text, of a number that its column is too narrow for
-_MARKERS = ("None", "none", "?", "-", "--", ".", "n/a", "na", "<NA>", r"\N", "nil", "NIL", *_SPREADSHEET_ERRORS)  # in columns of numbers
-_UNKNOWN = ("?", "-")  # also in columns of words
-_POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
-_LIKE_NUMBER = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?")
-_NEARLY_ALL = 0.9  # of a column's values
-_MANY = 10  # numbers with a separator, from which it is no chance that all have three digits behind it
 _DATE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
 _SIMPLE = re.compile(r"[^\s,;|\"]+( [^\s,;|\"]+){0,3}")
 
@@ -137,8 +128,8 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     names, first_row, skip, header = shape
     values = [row for row in body[first_row:] if len(row) >= len(names) and row != body[0]][:_ROWS]
     columns = [[row[place] for row in values] for place in range(len(names))]
-    decimal, thousands, more_doubts = _decimal(names, columns, guess.delimiter)
-    missing, more_reasons, missing_doubts = _missing(names, columns, decimal)
+    decimal, thousands, more_doubts = decimal_of(names, columns, guess.delimiter)
+    missing, more_reasons, missing_doubts = missing_of(names, columns, decimal)
     if guess.quote == "'":
         reasons.append("single quotes around fields")
     if decimal == ",":
@@ -182,7 +173,7 @@ def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, li
     if not several or several[0].score < one.score:
         by_space = _guess(text, is_whole, " ", '"')
         cells = [cell for row in by_space.rows[1:] for cell in row]
-        if by_space.width > 1 and by_space.score > 0.7 and sum(map(_is_number, cells)) > len(cells) / 2:
+        if by_space.width > 1 and by_space.score > 0.7 and sum(map(is_number, cells)) > len(cells) / 2:
             return by_space, []
         doubts = []
         if several and several[0].score > _CLOSE * one.score:
@@ -194,7 +185,7 @@ def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, li
         other = "one column of numbers with a decimal comma"
         if len(best.rows[0]) == 1 and len(best.rows) > 1:
             return one, [f"The file could also be two columns of whole numbers; it is taken for {other}."]
-        if all(map(_is_number, best.rows[0])):
+        if all(map(is_number, best.rows[0])):
             doubts.append(f"The file could also be {other}.")
     for other_guess in several[1:]:
         if other_guess.score > _CLOSE * best.score and other_guess.delimiter[0] != best.delimiter[0]:
@@ -270,17 +261,13 @@ def _guess(text: bytes, is_whole: bool, delimiter: str, quote: str | None) -> _G
 def _look(cell: str) -> float:
     """How much a cell looks like a value, 0 to 1."""
     text = cell.strip()
-    if not text or _is_number(text) or _DATE.fullmatch(text):
+    if not text or is_number(text) or _DATE.fullmatch(text):
         return 1.0
     if _SIMPLE.fullmatch(text):
         return 0.9
     if re.search(r"[;\t|]", text):
         return 0.1 if re.search(r"\d[;\t|]\d", text) else 0.3 if re.search(r"[;\t|]\S", text) else 0.5
     return 0.2 if text.count('"') == 1 else 0.6
-
-
-def _is_number(text: str) -> bool:
-    return bool(_POINT.fullmatch(text) or _COMMA.fullmatch(text))
 
 
 def _is_spaced(rows: list[list[str]]) -> bool:
@@ -294,7 +281,7 @@ def _aligned(text: bytes, is_whole: bool) -> int:
     lines = text.decode().splitlines()[: None if is_whole else -1]
     rows = [cells for line in lines[:_ROWS] if (cells := line.split())]
     width = len(rows[0]) if len(rows) > 2 else 0
-    numbers = sum(_is_number(cell) for cells in rows[1:] for cell in cells)
+    numbers = sum(is_number(cell) for cells in rows[1:] for cell in cells)
     return width if width > 1 and all(len(cells) == width for cells in rows) and numbers > width * (len(rows) - 1) / 2 else 0
 
 
@@ -323,7 +310,7 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
     """((names, number of the first row in `body`, lines to skip, whether there is a header), reasons, doubts)."""
     before = guess.rows[skipped - 1] if skipped and guess.lines[skipped] - guess.lines[skipped - 1] == 1 else []
     reasons, doubts = [], []
-    if len(before) >= 2 and len(before) == guess.width - 1 and not any(map(_is_number, before)) and all(before):
+    if len(before) >= 2 and len(before) == guess.width - 1 and not any(map(is_number, before)) and all(before):
         skip = guess.lines[skipped - 1] - 1
         if not any(row[-1] for row in body if len(row) == guess.width):
             return (column_names(before), 0, skip, True), ["a header, and a delimiter at the end of every row"], doubts
@@ -350,107 +337,10 @@ def _groups(body: list[list[str]], rows: list[list[str]]) -> list[str]:
         return []
     names = [cell.strip() for cell in rows[0]]
     is_header, _, doubt = has_header(names, rows[1:])
-    if not is_header or doubt or not all(names) or any(map(_is_number, [*filter(None, above), *names])):
+    if not is_header or doubt or not all(names) or any(map(is_number, [*filter(None, above), *names])):
         return []
     if len(set(names)) == len(names):
         return names
     groups = list(itertools.accumulate(above, lambda last, cell: cell or last))
     both = [f"{group} {name}" for group, name in zip(groups, names, strict=True)]
     return both if len(set(both)) == len(both) else []
-
-
-class _Writing(NamedTuple):
-    """How the numbers of a column are written: the columns that speak for each answer.
-
-    Attributes:
-      points: with a decimal point.
-      commas: with a decimal comma.
-      thousands: by the separator, those that can only be read so.
-      either: by `,` or `.`, those in which it could be a decimal point or part thousands off.
-    """
-
-    points: list[str]
-    commas: list[str]
-    thousands: dict[str, list[str]]
-    either: dict[str, list[str]]
-
-
-def _decimal(names: list[str], columns: list[list[str]], delimiter: str) -> tuple[str, str | None, list[str]]:
-    """(the decimal point, what separates thousands, doubts)."""
-    seen = _Writing([], [], {}, {})
-    for name, column in zip(names, columns, strict=True):
-        values = [value for cell in column if (value := cell.strip()) and value not in (*MISSING, *_MARKERS)]
-        if values and any(map(str.isdigit, "".join(values[:100]))):
-            _note_writing(name, written_numbers.core(pa.array(values, pa.string())).to_pylist(), delimiter, seen)
-    points, commas = [*seen.points, *seen.thousands.get(",", [])], [*seen.commas, *seen.thousands.get(".", [])]
-    decimal = "," if len(commas) > len(points) else "."
-    other = "." if decimal == "," else ","
-    by_count = sorted(seen.thousands, key=lambda separator: -len(seen.thousands[separator]))
-    thousands = next((separator for separator in by_count if separator != decimal), None)
-    is_told = bool(commas if decimal == "," else points)
-    if not thousands and other in seen.either and is_told:
-        thousands = other
-    doubts = []
-    if "," in seen.either and not is_told:
-        doubts.append(
-            f"The comma in column '{seen.either[','][0]}' could be a decimal comma or part thousands off, and it is not read as a number."
-        )
-    if commas and points:
-        doubts.append(f"Column '{commas[0]}' has a decimal comma and column '{points[0]}' a decimal point.")
-    return decimal, thousands, doubts
-
-
-def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) -> None:
-    """Adds a column to the answer that its values speak for."""
-    numbers = [value for value in values if _LIKE_NUMBER.fullmatch(value)]
-    if len(numbers) < _NEARLY_ALL * len(values):
-        return
-    values = numbers  # a unit below the header, or the header once more, says nothing of how numbers are written
-    for separator, decimal in ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."), ("'", ",")):
-        shape = re.compile(written_numbers.grouped(separator, decimal))
-        parted = [value for value in values if separator in value]
-        others = [value for value in values if separator not in value]
-        if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
-            continue
-        is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
-        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it. Who writes a decimal comma
-        # rarely puts commas between fields, too.
-        is_likely = separator == "," and len(parted) >= _MANY and not any(re.match("-?0", value) for value in parted)
-        is_usual = is_likely and (delimiter[0] == "," or bool(others and all(abs(float(value)) < 1000 for value in others)))
-        if is_sure or is_usual:
-            seen.thousands.setdefault(separator, []).append(name)
-            if separator in " '" and any(decimal in value for value in values):
-                (seen.points if decimal == "." else seen.commas).append(name)
-        else:
-            seen.either.setdefault(separator, []).append(name)
-        return
-    for mark, shape, told in ((".", _POINT, seen.points), (",", _COMMA, seen.commas)):
-        fitting = [value for value in values if shape.fullmatch(value)]
-        if len(fitting) >= _NEARLY_ALL * len(values) and any(mark in value for value in fitting):
-            told.append(name)
-            return
-
-
-def _missing(names: list[str], columns: list[list[str]], decimal: str) -> tuple[tuple[str, ...], list[str], list[str]]:
-    """(the markers of missing values, reasons, doubts)."""
-    number = _COMMA if decimal == "," else _POINT
-    found: dict[str, str] = {}
-    doubts = []
-    for name, column in zip(names, columns, strict=True):
-        values = collections.Counter(value for cell in column if (value := cell.strip()))
-        seen = [marker for marker in _MARKERS if marker in values] + [value for value in values if _TOO_NARROW.fullmatch(value)]
-        others = [value for value in values if value not in MISSING and value not in seen]
-        for marker in seen:
-            if (
-                marker in _SPREADSHEET_ERRORS
-                or _TOO_NARROW.fullmatch(marker)
-                or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others))
-            ):
-                found.setdefault(marker, name)
-            elif marker in _UNKNOWN and 2 <= len(others) <= 100 and all(sum(map(str.isalnum, value)) >= 2 for value in others):
-                found.setdefault(marker, name)
-                doubts.append(f"'{marker}' in column '{name}' is taken for a missing value.")
-        if "NA" in values and len(others) >= 3 and all(re.fullmatch(r"[A-Z]{2}", value) for value in others):
-            doubts.append(f"'NA' in column '{name}' is taken for a missing value, but could be a code like '{others[0]}'.")
-    reasons = [f"'{marker}' for a missing value, as in column '{name}'" for marker, name in itertools.islice(found.items(), 3)]
-    return (*MISSING, *found), reasons, doubts

@@ -23,7 +23,7 @@ def tables_in(file: Path | IO[bytes]) -> list[str]:
     try:
         with zipfile.ZipFile(file) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir() and not info.flag_bits & 1]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):  # no zip archive, or a broken one: its reader says so
         return []
     names = [info.filename for info in infos if not _is_hidden(info.filename)]
     if any(Path(name).suffix.casefold() in SUFFIXES for name in names):
