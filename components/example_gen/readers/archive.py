@@ -28,6 +28,7 @@ _MOST_RATIO = 200  # unpacked to packed bytes; pictures hardly shrink
 _BUFFER_BYTES = 1 << 17
 _HEADER_BYTES = 1 << 20  # of one member of a tar archive: tarfile keeps long names and the like in memory
 _NO_TAR = "no tar archive"
+_NO_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError)
 _MORE = "Copy or download it again."
 
 
@@ -87,8 +88,7 @@ def entries(path: Path, max_bytes: int) -> Iterator[Iterator[Entry]]:
 def _opened_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    # All that zipfile raises for one damaged file or another: it documents BadZipFile alone.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError, OSError) as error:  # only one is documented
         cause = "its list of files, at the end, is missing" if str(error) == "File is not a zip file" else str(error).rstrip(".")
         raise DataError(f"Expected a sound zip archive. Received '{path}', which is truncated or corrupt: {cause}. {_MORE}") from error
 
@@ -121,8 +121,7 @@ def _from_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as file:
             return file.read(info.file_size + 1)
-    # A member that is damaged, of a method that Python lacks (NotImplementedError), or encrypted (RuntimeError).
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except _NO_MEMBER as error:  # damaged, of a method that Python lacks, or encrypted
         raise EntryError(f"truncated or corrupt in the archive: {error}") from error
 
 
