@@ -60,7 +60,7 @@ def train(
 
 def _build_metrics(model: keras.Model, strategy: tf.distribute.Strategy, batches: Batches) -> None:
     """Has the metrics make their variables, which Keras leaves to the first batch, but must not happen inside the epoch's `tf.function`."""
-    x, y = tf.nest.map_structure(lambda part: tf.zeros((1, *part.shape[1:]), part.dtype), batches.dataset.element_spec)
+    x, y = tf.nest.map_structure(lambda part: tf.zeros([size or 1 for size in part.shape], part.dtype), batches.dataset.element_spec)
     strategy.run(lambda: model.compute_metrics(x, y, model(x, training=False)))
 
 

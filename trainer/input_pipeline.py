@@ -17,6 +17,7 @@ from trainer.config import TrainerConfig
 from trainer.errors import DataError
 from trainer.features import names
 from trainer.free_memory import free_memory
+from trainer.padding import trimmed
 from trainer.rows import Inputs, Rows, keep_rows
 from trainer.tasks import Task
 
@@ -207,7 +208,8 @@ def _batches(rows: Rows, order: tf.Tensor, steps: int, config: TrainerConfig) ->
 
 
 def _finished(dataset: tf.data.Dataset, config: TrainerConfig, task: Task, steps: int, examples: int) -> Batches:
-    dataset = dataset.map(lambda inputs, label: (only_or_all(inputs), task.targets(label, config)))
+    whole = config.strategy == "tpu"  # whose shapes are fixed
+    dataset = dataset.map(lambda inputs, label: (only_or_all(inputs if whole else trimmed(inputs)), task.targets(label, config)))
     if config.strategy == "tpu":
         steps = examples // config.batch_size
         dataset = _full_batches(dataset, config.batch_size)

@@ -11,6 +11,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from trainer import padding
+
 Inputs = dict[str, tf.Tensor]
 
 
@@ -32,32 +34,44 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float) -> Rows | No
         so it is gone when the process is, however that ends.
     """
     specs, label_spec = batches.element_spec
-    size = 0
+    row = sum(spec.shape[1:].num_elements() * spec.dtype.size for spec in specs.values())  # bytes, where it is not packed
+    rows = size = 0
     labels = [tf.zeros((0, *label_spec.shape[1:]), label_spec.dtype)]
-    parts: list[Inputs] = []
+    parts: list[padding.Packed] = []
     file: BinaryIO | None = None
     for inputs, label in batches:
         labels.append(label)
-        parts.append(inputs)
-        size += sum(tensor.shape.num_elements() * tensor.dtype.size for tensor in inputs.values())
+        parts.append(padding.packed(inputs))
+        rows += int(label.shape[0])
+        size += sum(_size(values) for values in parts[-1].values())
         if file is None and size > memory:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open for as long as somebody asks for rows
-        if file is not None and not (size <= disk and _written(parts, file)):
+        if file is not None and not (rows * row <= disk and _written(parts, specs, file)):
             file.close()
             return None
     if file is None:
-        parts.append({name: tf.zeros((0, *spec.shape[1:]), spec.dtype) for name, spec in specs.items()})
+        parts.append(padding.packed({name: tf.zeros((0, *spec.shape[1:]), spec.dtype) for name, spec in specs.items()}))
         # One input's batches go when they have become one tensor: never are all inputs there twice.
         in_memory = {name: tf.concat([part.pop(name) for part in parts], 0) for name in specs}
-        return Rows(tf.concat(labels, 0), lambda numbers: {name: tf.gather(all_, numbers) for name, all_ in in_memory.items()}, "in memory")
+        return Rows(tf.concat(labels, 0), lambda numbers: padding.unpacked(_gathered(in_memory, numbers), specs), "in memory")
     return Rows(tf.concat(labels, 0), _from_file(file, specs), f"in a file in {tempfile.gettempdir()}")
 
 
-def _written(parts: list[Inputs], file: BinaryIO) -> bool:
+def _size(values: tf.Tensor | tf.RaggedTensor) -> int:
+    """Bytes."""
+    return sum(part.shape.num_elements() * part.dtype.size for part in tf.nest.flatten(values, expand_composites=True))
+
+
+def _gathered(inputs: padding.Packed, numbers: tf.Tensor) -> padding.Packed:
+    return {name: tf.gather(values, numbers) for name, values in inputs.items()}
+
+
+def _written(parts: list[padding.Packed], specs: dict[str, tf.TensorSpec], file: BinaryIO) -> bool:
     """Whether `parts`, which is empty afterwards, went to the end of `file`, a row's inputs beside each other."""
     try:
         for part in parts:
-            left = np.concatenate([_as_bytes(tensor.numpy()) for tensor in part.values()], axis=1).tobytes()
+            whole = padding.unpacked(part, specs, whole=True)
+            left = np.concatenate([_as_bytes(whole[name].numpy()) for name in specs], axis=1).tobytes()
             while left:
                 left = left[file.write(left) :]  # a disk that is almost full takes less than it is given
     except OSError:  # a full disk, a quota

@@ -9,13 +9,15 @@ _LEAST_JUDGED = 300  # pictures of the eval split, from which on its loss tells 
 _BATCH_SIZES = (256, 128, 64, 32, 16)
 _STEPS = 2_600  # of a table's training: with fewer a small table is not learnt out, with more a large one is learnt by heart
 _TABLE_EPOCHS = 20, 120  # the fewest and the most
+_MOST_STEPS = 12_500  # of a table so large that it is learnt out in fewer epochs than those
 _TRAIN_SHARE = 0.8  # of the rows
 
 
 def for_table(rows: int) -> dict[str, Any]:
     """Of a table of so many rows."""
     batch_size = next((size for size in _BATCH_SIZES if size * _LEAST_STEPS <= rows), _BATCH_SIZES[-1])
-    epochs = _within(_TABLE_EPOCHS, round(_STEPS * batch_size / (_TRAIN_SHARE * max(rows, 1))))
+    an_epoch = _TRAIN_SHARE * max(rows, 1) / batch_size  # in steps
+    epochs = min(_within(_TABLE_EPOCHS, round(_STEPS / an_epoch)), max(1, round(_MOST_STEPS / an_epoch)))
     return {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -25,7 +27,7 @@ def for_table(rows: int) -> dict[str, Any]:
         "clip_norm": 1.0,
         "schedule": "cosine",
         "dropout": 0.15,
-        "early_stopping": {"patience": 2 * epochs // 5},
+        "early_stopping": {"patience": max(1, 2 * epochs // 5)},
     }
 
 

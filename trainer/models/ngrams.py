@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import keras
 import tensorflow as tf
@@ -22,6 +22,13 @@ def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:
     inputs = list(inputs)
     texts = {name: [name, WEIGHTS + name.removeprefix(TOKENS)] for name in token_inputs(inputs)}
     return {name: [each for each in own if each in inputs] for name, own in texts.items()}
+
+
+def model_inputs(inputs: Mapping[str, tf.io.FixedLenFeature]) -> dict[str, keras.KerasTensor]:
+    """What a functional model takes, by name; of a text any number of n-grams, for a batch ends where its longest text does."""
+    texts = {name for own in text_inputs(inputs).values() for name in own}
+    shapes = {name: (None,) if name in texts else feature.shape for name, feature in inputs.items()}
+    return {name: keras.Input(shape, dtype=inputs[name].dtype.name, name=name) for name, shape in shapes.items()}
 
 
 @keras.saving.register_keras_serializable("tapeline")

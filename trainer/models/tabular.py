@@ -19,7 +19,7 @@ from trainer.config import Augmentation
 from trainer.errors import ConfigError
 from trainer.models import resnet
 from trainer.models.members import Activation, Ensemble
-from trainer.models.ngrams import NgramBag, text_inputs
+from trainer.models.ngrams import NgramBag, model_inputs, text_inputs
 
 # The inputs that are more than plain numbers.
 NUMBERS = "numbers"  # float32 (n,), near 0
@@ -66,7 +66,7 @@ def build(
       ConfigError: an input is neither a vector nor a picture, there is none, or how many places there are is not given.
     """
     _check(inputs, sizes)
-    tensors = {name: keras.Input(feature.shape, dtype=feature.dtype.name, name=name) for name, feature in inputs.items()}
+    tensors = model_inputs(inputs)
     columns = sum(inputs[name].shape[0] for name in (NUMBERS, *_TABLES) if name in inputs)
     width = max(1, min(EMBEDDING, _WIDEST // max(columns, 1)))
     parts, widths = [], []

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from trainer.errors import ConfigError
-from trainer.models.ngrams import NgramBag, text_inputs
+from trainer.models.ngrams import NgramBag, model_inputs, text_inputs
 
 WIDTH = 64  # of a text's vector
 UNITS = 128
@@ -49,7 +49,7 @@ def build(
             f"Expected nothing but texts as features for `trainer.model: text`. Received: {', '.join(inputs) or 'none'}. "
             "Choose another `trainer.model`."
         )
-    tensors = {name: keras.Input(inputs[name].shape, dtype=inputs[name].dtype.name, name=name) for own in texts.values() for name in own}
+    tensors = model_inputs(inputs)
     bags = [NgramBag(sizes[name], WIDTH, dropout, name=f"{name}_bag")(*(tensors[each] for each in own)) for name, own in texts.items()]
     x = layers.Dropout(dropout)(layers.Concatenate()(bags) if len(bags) > 1 else bags[0])
     hidden = layers.Dropout(dropout)(layers.Dense(UNITS, activation="relu")(x))

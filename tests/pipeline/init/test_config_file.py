@@ -8,6 +8,7 @@ import pytest
 
 from components.example_gen import raw_files, source
 from pipeline import cli, config
+from pipeline.init.defaults import for_table
 
 
 def test_the_config_says_all_that_was_found_and_reads_the_data(write, init, some, tmp_path):
@@ -100,6 +101,10 @@ def test_rows_that_cannot_be_read_are_counted(init, tmp_path, some):
     result = init("table.csv")
     assert "1 of 101 rows cannot be read: line 102 of table.csv: 3 fields instead of 2." in result.out
     assert "# max_unreadable: 0.01" in result.text
+
+
+def test_a_table_of_a_million_rows_is_seen_a_few_times_and_a_larger_one_once():
+    assert [for_table(rows)["epochs"] for rows in (200_000, 1_000_000, 50_000_000)] == [20, 4, 1]
 
 
 @pytest.mark.parametrize(
