@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from trainer.models.ngrams import text_inputs
+from trainer.features import names
 
 Dense = Mapping[str, tf.Tensor]
 Packed = Mapping[str, tf.Tensor | tf.RaggedTensor]
@@ -19,7 +19,7 @@ Packed = Mapping[str, tf.Tensor | tf.RaggedTensor]
 def packed(inputs: Dense) -> dict[str, tf.Tensor | tf.RaggedTensor]:
     """The inputs (batch, ...) by name, each text's `tokens` as ragged int32 (batch, None), its weights beside them ragged as well."""
     result: dict[str, tf.Tensor | tf.RaggedTensor] = dict(inputs)
-    for own in text_inputs(inputs).values():
+    for own in names.text_inputs(inputs).values():
         lengths = _lengths(inputs[own[0]])
         for name in own:
             values = inputs[name]
@@ -35,7 +35,7 @@ def unpacked(inputs: Packed, specs: Mapping[str, tf.TensorSpec], *, whole: bool 
 def trimmed(inputs: Dense) -> dict[str, tf.Tensor]:
     """The inputs with each text's `tokens` and weights, (batch, n), cut to the longest text of the batch, but to one place at least."""
     result = dict(inputs)
-    for own in text_inputs(inputs).values():
+    for own in names.text_inputs(inputs).values():
         longest = tf.maximum(tf.reduce_max(_lengths(inputs[own[0]])), 1)
         result |= {name: inputs[name][:, :longest] for name in own}
     return result

@@ -1,5 +1,7 @@
 """Names of features that the project itself gives; the others are the user's own."""
 
+from collections.abc import Iterable
+
 # Of a raw tf.Example where the data has no columns: the names that TF-Slim's and the Object Detection API's image records use.
 IMAGE = "image/encoded"  # bytes, a picture file
 IMAGE_FORMAT = "image/format"  # bytes, b"png"
@@ -17,6 +19,14 @@ CATEGORIES = "categories"  # int64 (features,), see `trainer.features.category`
 ONE_HOT = "one_hot"  # int64 (features,), the same, of those that are one-hot encoded
 CROSSES = "crosses"  # int64 (crosses,), see `trainer.features.cross`
 TIMES = "times"  # float32 (n,), see `trainer.features.time`
-TOKENS = "tokens"  # int64 (n,), of the first text feature, see `trainer.features.text`
-NGRAM_WEIGHTS = "ngram_weights"  # float32 (n,), of the first text feature's tokens, where they have weights
+TOKENS = "tokens"  # int64 (n,), numbers of n-grams from 1 on, then 0, of the first text feature; `tokens_2` and so on of further ones
+NGRAM_WEIGHTS = "ngram_weights"  # float32 (n,), how much each of them counts, where it is given; `ngram_weights_2` and so on
 LABEL = "label"  # int64 or float32, one or several, as the task says
+
+
+def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:
+    """Of the names of a model's inputs those that belong to a text, its tokens and their weights if it has such, by the first of them."""
+    inputs = list(inputs)
+    tokens = [name for name in inputs if name == TOKENS or name.startswith(f"{TOKENS}_")]
+    texts = {name: [name, NGRAM_WEIGHTS + name.removeprefix(TOKENS)] for name in tokens}
+    return {name: [each for each in own if each in inputs] for name, own in texts.items()}

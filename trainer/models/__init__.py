@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from trainer.config import TrainerConfig
 from trainer.features import names
-from trainer.models.ngrams import text_inputs
 from trainer.models.optimizers import make_optimizer
 from trainer.tasks import Task
 
@@ -44,5 +43,5 @@ def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.Fix
     if config.model != "auto":
         return config.model
     if list(inputs) != [names.PIXELS]:
-        return "text" if sum(map(len, text_inputs(inputs).values())) == len(inputs) else "tabular"
+        return "text" if sum(map(len, names.text_inputs(inputs).values())) == len(inputs) else "tabular"
     return "resnet" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

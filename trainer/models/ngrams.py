@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 from keras import layers
 
-TOKENS = "tokens"  # int64 (n,), numbers of n-grams from 1 on, then 0; `tokens_2` and so on of further texts
-WEIGHTS = "ngram_weights"  # float32 (n,), how much each of them counts, where it is given; `ngram_weights_2` and so on
-
-
-def token_inputs(inputs: Iterable[str]) -> list[str]:
-    """Those of the inputs' names that are texts."""
-    return [name for name in inputs if name == TOKENS or name.startswith(f"{TOKENS}_")]
-
-
-def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:
-    """The inputs' names that belong to a text, its n-grams and their weights if it has such, by the first of them."""
-    inputs = list(inputs)
-    texts = {name: [name, WEIGHTS + name.removeprefix(TOKENS)] for name in token_inputs(inputs)}
-    return {name: [each for each in own if each in inputs] for name, own in texts.items()}
+from trainer.features import names
 
 
 def model_inputs(inputs: Mapping[str, tf.io.FixedLenFeature]) -> dict[str, keras.KerasTensor]:
     """What a functional model takes, by name; of a text any number of n-grams, for a batch ends where its longest text does."""
-    texts = {name for own in text_inputs(inputs).values() for name in own}
+    texts = {name for own in names.text_inputs(inputs).values() for name in own}
     shapes = {name: (None,) if name in texts else feature.shape for name, feature in inputs.items()}
     return {name: keras.Input(shape, dtype=inputs[name].dtype.name, name=name) for name, shape in shapes.items()}
 

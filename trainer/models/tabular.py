@@ -17,9 +17,10 @@ from keras import layers
 
 from trainer.config import Augmentation
 from trainer.errors import ConfigError
+from trainer.features import names
 from trainer.models import resnet
 from trainer.models.members import Activation, Ensemble
-from trainer.models.ngrams import NgramBag, model_inputs, text_inputs
+from trainer.models.ngrams import NgramBag, model_inputs
 
 # The inputs that are more than plain numbers.
 NUMBERS = "numbers"  # float32 (n,), near 0
@@ -81,7 +82,7 @@ def build(
     if ONE_HOT in inputs:
         parts.append(layers.CategoryEncoding(sizes[ONE_HOT], "multi_hot", name=ONE_HOT + "_encoding")(left.pop(ONE_HOT)))
         widths += [1] * sizes[ONE_HOT]
-    for name, own in text_inputs(inputs).items():
+    for name, own in names.text_inputs(inputs).items():
         parts.append(NgramBag(sizes[name], TEXT, dropout, name=f"{name}_bag")(*(left.pop(each) for each in own)))
         widths += [1] * TEXT
     for name in _pictures(inputs):

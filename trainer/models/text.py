@@ -14,7 +14,8 @@ import tensorflow as tf
 from keras import layers
 
 from trainer.errors import ConfigError
-from trainer.models.ngrams import NgramBag, model_inputs, text_inputs
+from trainer.features import names
+from trainer.models.ngrams import NgramBag, model_inputs
 
 WIDTH = 64  # of a text's vector
 UNITS = 128
@@ -43,7 +44,7 @@ def build(
     Raises:
       ConfigError: an input is no text, or there is none.
     """
-    texts = text_inputs(inputs)
+    texts = names.text_inputs(inputs)
     if not texts or sum(map(len, texts.values())) < len(inputs):
         raise ConfigError(
             f"Expected nothing but texts as features for `trainer.model: text`. Received: {', '.join(inputs) or 'none'}. "
