@@ -41,6 +41,8 @@ def page(schema: Schema) -> str:
         elif section:
             about = field.get("description") or section["description"]
             parts.append("\n".join([f"## `{key}`", "", about, "", _TABLE, *_rows(key, section, field.get("default"), schema), ""]))
+            inner_kinds = {f"{key}.{name}": _kinds(inner, schema) for name, inner in section["properties"].items()}
+            parts += [_kind_part(name, kind, schema) for name, kinds in inner_kinds.items() for kind in kinds]
     return "\n".join(parts)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from trainer.features.image import Fit, ImageFeature, Size
 from trainer.settings import Settings
+from trainer.steps import Standard, StepSetting
 
 
 def _described(field: str) -> str:
@@ -40,6 +41,14 @@ class TrainerConfig(Settings):
         "auto",
         description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
         "numbered classes and `resnet`, a small residual network, for one in named classes.",
+    )
+    step: StepSetting = Field(
+        Standard(),
+        description="What one training step does: `standard`, or one of the steps below, which only the loop `gradient_tape` can do; "
+        "`{kind: sam, rho: 0.1}` sets more of it.",
+    )
+    without_gradient: Literal["stop", "ignore"] = Field(
+        "stop", description="What happens where a trainable variable gets no gradient: the training stops and names it, or goes on."
     )
     classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
@@ -105,6 +114,15 @@ class TrainerConfig(Settings):
         "The batches are the same. Where half of the disk's free space is too small, examples are read again each epoch, from up to "
         "16 files at once, and shuffled within 256 MiB.",
     )
+
+    @pydantic.model_validator(mode="after")
+    def _loop_has_the_step(self) -> Self:
+        if self.loop == "fit" and self.step.kind != "standard":
+            raise ValueError(
+                f"trainer.step: Expected 'standard' with `trainer.loop: fit`, for `model.fit` takes one gradient of one loss a step. "
+                f"Received: {self.step.kind!r}. Set `trainer.loop: gradient_tape`."
+            )
+        return self
 
     @pydantic.model_validator(mode="after")
     def _smoothing_has_a_loss(self) -> Self:

@@ -1,7 +1,7 @@
 """The project's own loop: `tf.GradientTape`, an epoch inside one `tf.function`.
 
 for each epoch:
-    for each batch, on each replica: loss under the tape -> gradients -> optimizer -> metrics
+    for each batch, on each replica: the step's gradients -> optimizer -> metrics
     the same without tape on the eval split
     the callbacks see the metrics, and may stop it
 """
@@ -12,13 +12,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer import graph_rewrites
+from trainer import graph_rewrites, without_gradient
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
 
 Inputs = tf.Tensor | dict[str, tf.Tensor]
-Step = Callable[[Inputs, tf.Tensor], None]
+OnBatch = Callable[[Inputs, tf.Tensor], None]
+
+_MOST_REPLICAS = 4096
 
 
 @graph_rewrites.held()
@@ -32,7 +34,8 @@ def train(
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`."""
     _build_metrics(model, strategy, train_batches)
-    train_epoch = _over_batches(_train_step(model, strategy), strategy)
+    config.step.check(train_batches.dataset.element_spec[0])
+    train_epoch = _over_batches(_train_step(model, strategy, config), strategy)
     eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
     eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
@@ -64,20 +67,23 @@ def _build_metrics(model: keras.Model, strategy: tf.distribute.Strategy, batches
     strategy.run(lambda: model.compute_metrics(x, y, model(x, training=False)))
 
 
-def _train_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
+def _train_step(model: keras.Model, strategy: tf.distribute.Strategy, config: TrainerConfig) -> OnBatch:
     def step(x: Inputs, y: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            y_pred = model(x, training=True)
-            loss = model.compute_loss(x, y, y_pred, training=True)
-            scaled_loss = model.optimizer.scale_loss(loss)  # so that float16's small gradients do not become 0; `apply` undoes it
-        gradients = tape.gradient(scaled_loss, model.trainable_variables)
-        model.optimizer.apply(gradients, model.trainable_variables)
-        _update_metrics(model, strategy, x, y, y_pred, loss)
+        outcome = config.step(model, x, y, _seed(model, config.seed))
+        variables = without_gradient.left_out(model.trainable_variables, outcome.gradients, config.without_gradient)
+        model.optimizer.apply(*variables)
+        _update_metrics(model, strategy, x, y, outcome.predictions, outcome.loss)
 
     return step
 
 
-def _eval_step(model: keras.Model, strategy: tf.distribute.Strategy) -> Step:
+def _seed(model: keras.Model, seed: int) -> tf.Tensor:
+    """int32 (2,): another one for each step and replica, which an interrupted training finds again."""
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return tf.stack([seed, tf.cast(model.optimizer.iterations, tf.int32) * _MOST_REPLICAS + tf.cast(replica, tf.int32)])
+
+
+def _eval_step(model: keras.Model, strategy: tf.distribute.Strategy) -> OnBatch:
     def step(x: Inputs, y: tf.Tensor) -> None:
         y_pred = model(x, training=False)
         _update_metrics(model, strategy, x, y, y_pred, model.compute_loss(x, y, y_pred, training=False))
@@ -94,7 +100,7 @@ def _update_metrics(
     model.compute_metrics(x, y, y_pred)
 
 
-def _over_batches(step: Step, strategy: tf.distribute.Strategy) -> Callable[[Iterator, tf.Tensor], None]:
+def _over_batches(step: OnBatch, strategy: tf.distribute.Strategy) -> Callable[[Iterator, tf.Tensor], None]:
     def one_batch(batches: Iterator) -> None:
         strategy.run(step, args=next(batches))
 

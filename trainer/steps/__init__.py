@@ -1,0 +1,26 @@
+"""The steps, one a file: what one training step does with a batch. The GradientTape loop runs any, `model.fit` the standard one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from trainer.steps.adversarial import Adversarial
+from trainer.steps.gradient_penalty import GradientPenalty
+from trainer.steps.mixup import Mixup
+from trainer.steps.sam import Sam
+from trainer.steps.standard import Standard
+from trainer.steps.step import Outcome, Step
+
+__all__ = ["Adversarial", "GradientPenalty", "Mixup", "Outcome", "Sam", "Standard", "Step", "StepSetting"]
+
+
+def _in_full(given: Any) -> Any:
+    """`sam` is short for `{kind: sam}`."""
+    return {"kind": given} if isinstance(given, str) else given
+
+
+_InFull = Annotated[Standard | Sam | GradientPenalty | Adversarial | Mixup, Field(discriminator="kind")]
+_Short = Literal["standard", "sam", "gradient_penalty", "adversarial", "mixup"]  # for the JSON Schema: what `_in_full` takes
+StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]

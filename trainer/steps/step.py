@@ -1,0 +1,102 @@
+"""What a step has to say: a new step is one file with a subclass of `Step`, and its line in `trainer.steps`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trainer.errors import ConfigError
+from trainer.lazy import keras, tf
+from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    Inputs = tf.Tensor | dict[str, tf.Tensor]
+
+
+class Outcome(NamedTuple):
+    """What a step found on its replica's part of a batch. The loop applies the gradients and updates the metrics."""
+
+    loss: tf.Tensor  # float scalar, as `model.compute_loss` gives it: divided by the number of replicas, not scaled
+    gradients: list[tf.Tensor | tf.IndexedSlices | None]  # of each of `model.trainable_variables`, of the loss as the optimizer scales it
+    predictions: tf.Tensor  # what the model gave, (batch, ...)
+
+
+class Step(Settings):
+    """One step's settings; called with a batch it says what the model's weights should be moved by.
+
+    It knows nothing of epochs, files and checkpoints. What it draws at random it draws by the seed that it is given, so that a step
+    that is done again after an interruption is the same one.
+    """
+
+    kind: Any = None  # each subclass's own literal
+
+    def check(self, x: Inputs) -> None:
+        """Raises ConfigError where this step cannot train on inputs like `x`, tensors or their specs; before the first batch."""
+
+    def __call__(self, model: keras.Model, x: Inputs, y: tf.Tensor, seed: tf.Tensor) -> Outcome:
+        """What a replica's part of a batch gives.
+
+        Args:
+          model: the compiled model.
+          x: inputs (batch, ...), by name where the model has several.
+          y: labels (batch, ...) as the model's loss takes them.
+          seed: int32 (2,), another one for each step and replica.
+        """
+        raise NotImplementedError
+
+
+def loss_of(model: keras.Model, x: Inputs, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The training loss and the predictions."""
+    predictions = model(x, training=True)
+    return model.compute_loss(x, y, predictions, training=True), predictions
+
+
+def scaled(model: keras.Model, loss: tf.Tensor) -> tf.Tensor:
+    """What the gradients must be of, so that float16's small ones do not become 0; `optimizer.apply` undoes it."""
+    return model.optimizer.scale_loss(loss)
+
+
+def at(model: keras.Model, values: Iterable[tf.Tensor], compute: Callable[[], Any]) -> Any:
+    """What `compute` gives where the trainable variables have these values; no variable is changed, on no replica.
+
+    A tape that watches the values sees through it, so that gradients with respect to them can be taken, also of gradients.
+    """
+    with keras.StatelessScope(list(zip(model.trainable_variables, values, strict=True))):
+        return compute()
+
+
+def smooth_inputs(x: Inputs) -> list[str | None]:
+    """The names of the inputs that are floats, such as pixels and numbers; [None] where the only input is one.
+
+    What else there is, numbers of categories and of n-grams, has nothing between two values and no gradient.
+    """
+    if isinstance(x, dict):
+        return [name for name, values in x.items() if values.dtype.is_floating]
+    return [None] if x.dtype.is_floating else []
+
+
+def input_names(x: Inputs) -> list[str | None]:
+    """All of them; [None] where there is but one."""
+    return list(x) if isinstance(x, dict) else [None]
+
+
+def listed_inputs(names: Iterable[str | None]) -> str:
+    """For a message."""
+    return ", ".join(name or "one input of whole numbers" for name in names)
+
+
+def check_smooth(x: Inputs, step: str) -> None:
+    """Raises ConfigError where no input is a float."""
+    if not smooth_inputs(x):
+        raise ConfigError(
+            f"Expected pictures or numbers among the features for `trainer.step: {step}`, which changes them a little. "
+            f"Received: {listed_inputs(input_names(x))}. Set `trainer.step: standard`."
+        )
+
+
+def split_smooth(x: Inputs) -> tuple[list[tf.Tensor], Callable[[list[tf.Tensor]], Inputs]]:
+    """The float inputs, and what makes the whole `x` again, with others in their place."""
+    names = smooth_inputs(x)
+    if names == [None]:
+        return [x], lambda values: values[0]
+    return [x[name] for name in names], lambda values: {**x, **dict(zip(names, values, strict=True))}
