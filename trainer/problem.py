@@ -18,6 +18,9 @@ class Written(Settings):
     delimiter: str
     decimal: str
     thousands: str | None
+    units: dict[str, str] = Field(
+        {}, description="By column, what stands behind its numbers; no column of models made before this was told."
+    )
     missing: tuple[str, ...]
     not_rows: tuple[str, ...]
     trim: bool
