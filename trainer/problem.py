@@ -9,6 +9,7 @@ from trainer.settings import Settings
 from trainer.tasks import Task
 
 LABEL_SIGNATURE = "transform_label"
+FILE = "assets.extra/tapeline.problem.json"  # below the folder of a saved model
 
 
 class Written(Settings):
