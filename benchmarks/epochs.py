@@ -11,9 +11,11 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+from pipeline.config import load
 from trainer.config import TrainerConfig
 
 BATCH = 64
+MNIST = Path(__file__).resolve().parent.parent / "configs" / "mnist.yaml"  # what ROOT is a run of
 
 
 def run(root: Path, loop: str, epochs: int) -> list[float]:
@@ -31,7 +33,7 @@ def run(root: Path, loop: str, epochs: int) -> list[float]:
             eval_files=[f"{examples}/Split-eval/*"],
             model_run_dir=f"{folder}/run",
             serving_model_dir=f"{folder}/model",
-            custom_config={"trainer": config.to_json()},
+            custom_config={"trainer": config.to_json(), "problem": load(MNIST).problem.to_json()},
         )
         Path(fn_args.model_run_dir).mkdir()
         importlib.import_module(f"trainer.{loop}").run_fn(fn_args)

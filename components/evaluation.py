@@ -6,10 +6,10 @@ from typing import Any
 from tensorflow_model_analysis.proto import config_pb2  # TFMA 0.52 has these names no longer at its root
 
 from components.config import BoundConfig, EvaluatorConfig
+from components.metric_names import ACCURACY
 from trainer.problem import Problem
 from trainer.tasks import Multilabel, Regression
 
-ACCURACY = "accuracy"
 SIGNATURE = "serving_default"
 MISSED_CLASSES = "classes_below_their_bound"  # measured where classes have bounds, and none may be
 _OWN = ("MacroMetrics", "MultilabelMetrics", "RegressionMetrics")

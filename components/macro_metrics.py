@@ -21,10 +21,10 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.calibration import Calibration
 from components.config import EvaluatorConfig
-from components.evaluation import ACCURACY, MISSED_CLASSES, class_bounds
+from components.evaluation import MISSED_CLASSES, class_bounds
+from components.metric_names import OF_CLASSES
 from trainer.problem import Problem
 
-NAMES = (ACCURACY, "precision", "recall", "f1", "auc", "loss", "pr_auc", "mcc", "log_loss", "calibration")
 CONFUSIONS = "confusion_matrix"  # the plot that has the pairs
 _ANSWER = "classes"  # the served output that is a row's class
 _CELLS = 100_000  # of the histograms of the classes together: the more of them, the coarser
@@ -65,7 +65,7 @@ def _computations(
     del output_names, example_weighted
     learnt = Problem.from_json(problem)
     bounds = class_bounds(EvaluatorConfig.from_json(gate), learnt)
-    names = (*NAMES, name) if bounds else NAMES
+    names = (*OF_CLASSES, name) if bounds else OF_CLASSES
     computations = []
     for model_name in model_names or [""]:
         keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in names]

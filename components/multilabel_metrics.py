@@ -11,12 +11,10 @@ from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.calibration import Calibration
-from components.evaluation import ACCURACY
+from components.metric_names import F1, OF_LABELS
 from trainer.problem import Problem
 from trainer.tasks.multilabel import THRESHOLD
 
-F1 = "f1"
-NAMES = (ACCURACY, "precision", "recall", F1, "auc", "pr_auc", "log_loss", "calibration")
 _MOST_SINGLE = 1000  # labels, of more of which no F1 of each is told
 _CELLS = 100_000  # of the histograms of the labels together: the more of them, the coarser
 _MOST_BUCKETS = 1000
@@ -57,7 +55,7 @@ def _computations(
     count = len(labels or ())  # none yet where the config is only looked at
     computations = []
     for model_name in model_names or [""]:
-        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in NAMES]
+        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in OF_LABELS]
         if count <= _MOST_SINGLE:
             keys += [metric_types.MetricKey(name=F1, model_name=model_name, sub_key=metric_types.SubKey(class_id=n)) for n in range(count)]
         combiner = _Combiner(keys, count, eval_config)

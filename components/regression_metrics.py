@@ -11,9 +11,8 @@ import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.config import MEDIAN, QUANTILE_LOSS, EvaluatorConfig
-
-NAMES = ("rmse", "mae", "r2", QUANTILE_LOSS)
+from components.config import MEDIAN, EvaluatorConfig
+from components.metric_names import OF_NUMBERS
 
 
 class RegressionMetrics(metric_types.Metric):
@@ -43,7 +42,7 @@ def _computations(
     quantiles = np.asarray([MEDIAN, *asked.values()])
     computations = []
     for model_name in model_names or [""]:
-        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in (*NAMES, *asked)]
+        keys = [metric_types.MetricKey(name=each, model_name=model_name) for each in (*OF_NUMBERS, *asked)]
         computations.append(metric_types.MetricComputation(keys=keys, preprocessors=None, combiner=_Combiner(keys, quantiles, eval_config)))
     return computations
 

@@ -12,11 +12,12 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from components.bound import Bound
 from components.config import BoundConfig, EvaluatorConfig
-from components.evaluation import ACCURACY, MISSED_CLASSES, class_bounds
+from components.evaluation import MISSED_CLASSES, class_bounds
 from components.evaluation_notes import read_notes
 from components.floor import Floor
 from components.gate_verdict import Verdict
 from components.macro_metrics import accuracy_by_class, missed
+from components.metric_names import ACCURACY
 from trainer.problem import Problem
 from trainer.tasks import Multiclass, Multilabel
 

@@ -5,9 +5,9 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline import interruption
 from pipeline.extras import extra_of
@@ -20,6 +20,9 @@ from serving.terminal import lost_output, settle_terminal
 from trainer import environment
 from trainer.cause import one_line
 from trainer.errors import TapelineError, printable
+
+if TYPE_CHECKING:
+    from serving.predict_table import Record
 
 DEFAULT_CONFIG = "configs/digits.yaml"
 _NO_WORKING_FOLDER = (
@@ -300,7 +303,13 @@ def _predict(arguments: list[str]) -> int:
     from pipeline import pushed_models
     from serving import predict
 
-    return predict.main(arguments, pushed_models.names())
+    return predict.main(arguments, pushed_models.names(), _as_learnt)
+
+
+def _as_learnt(name: str, version: int, paths: Sequence[Path]) -> "Callable[[], Iterator[Record]] | None":
+    from pipeline import learnt_rows  # here, because it brings Arrow
+
+    return learnt_rows.reader(name, version, paths)
 
 
 def _loadtest(arguments: list[str]) -> int:

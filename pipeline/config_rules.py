@@ -6,6 +6,7 @@ what there is? -> the first fault's sentence, or None
 
 from typing import TYPE_CHECKING
 
+from components import metric_names
 from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.example_gen.columns import LABELS
 from trainer.errors import did_you_mean
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def fault(config: "PipelineConfig") -> str | None:
     """The first thing that does not fit, in a sentence that begins with its key; None where all of it fits together."""
     of_kind = _column_fault(config) if config.has_columns else _picture_fault(config)
-    return of_kind or _loss_fault(config) or _severity_fault(config)
+    return of_kind or _loss_fault(config) or _severity_fault(config) or _bound_fault(config)
 
 
 def _picture_fault(config: "PipelineConfig") -> str | None:
@@ -123,4 +124,19 @@ def _severity_fault(config: "PipelineConfig") -> str | None:
                 near = did_you_mean(name, [*columns, *KINDS_OF_ANOMALIES])
                 kinds = ", ".join(KINDS_OF_ANOMALIES)
                 return f"schema.{key}: Expected a column of the config, or one of {kinds}. Received: '{name}'.{near}"
+    return None
+
+
+def _bound_fault(config: "PipelineConfig") -> str | None:
+    """A metric that is not measured, or a slice of a column that is not kept: either would refuse the model after all the training."""
+    problem, columns = config.problem, [*config.columns.kept]
+    known = metric_names.of(problem.task)
+    for bound in config.evaluator.bounds:
+        if bound.metric not in known:
+            near, listed = did_you_mean(bound.metric, known), ", ".join(known)
+            return f"evaluator.bounds: Expected a metric of `task: {problem.task.kind}`: {listed}. Received: '{bound.metric}'.{near}"
+        for name in bound.slice or ():
+            if columns and name not in columns:
+                near, listed = did_you_mean(name, columns), ", ".join(columns)
+                return f"evaluator.bounds: Expected a slice of features or of the label: {listed:.300}. Received: '{name}'.{near}"
     return None

@@ -33,6 +33,11 @@ def newest_model(parent: Path, name: str = "*") -> Path | None:
     return next(_pushed(parent, name), None)
 
 
+def version_folder(parent: Path, name: str, version: int) -> Path | None:
+    """The folder of a model's version that was pushed below `parent`, or None."""
+    return next((path for path in parent.glob(f"*/serving/{name}/*") if versions.parse(path.name) == version and path.is_dir()), None)
+
+
 def _pushed(parent: Path, name: str) -> Iterator[Path]:
     """A model's folder for each of its versions, the last one first."""
     pushed = [path for path in parent.glob(f"*/serving/{name}/*") if versions.parse(path.name) is not None and path.is_dir()]

@@ -31,6 +31,14 @@ def named_picture(cell: bytes, folder: Path) -> bytes:
         raise NotThat(f"a picture ({error})") from None
 
 
+def file_size(name: str, folder: Path) -> int:
+    """The bytes of the file of a picture's name, 0 where there is none."""
+    try:
+        return next((path.stat().st_size for path in _candidates(folder, name) if path.is_file()), 0)
+    except (OSError, ValueError):
+        return 0
+
+
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
     suffixes = [""] if name.casefold().endswith(SUFFIXES) else [each for suffix in SUFFIXES for each in (suffix, suffix.upper())]
     yield from (folder / f"{name}{suffix}" for suffix in suffixes)

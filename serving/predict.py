@@ -11,12 +11,12 @@ import codecs
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serving.errors import ServingError
-from serving.row_batches import MOST_ROWS, bytes_in, row_batches
+from serving.errors import InputFileError, ServingError
+from serving.row_batches import MOST_ROWS, row_batches
 from serving.terminal import say
 from serving.times import ORDERS
 
@@ -26,20 +26,25 @@ if TYPE_CHECKING:
     from serving.predict_inputs import Images
     from serving.predict_output import Output
     from serving.predict_requests import Row
-    from serving.predict_table import Table
+    from serving.predict_table import Record, Table
+
+    Reader = Callable[[str, int, Sequence[Path]], Callable[[], Iterator[Record]] | None]  # of a model's name, its version and tables
 
 
-def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = ()) -> int:
+def main(argv: Sequence[str] | None = None, model_names: Sequence[str] = (), reader: "Reader | None" = None) -> int:
     """Prints a prediction for every row. Returns 0; 1: no answer, or a refusal; 2: a wrong argument or file.
 
-    `model_names`: without --model_name, the first of these that the server serves is asked.
+    Args:
+      argv: the arguments.
+      model_names: without --model_name, the first of these that the server serves is asked.
+      reader: how the tables of a model's version are read as it has learnt; None, or where it gives None, they are read as they are.
     """
     try:
         flags = _parser(needs_name=not model_names).parse_args(argv)
     except SystemExit as exit_:  # argparse leaves this way: 0 after --help, 2 after a usage error
         return exit_.code if isinstance(exit_.code, int) else 2
     try:
-        return _predict(flags, model_names)
+        return _predict(flags, model_names, reader)
     except ServingError as error:
         say(f"tapeline predict: {_line(error)}", sys.stderr)
         return error.exit_status
@@ -111,15 +116,21 @@ def _parser(*, needs_name: bool) -> argparse.ArgumentParser:
     return parser
 
 
-def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
+def _predict(flags: argparse.Namespace, model_names: Sequence[str], reader: "Reader | None") -> int:
     from serving.predict_inputs import Images, read_inputs
 
     inputs = read_inputs(flags.files, flags.encoding or "")
+    fault = None  # of tables that nobody can read who does not know how they are written
     if isinstance(inputs, Images):
         _refuse_flags_of_tables(flags)
     else:
         inputs.declared, inputs.order = dict(flags.column), flags.dates or ""
-        inputs.decide()
+        try:
+            inputs.decide()
+        except InputFileError as error:
+            if reader is None or _says_how(flags):
+                raise
+            fault = error
 
     from serving.client import Client  # here, because it brings gRPC
     from serving.predict_output import JsonOutput, TableOutput
@@ -133,6 +144,11 @@ def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
         try:
             if signature_name == "serving_default" and not flags.signature_name:
                 signature_name = _signature_of_rows(client, flags)
+            if reader and not isinstance(inputs, Images) and not _says_how(flags):
+                learnt = _as_learnt(reader, client, signature_name, flags)
+                inputs, fault = (learnt, None) if learnt else (inputs, fault)
+            if fault:
+                raise fault
             refused = _ask(client, inputs, signature_name, flags, output)
         except ServingError as error:
             if flags.explain_errors:
@@ -143,6 +159,27 @@ def _predict(flags: argparse.Namespace, model_names: Sequence[str]) -> int:
     return 1 if refused else 0
 
 
+def _says_how(flags: argparse.Namespace) -> bool:
+    """Whether the caller says how the tables are to be read."""
+    return bool(flags.column or flags.dates or flags.encoding) or not all(map(Path.is_file, flags.files))
+
+
+def _as_learnt(reader: "Reader", client: "Client", signature_name: str, flags: argparse.Namespace) -> "Table | None":
+    """The rows as the version that is served has learnt to read them; None where nothing here says how. Raises InputFileError."""
+    from serving.predict_table import Table
+    from serving.raw_values import SIGNATURE
+
+    if signature_name != SIGNATURE:
+        return None
+    version = client.signature(signature_name, version=flags.version, version_label=flags.version_label).version
+    read = reader(client.model_name, version, flags.files)
+    if read is None:
+        return None
+    table = Table(read)
+    table.decide()
+    return table
+
+
 def _signature_of_rows(client: "Client", flags: argparse.Namespace) -> str:
     """The one that takes columns under their own names, where the model has it."""
     from serving.raw_values import SIGNATURE
@@ -151,8 +188,6 @@ def _signature_of_rows(client: "Client", flags: argparse.Namespace) -> str:
 
 
 def _refuse_flags_of_tables(flags: argparse.Namespace) -> None:
-    from serving.errors import InputFileError
-
     for name in ("column", "dates", "encoding"):
         if getattr(flags, name):
             raise InputFileError(f"--{name}: expected rows of features, in CSV or JSON lines. Received images.")
@@ -189,7 +224,6 @@ def _seconds(text: str) -> float:
 
 def _tls(flags: argparse.Namespace) -> "Tls | None":
     from serving.channel import Tls
-    from serving.errors import InputFileError
 
     files = [path for path in (flags.ca_cert, flags.client_cert, flags.client_key) if path]
     for path in files:
@@ -219,7 +253,7 @@ def _ask(
 
     first_refusal, done, answered = None, 0, 0
     with _Progress(getattr(inputs, "count", None)) as progress:
-        for batch in row_batches(requests.rows(), lambda row: bytes_in(row.content)):
+        for batch in row_batches(requests.rows(), requests.size):
             for rows, answer in in_parts(batch, ask, ServingError):
                 if isinstance(answer, ServingError):
                     first_refusal = first_refusal or answer

@@ -18,7 +18,7 @@ from serving.examples import serialize_example
 from serving.picture import CMYK_HINT, check_picture, is_cmyk
 from serving.predict_inputs import Images
 from serving.predict_table import KINDS, Record, RowError, Table, can_be_read
-from serving.row_batches import MOST_BYTES
+from serving.row_batches import MOST_BYTES, bytes_in
 from serving.signatures import Signature, TensorSpec
 from serving.tensors import STRING, dtype_name, numpy_dtype, strings
 
@@ -42,6 +42,9 @@ class Requests(Protocol):
 
     def rows(self) -> Iterator[Row]:
         """All of them, in order."""
+
+    def size(self, row: Row) -> int:
+        """How many bytes of text and pictures a row holds, about."""
 
     def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """By the signature's names. Raises InputFileError."""
@@ -91,6 +94,10 @@ class ImageRequests:
         """See `Requests`."""
         return (Row(name, content) for name, content in self.images.rows)
 
+    def size(self, row: Row) -> int:
+        """See `Requests`."""
+        return bytes_in(row.content)
+
     def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """See `Requests`."""
         return {self.name: strings([row.content for row in rows])}
@@ -129,6 +136,10 @@ class ExampleRequests:
     def rows(self) -> Iterator[Row]:
         """See `Requests`."""
         return (Row(record.name, record) for record in self._table.read())
+
+    def size(self, row: Row) -> int:
+        """See `Requests`."""
+        return self._table.size(row.content)
 
     def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """See `Requests`."""
@@ -183,6 +194,10 @@ class ColumnRequests:
     def rows(self) -> Iterator[Row]:
         """See `Requests`."""
         return (Row(record.name, record) for record in self._table.read())
+
+    def size(self, row: Row) -> int:
+        """See `Requests`."""
+        return self._table.size(row.content)
 
     def inputs(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
         """See `Requests`."""

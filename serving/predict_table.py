@@ -7,6 +7,7 @@ A cell of CSV is a `str`, which may be read as a number; a string of JSON is `by
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from serving.errors import InputFileError, InvalidArgumentError
-from serving.named_picture import named_picture
+from serving.named_picture import SUFFIXES, file_size, named_picture
 from serving.not_that import NotThat
+from serving.row_batches import bytes_in
 from serving.tensors import STRING, dtype_name, numpy_dtype
 
 FLOAT, INT64 = 1, 9  # TensorFlow's numbers of the kinds that a tf.Example has, beside STRING
@@ -115,6 +117,16 @@ class Table:
             expected = str(error) if isinstance(error, NotThat) else dtype_name(kind)
             shown = "nothing" if cell in (None, "") else repr(cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell)
             raise RowError(f"column '{name}': expected {expected}. Received: {shown:.80}.") from None
+
+    def size(self, record: Record) -> int:
+        """The bytes of a row, about: of its texts and pictures, and of the files that it names."""
+        named = [os.fsdecode(cell) for name, cell in record.cells.items() if isinstance(cell, (str, bytes)) and self._names(name, cell)]
+        return bytes_in(record.cells) + sum(file_size(name, record.folder or Path()) for name in named)
+
+    def _names(self, column: str, cell: str | bytes) -> bool:
+        """Whether the cell names a picture, by its suffix before the model has said so of the column."""
+        ends = cell[-5:].casefold() if isinstance(cell, str) else cell[-5:].decode("ascii", "replace").casefold()
+        return column in self.pictures or ends.endswith(SUFFIXES)
 
     def said(self) -> str:
         """Which kind every column has, for people."""

@@ -1,6 +1,6 @@
 """Rows in batches that are neither too many nor too large to be one message."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 MOST_ROWS = 256
@@ -28,5 +28,7 @@ def row_batches(rows: Iterable[Row], size: Callable[[Row], int] = lambda _: 0) -
 
 
 def bytes_in(content: object) -> int:
-    """Of a file's content; 0 of anything else."""
-    return len(content) if isinstance(content, bytes) else 0
+    """Of a file's content, or of what a row's cells hold, such as pictures; 0 of anything else."""
+    if isinstance(content, Mapping):
+        return sum(map(bytes_in, content.values()))
+    return len(content) if isinstance(content, (bytes, str)) else 0

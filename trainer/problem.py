@@ -9,6 +9,7 @@ from trainer.settings import Settings
 from trainer.tasks import Task
 
 LABEL_SIGNATURE = "transform_label"
+FILE = "assets.extra/tapeline.problem.json"  # below the folder of a saved model
 
 
 class Written(Settings):
@@ -18,6 +19,9 @@ class Written(Settings):
     delimiter: str
     decimal: str
     thousands: str | None
+    units: dict[str, str] = Field(
+        {}, description="By column, what stands behind its numbers; no column of models made before this was told."
+    )
     missing: tuple[str, ...]
     not_rows: tuple[str, ...]
     trim: bool

@@ -17,11 +17,11 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.batch_predict.inputs import Source, open_input
 from components.batch_predict.model import Answered, Exported, SignatureHandler, Work
 from components.batch_predict.output import write
 from components.example_gen import remote_files
 from components.example_gen.readers.rows import Reject
+from components.predicted_rows import Source, open_input
 from trainer.cause import origin
 from trainer.errors import TapelineError
 from trainer.problem import Problem

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import tensorflow as tf
 from apache_beam.ml.inference.base import ModelHandler
 
-from components.batch_predict.inputs import Rows
 from components.example_gen.readers.rows import Reject
+from components.predicted_rows import Rows
 from serving import versions
 from serving.refusals import in_parts
 from trainer.cause import one_line

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen import separated
-from components.example_gen.readers import cells
+from components.example_gen.readers import cells, units
 from components.example_gen.readers.dialect import Dialect
 
 _TRIED = 1000  # of the distinct values; where many of them are no numbers, the others are not looked at
@@ -102,5 +102,11 @@ class Column:
     def _wrong(self, values: pa.Array) -> list[str]:
         return [values[row].as_py() for row in self._numbers(values).wrong]
 
+    @property
+    def unit(self) -> str:
+        """What stands behind each number, empty where there is none."""
+        return self._dialect.units.get(self.name, "")
+
     def _numbers(self, values: pa.Array) -> cells.Column:
+        values = units.without(values, self.unit)
         return cells.numbers(values, self._dialect.decimal, self._dialect.missing, self._dialect.thousands)

@@ -59,6 +59,8 @@ def kind_of(column: Column) -> Kind:
 
 
 def _of_numbers(column: Column) -> Kind:
+    if column.unit:
+        return Kind("number", f"numbers with unit {column.unit}")
     count = len(column.distinct)
     if not column.is_whole:
         return Kind("number", "numbers")

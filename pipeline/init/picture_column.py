@@ -1,11 +1,11 @@
-"""Which column of a table names pictures that are beside it, and what a sample of them looks like.
+"""Which columns of a table name pictures that are beside it, and what a sample of them looks like.
 
 first rows -> a column whose values are mostly files, in the table's folder or in one below it -> some of them decoded
 """
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,19 +30,19 @@ _SAMPLED = 400
 
 
 class PictureColumn(NamedTuple):
-    """A column that names pictures.
+    """The columns that name pictures.
 
     Attributes:
-      name: the column's.
+      names: the columns', each of other pictures.
       below: the pictures' folder, below that of the table; None where it is that.
     """
 
-    name: str
+    names: tuple[str, ...]
     below: str | None
 
 
 def find(path: Path) -> PictureColumn | None:
-    """The column of the table `path`, a CSV, JSON lines or Parquet file, None where none names pictures, or it cannot be read."""
+    """The columns of the table `path`, a CSV, JSON lines or Parquet file, None where none names pictures, or it cannot be read."""
     kind = next((kind for kind, suffixes in TABLE_SUFFIXES.items() if path.name.casefold().endswith(suffixes)), None)
     if kind is None:
         return None
@@ -52,11 +52,15 @@ def find(path: Path) -> PictureColumn | None:
         return None
     files_in = functools.cache(names_in)
     for below in (None, *folders_in(path.parent)):
+        found: dict[str, set[Path]] = {}
         for name, texts in head.items():
             values = texts.drop_null().unique()[:_TRIED].to_pylist()
-            there = sum(named_file(path.parent / (below or ""), value, files_in) is not None for value in values)
-            if there > _MOST * len(values):
-                return PictureColumn(name, below)
+            files = [file for value in values if (file := named_file(path.parent / (below or ""), value, files_in)) is not None]
+            is_new = not any(len(others.intersection(files)) > _MOST * len(files) for others in found.values())  # else it is an identifier
+            if len(files) > _MOST * len(values) and is_new:
+                found[name] = set(files)
+        if found:
+            return PictureColumn(tuple(found), below)
     return None
 
 
@@ -106,15 +110,20 @@ def _parquet_head(path: Path) -> dict[str, pa.Array]:
 _HEADS = {"csv": _csv_head, "jsonl": _json_head, "parquet": _parquet_head}
 
 
-def look(path: Path, picture: PictureColumn, column: Column) -> PictureSample:
-    """Some of the pictures that `column` of the table `path` names.
+def look(path: Path, picture: PictureColumn, columns: Sequence[Column]) -> PictureSample:
+    """Some of the pictures that `columns` of the table `path` name.
 
     Raises:
       DataError: none of them can be read.
     """
     folder = path.parent / (picture.below or "")
-    values = column.distinct.take(pa.array(np.unique(np.linspace(0, len(column.distinct) - 1, _SAMPLED).astype(int)))).to_pylist()
+    values = [value for column in columns for value in _spread(column.distinct, _SAMPLED // len(columns))]
     return picture_sample.read(folder, _pictures(folder, values), PictureSettings())
+
+
+def _spread(values: pa.Array, count: int) -> list[str]:
+    """So many of the values, from the first to the last one."""
+    return values.take(pa.array(np.unique(np.linspace(0, len(values) - 1, count).astype(int)))).to_pylist()
 
 
 def _pictures(folder: Path, values: Iterable[str]) -> list[Picture]:

@@ -25,10 +25,10 @@ def look(path: str) -> Source:
     suffix = Path(first.name.casefold().removesuffix(".gz")).suffix
     source = _LOOKS.get(suffix, csv_table.look)(str(first))
     picture = picture_column.find(first)
-    column = next((each for each in source.columns if picture and each.name == picture.name), None)
-    if picture is None or column is None:
+    columns = [each for each in source.columns if picture and each.name in picture.names]
+    if picture is None or not columns:
         return source
-    seen = picture_column.look(first, picture, column)
+    seen = picture_column.look(first, picture, columns)
     source = source._replace(format="images", picture=picture, seen=seen)
     if "" in tables:
         return source

@@ -22,7 +22,7 @@ class Source(NamedTuple):
       dialect: how text files are written; None of a format that says so itself.
       reasons: how the data was found to be written, in clauses for people.
       doubts: where another answer is as good, in sentences for people.
-      picture: the column that names pictures, None where none does.
+      picture: the columns that name pictures, None where none does.
       seen: some of those pictures.
     """
 

@@ -32,8 +32,8 @@ def propose(look: Callable[[str], Source], request: Request) -> Proposal:
     _check_label(predicted, source)
     kinds = {column.name: kind_of(column) if column.given else Kind("category", "no value") for column in columns}
     reasons = {column.name: left_out.reason(column, kinds[column.name]) for column in columns}
-    if source.picture:
-        kinds[source.picture.name], reasons[source.picture.name] = Kind("image", "names pictures"), ""
+    for name in source.picture.names if source.picture else ():
+        kinds[name], reasons[name] = Kind("image", "names pictures"), ""
     split_column = next((column.name for column in columns if _is_split(column) and column.name not in predicted), None)
     usable = [name for name in names if not reasons[name] and name != split_column]
     told = [name for name in usable if kinds[name].name not in ("text", "image")]  # what is read or seen, hardly what is predicted

@@ -79,7 +79,7 @@ def _head(request: Request, table: Table) -> Iterator[str]:
         yield "  splits: {train: 8, eval: 1, test: 1}  # `group: COLUMN` keeps equal values together, `time: COLUMN` divides by time"
 
 
-_SELDOM = ("names", "not_rows", "trim", "replace")  # said where they say something
+_SELDOM = ("names", "units", "not_rows", "trim", "replace")  # said where they say something
 
 
 def _dialect(dialect: Dialect) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 Where cells hold several words that come back, it is `multilabel`.
 
-The bounds are AutoGluon's.
+The bounds are AutoGluon's, but for whole numbers of which many stand in one row only: those are amounts, such as a day's rentals.
 """
 
 import re
@@ -17,6 +17,8 @@ from trainer.errors import ConfigError
 MOST_CLASSES = 1000
 _MANY_ROWS = 1000
 _FEW_VALUES, _FEW_VALUES_OF_MANY = 0.1, 0.05  # shares of different whole numbers up to which they are classes
+_CODES = 20  # different whole numbers that may be classes, however rare some of them are
+_SINGLE = 0.05  # share of more than those from which on, where they stand in one row only, the label is an amount: classes come back
 _MOST_WORDS = 0.5  # share of different words from which on they are no classes
 _LEAST_ROWS = 30
 _UNBALANCED = 0.8
@@ -118,6 +120,9 @@ def _kind(label: Column) -> tuple[str, str]:
         if not label.is_whole:
             return "regression", "numbers"
         few = _FEW_VALUES if label.given <= _MANY_ROWS else _FEW_VALUES_OF_MANY
+        single = int((label.counts == 1).sum())
+        if count > _CODES and single >= _SINGLE * count:
+            return "regression", f"{count:,} different whole numbers, {single:,} of them in one row only"
         if share <= few and count <= MOST_CLASSES:
             return "multiclass", f"{count:,} different whole numbers, at most {few:.0%} of the rows"
         return "regression", f"{count:,} different whole numbers"

@@ -229,15 +229,17 @@ def test_text_is_read_as_that_which_the_model_has_learnt_from(run, table_model, 
     folder = Path(shutil.copytree(table_model("value"), tmp_path / "model" / "1"))
     place = folder / "assets.extra/tapeline.problem.json"
     replaced = {"GREY": "grey", "ab.": "ab"}
-    csv = Dialect(delimiter=";", decimal=",", thousands=".", missing=("", "-999"), not_rows=("Total",), trim=True, replace=replaced)
+    csv = Dialect(
+        delimiter=";", decimal=",", thousands=".", missing=("", "-999"), not_rows=("Total",), trim=True, replace=replaced, units={"x": "kg"}
+    )
     written = Written(**csv.model_dump(include=set(Written.model_fields)))
     place.write_text(Problem.from_json(place.read_text("utf-8")).model_copy(update={"written": written}).to_json(), encoding="utf-8")
     (tmp_path / "rows.data").write_text(
-        "x;my color;when\n1.200;GREY ;1970-01-01\nx;my color;when\n-999;ab.;1970-01-01\nTotal;;\n", encoding="utf-8"
+        "x;my color;when\n1.200 kg;GREY ;1970-01-01\nx;my color;when\n-999;ab.;1970-01-01\nTotal;;\n", encoding="utf-8"
     )
     rows, counts, rejected = run(folder, tmp_path / "rows.data")
     assert ([row["value"] for row in rows], counts.rows, rejected) == ([5200.0, 1999.0], 2, [])
-    assert [(row["x"], row["my color"]) for row in rows] == [("1.200", "GREY "), ("-999", "ab.")]
+    assert [(row["x"], row["my color"]) for row in rows] == [("1.200 kg", "GREY "), ("-999", "ab.")]
 
 
 def test_without_a_header_columns_go_by_their_places_where_the_model_has_learnt_so(run, table_model, tmp_path):

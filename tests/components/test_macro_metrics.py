@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components import macro_metrics
+from components import macro_metrics, metric_names
 from components.evaluation import MISSED_CLASSES
 from tests.components.calibration_error import calibration_error
 from tests.problems import of_pictures
@@ -89,7 +89,7 @@ def test_the_answer_does_not_depend_on_how_rows_are_divided_over_workers(predict
 
 def test_a_perfect_model_has_1_everywhere_and_a_constant_one_half_an_auc():
     labels = np.arange(20) % 4
-    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(macro_metrics.NAMES, 1.0) | dict.fromkeys(
+    assert measure(labels, np.eye(4, dtype=np.float32)[labels]) == dict.fromkeys(metric_names.OF_CLASSES, 1.0) | dict.fromkeys(
         ["loss", "log_loss", "calibration"], 0.0
     )
     assert measure(labels, np.full((20, 4), 0.25, np.float32))["auc"] == 0.5

@@ -60,6 +60,16 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "data.splits: Expected one of column, files, group and time. Received: column and group.",
         ),
         (
+            "evaluator.bounds=[{metric: rsme, max: 1.0}]",
+            "evaluator.bounds: Expected a metric of `task: regression`: rmse, mae, r2, quantile_loss. Received: 'rsme'. "
+            "Did you mean 'rmse'?",
+        ),
+        (
+            "evaluator.bounds=[{metric: rmse, max: 1.0, slice: {都市名: 札幌}}]",
+            "evaluator.bounds: Expected a slice of features or of the label: 面積, 都市, 売れた日, 部屋, 価格. Received: '都市名'. "
+            "Did you mean '都市'?",
+        ),
+        (
             "evaluator.bounds=[{metric: rmse}]",
             "evaluator.bounds: Expected one of min and max for the metric 'rmse'. Received: neither.",
         ),
@@ -143,7 +153,7 @@ def test_several_labels_are_no_rows_of_one_class_each(file):
     several = ["task={kind: multilabel, separator: ;}", "evaluator.bounds=[]"]
     columns = config.load(file(TABLE), several).columns
     assert (columns.kept["価格"], columns.separator, columns.empty_label) == ("strings", ";", True)
-    lists = config.load(file(TABLE), ["task=multilabel", "data.format=jsonl"]).columns
+    lists = config.load(file(TABLE), ["task=multilabel", "data.format=jsonl", "evaluator.bounds=[]"]).columns
     assert (lists.separator, lists.empty_label) == (None, False)
     for more, message in (
         ("evaluator.min_class_accuracy=0.5", "evaluator.min_class_accuracy: Expected none with `task: multilabel`. Remove it; "),

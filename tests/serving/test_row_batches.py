@@ -18,3 +18,7 @@ def test_batches_are_no_larger_than_the_most_and_a_larger_row_is_alone():
         [MOST_BYTES + 1],
         [1, 1],
     ]
+
+
+def test_the_bytes_of_a_row_are_those_of_its_cells():
+    assert bytes_in({"photo": b"12345", "text": "123", "number": 7, "none": None}) == 8

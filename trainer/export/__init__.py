@@ -11,12 +11,11 @@ import tensorflow_transform as tft
 
 from trainer.export.columns import ServedColumns, use_own_names
 from trainer.export.picture import ServedPicture, is_picture
-from trainer.problem import Problem
+from trainer.problem import FILE, Problem
 
 # Read by `serving.server.saved_model`, which batches the requests of a model only where it has this file. It is part of the model:
 # whoever copies the folder copies it, and the pusher's digest covers it.
 ROWS_INDEPENDENT = "assets.extra/tapeline.rows_independent"
-_PROBLEM = "assets.extra/tapeline.problem.json"
 
 
 def export(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, serving_model_dir: str) -> None:
@@ -35,13 +34,13 @@ def export(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, s
     tf.io.gfile.makedirs(os.path.join(serving_model_dir, "assets.extra"))
     with tf.io.gfile.GFile(os.path.join(serving_model_dir, ROWS_INDEPENDENT), "w") as file:
         file.write("Each row of an output depends on the same row of the inputs alone.\n")
-    with tf.io.gfile.GFile(os.path.join(serving_model_dir, _PROBLEM), "w") as file:
+    with tf.io.gfile.GFile(os.path.join(serving_model_dir, FILE), "w") as file:
         file.write(problem.to_json())
 
 
 def exported_problem(serving_model_dir: str) -> Problem | None:
     """What the saved model has learnt, with its classes' names; None of a model that does not say."""
-    path = os.path.join(serving_model_dir, _PROBLEM)
+    path = os.path.join(serving_model_dir, FILE)
     if not tf.io.gfile.exists(path):
         return None
     with tf.io.gfile.GFile(path) as file:

@@ -44,7 +44,8 @@ def build(
     logits = layers.Dense(outputs)(layers.Dropout(dropout)(_network(seen)))
     if pixels.shape[-1] != _COLOURS:
         return keras.Model(pixels, logits, name="resnet")
-    of_colours = layers.Dense(outputs, kernel_initializer="zeros", name="colours")(ColourShares(name="colour_shares")(seen))
+    moved = augmented(pixels, [name for name in augment if name != "colour"])  # what it knows is colours: they stay as they are
+    of_colours = layers.Dense(outputs, kernel_initializer="zeros", name="colours")(ColourShares(name="colour_shares")(moved))
     return Ensemble(pixels, Together(name="logits")([logits, of_colours]), activation=activation, name="resnet")
 
 

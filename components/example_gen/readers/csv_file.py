@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from components.example_gen.readers import cells, no_rows, spelling
+from components.example_gen.readers import cells, no_rows, spelling, units
 from components.example_gen.readers.data_files import check_column
 from components.example_gen.readers.dialect import Dialect, column_names, fields
 from components.example_gen.readers.encoding import binary_name, label, to_utf8
@@ -281,6 +281,7 @@ def _convert(table: pa.Table, reading: _Reading) -> tuple[pa.RecordBatch, dict[i
         column = spelling.unified(column, reading.dialect) if pa.types.is_string(column.type) else column
         if column.type != kind:
             if pa.types.is_floating(kind):
+                column = units.without(column, reading.dialect.units.get(name))
                 converted = cells.numbers(column, reading.dialect.decimal, reading.dialect.missing, reading.dialect.thousands)
             else:
                 converted = cells.times(column, reading.orders.get(name, "year_first"), reading.dialect.missing)

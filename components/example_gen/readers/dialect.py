@@ -29,6 +29,7 @@ class Dialect(Settings):
     skip: int = Field(0, ge=0, description="Lines before the header, or before the first row.")
     decimal: Literal[".", ","] = Field(".", description="The decimal point of numbers.")
     thousands: Literal[",", ".", " ", "'"] | None = Field(None, description="What separates the thousands of numbers.")
+    units: dict[str, str] = Field({}, description="The unit behind the numbers of columns, `{weight: kg}`, which is no part of them.")
     missing: tuple[str, ...] = Field(MISSING, description="What stands for a missing value.")
     not_rows: tuple[str, ...] = Field((), description="What stands in the first filled field of a line that is no row, `Total`.")
     trim: bool = Field(False, description="Whether spaces around a value, those that nobody sees too, are no part of it.")

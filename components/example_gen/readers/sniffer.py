@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.example_gen.readers import units
 from components.example_gen.readers.dialect import Dialect, column_names, fields
 from components.example_gen.readers.encoding import Encoding, NotTextError, detect, label, to_utf8
 from components.example_gen.readers.header import has_header
@@ -128,8 +129,10 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     names, first_row, skip, header = shape
     values = [row for row in body[first_row:] if len(row) >= len(names) and row != body[0]][:_ROWS]
     columns = [[row[place] for row in values] for place in range(len(names))]
-    decimal, thousands, more_doubts = decimal_of(names, columns, guess.delimiter)
-    missing, more_reasons, missing_doubts = missing_of(names, columns, decimal)
+    found_units, unit_doubts = units.find(names, columns)
+    bare = [units.bare(column, found_units.get(name)) for name, column in zip(names, columns, strict=True)]
+    decimal, thousands, more_doubts = decimal_of(names, bare, guess.delimiter)
+    missing, more_reasons, missing_doubts = missing_of(names, bare, decimal)
     if guess.quote == "'":
         reasons.append("single quotes around fields")
     if decimal == ",":
@@ -145,6 +148,7 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
         skip=skip + lines if skip or lines else 0,
         decimal=decimal,  # type: ignore[arg-type]  # one of the two
         thousands=thousands,  # type: ignore[arg-type]  # one of those
+        units=found_units,
         missing=missing,
     )
     shown = [
@@ -158,7 +162,9 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     ragged = sum(len(row) != guess.width and any(row) for row in body[first_row:])
     if ragged and guess.width > 1:
         doubts.append(f"{ragged:,} of {len(body) - first_row:,} rows have another number of fields than {guess.width}.")
-    return Found(dialect, tuple(dict.fromkeys(shown)), tuple(reasons + more_reasons), tuple(doubts + more_doubts + missing_doubts))
+    return Found(
+        dialect, tuple(dict.fromkeys(shown)), tuple(reasons + more_reasons), tuple(doubts + more_doubts + unit_doubts + missing_doubts)
+    )
 
 
 def _best(text: bytes, is_whole: bool, declared: str | None) -> tuple[_Guess, list[str]]:

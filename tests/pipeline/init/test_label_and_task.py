@@ -111,6 +111,18 @@ def test_of_many_rows_a_smaller_share_of_whole_numbers_are_classes(write, init):
     assert init(write(x=rows, y=[number % 101 for number in range(2000)]), output="other.yaml").config.task.kind == "regression"
 
 
+def test_many_whole_numbers_some_of_which_are_in_one_row_only_are_amounts(write, init):
+    rows = [number * 7 % 13 for number in range(2000)]
+    often = [number % 38 for number in range(1998)]
+    result = init(write(x=rows, y=[*often, 70, 98]))
+    assert result.config.task.kind == "regression"
+    assert "regression (40 different whole numbers, 2 of them in one row only)" in result.out
+    assert init(write(x=rows, y=[*often, 98, 98]), output="twice.yaml").config.task.kind == "multiclass"
+    assert init(write(x=rows, y=[*often, 4, 98]), output="one.yaml").config.task.kind == "multiclass"
+    few = [number % 18 for number in range(1998)]
+    assert init(write(x=rows, y=[*few, 70, 98]), output="few.yaml").config.task.kind == "multiclass"
+
+
 @pytest.mark.parametrize(
     ("values", "task", "said"),
     [

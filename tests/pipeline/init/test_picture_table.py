@@ -88,3 +88,12 @@ def test_pictures_may_have_several_labels_in_columns_or_in_one(photos, init, lab
     written = init("photos/labels.csv", "--label", label).config
     assert (written.data.format, written.label, written.task.kind, written.trainer.loss) == ("images", expected, "multilabel", "auto")
     assert written.columns.empty_label
+
+
+def test_every_column_that_names_other_pictures_is_a_picture(photos, init):
+    folder = photos("labels.csv", "front,back,same,label", "{0}.png,back{0}.png,{0},{1}")
+    for number in range(40):
+        (folder / f"back{number}.png").write_bytes((folder / f"{number}.png").read_bytes())
+    result = init("photos/labels.csv")
+    assert {name: feature.kind for name, feature in result.config.features.items()} == {"front": "image", "back": "image"}
+    assert "Looked at 80" in result.out
