@@ -2,6 +2,7 @@
 
 whole run against tfx.examples.mnist -> training epochs of both loops against the tutorial -> growth from 7,000 to 70,000 rows
 -> readers against pandas and Pillow -> memory from 100,000 to 2,000,000 rows -> a table of 1,000,000 rows against AutoGluon
+-> what each training step is good for
 """
 
 import argparse
@@ -19,8 +20,9 @@ from benchmarks.memory import memory
 from benchmarks.million import million
 from benchmarks.printed import row, say
 from benchmarks.readers import readers
+from benchmarks.steps import steps
 
-PARTS = ("whole", "epochs", "growth", "readers", "memory", "million")
+PARTS = ("whole", "epochs", "growth", "readers", "memory", "million", "steps")
 REFERENCE = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 OURS = {"TF_USE_LEGACY_KERAS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -42,6 +44,7 @@ def main() -> None:
             "readers": lambda: readers(work, options.rounds),
             "memory": lambda: memory(work, OURS),
             "million": lambda: million(work, OURS, options.autogluon, options.seconds),
+            "steps": lambda: steps(work, OURS),
         }
         for name in PARTS if options.only is None else (options.only,):
             parts[name]()

@@ -33,11 +33,16 @@ copy_settings() { # copy_settings ROOT: name servers and certificates
     if [[ -f $certificates ]]; then cp -L "$certificates" "$1/etc/ssl/certs/ca-certificates.crt"; fi
 }
 
-copy_checkout() { # copy_checkout ROOT: as a clone has it, but with what is not committed yet
+pack_checkout() { # at once, before tests that run beside this write files: as a clone has it, but with what is not committed yet
+    tar --exclude=./.git --exclude='./.venv*' --exclude=./.tools --exclude=./runs --exclude=__pycache__ --exclude='./.*_cache' \
+        -cf .tools/checkout.tar .
+}
+
+unpack_checkout() { # unpack_checkout ROOT
     rm -rf --one-file-system "$1/srv/tapeline" "$1/home/newcomer"
     mkdir -p "$1/srv/tapeline" "$1/home/newcomer"
-    tar --exclude=./.git --exclude='./.venv*' --exclude=./.tools --exclude=./runs --exclude=__pycache__ --exclude='./.*_cache' -c . |
-        tar -C "$1/srv/tapeline" -x --no-same-owner
+    tar -C "$1/srv/tapeline" -x --no-same-owner -f .tools/checkout.tar
+    rm .tools/checkout.tar
 }
 
 mount_all() { # mount_all ROOT UV_CACHE
@@ -71,13 +76,14 @@ mkdir -p .tools/roots
 exec 9>.tools/roots/lock
 flock 9 # two calls would copy over one another
 
+pack_checkout
 make_root "$root" "$suite"
 if [[ $suite != bookworm ]]; then copy_python "$root" "$python"; fi # Debian 12 has a Python 3.11
 copy_settings "$root"
-copy_checkout "$root"
+unpack_checkout "$root"
 mount_all "$root" "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"
 keep_index_settings "$python"
-timeout --foreground 20m chroot "$root" /bin/sh -euc '
+timeout --foreground 40m chroot "$root" /bin/sh -euc '
     cd /srv/tapeline
     echo "test-next: $(. /etc/os-release; echo "$PRETTY_NAME"), $(ldd --version | head -n 1)"
     if [ -n "${ARGS:-}" ]; then make test; exit 0; fi

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -13,7 +13,7 @@ from trainer.steps.sam import Sam
 from trainer.steps.standard import Standard
 from trainer.steps.step import Outcome, Step
 
-__all__ = ["Adversarial", "GradientPenalty", "Mixup", "Outcome", "Sam", "Standard", "Step", "StepSetting"]
+__all__ = ["STEPS", "Adversarial", "GradientPenalty", "Mixup", "Outcome", "Sam", "Standard", "Step", "StepSetting"]
 
 
 def _in_full(given: Any) -> Any:
@@ -21,6 +21,8 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-_InFull = Annotated[Standard | Sam | GradientPenalty | Adversarial | Mixup, Field(discriminator="kind")]
+_KINDS = Standard | Sam | GradientPenalty | Adversarial | Mixup
+STEPS = tuple(kind.model_fields["kind"].default for kind in get_args(_KINDS))  # their names
+_InFull = Annotated[_KINDS, Field(discriminator="kind")]
 _Short = Literal["standard", "sam", "gradient_penalty", "adversarial", "mixup"]  # for the JSON Schema: what `_in_full` takes
 StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
