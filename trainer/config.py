@@ -56,8 +56,14 @@ class TrainerConfig(Settings):
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer, at the start.")
-    schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="How the learning rate goes on: as it is, or down to 0 at the last epoch along half a cosine."
+    schedule: Literal["constant", "step", "exponential", "cosine", "one_cycle"] = Field(
+        "constant",
+        description="How the learning rate goes on over all steps: as it is; `step`, a tenth from half of them on and a hundredth from "
+        "three quarters on; `exponential`, evenly down to a hundredth; `cosine`, down to 0 along half of one; `one_cycle`, up from a 25th "
+        "for three tenths of them, then down to nearly 0.",
+    )
+    warmup: float = Field(
+        0.0, ge=0.0, lt=1.0, description="Share of the steps in which the learning rate first rises from 0; `one_cycle` has its own."
     )
     weight_decay: float | None = Field(
         None,
@@ -67,6 +73,11 @@ class TrainerConfig(Settings):
     )
     clip_norm: float | None = Field(
         None, gt=0.0, description="The most that the gradients' common norm may be; larger ones are scaled down."
+    )
+    clip_each_norm: float | None = Field(None, gt=0.0, description="The same for the gradient of each variable by itself.")
+    clip_value: float | None = Field(None, gt=0.0, description="The most that each value of a gradient may be from 0.")
+    accumulate: int = Field(
+        1, ge=1, le=10_000, description="Batches whose gradients are averaged for one update of the weights, as if they were one batch."
     )
     loss: Literal[
         "auto",
@@ -121,6 +132,22 @@ class TrainerConfig(Settings):
             raise ValueError(
                 f"trainer.step: Expected 'standard' with `trainer.loop: fit`, for `model.fit` takes one gradient of one loss a step. "
                 f"Received: {self.step.kind!r}. Set `trainer.loop: gradient_tape`."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _clips_in_one_way(self) -> Self:
+        given = [name for name in ("clip_norm", "clip_each_norm", "clip_value") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"trainer: Expected one of the ways to clip a gradient. Received: {', '.join(given)}. Leave one of them.")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _one_cycle_warms_up_by_itself(self) -> Self:
+        if self.schedule == "one_cycle" and self.warmup:
+            raise ValueError(
+                f"trainer.warmup: Expected 0 with `trainer.schedule: one_cycle`, which begins with a rise of its own. "
+                f"Received: {self.warmup:g}. Leave it out."
             )
         return self
 

@@ -85,8 +85,11 @@ def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path, cache):
         {"model": "cnn", "optimizer": "adamw", "metrics": ["accuracy", "top_3_accuracy"]},
         {"optimizer": "sgd", "loss": "categorical_crossentropy", "label_smoothing": 0.1, "metrics": ["top_5_accuracy"]},
         {"optimizer": "rmsprop", "loss": "categorical_focal_crossentropy", "cache": "none"},
+        {"schedule": "one_cycle", "clip_value": 0.01, "accumulate": 3},
+        {"schedule": "step", "warmup": 0.2, "clip_each_norm": 0.1, "strategy": "mirrored", "accumulate": 2},
+        {"schedule": "exponential", "warmup": 0.1, "clip_norm": 0.5, "strategy": "mirrored"},
     ],
-    ids=["cnn-adamw", "sgd-smoothed", "rmsprop-focal-streamed"],
+    ids=["cnn-adamw", "sgd-smoothed", "rmsprop-focal-streamed", "one-cycle", "step-accumulated", "exponential"],
 )
 def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_path, settings):
     assert_same(*(trained(loop, scaled, tmp_path, **settings) for loop in LOOPS))

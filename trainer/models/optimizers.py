@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
+from trainer.models.schedules import make_schedule
 
 
 class _FusedAdamUpdate:
@@ -50,14 +51,17 @@ _OPTIMIZERS = {
 
 
 def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer that `config.optimizer` names, with the learning rate, decay and clipping of `config`.
+    """The optimizer that `config.optimizer` names, with the learning rate, decay, clipping and accumulation of `config`.
 
     Args:
       config: the settings.
       steps: of all epochs together, over which a schedule goes.
     """
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
-    if config.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-    decay = {} if config.weight_decay is None else {"weight_decay": config.weight_decay}
-    return _OPTIMIZERS[config.optimizer](learning_rate=rate, global_clipnorm=config.clip_norm, **decay)
+    return _OPTIMIZERS[config.optimizer](
+        learning_rate=make_schedule(config, steps),
+        global_clipnorm=config.clip_norm,
+        clipnorm=config.clip_each_norm,
+        clipvalue=config.clip_value,
+        **({} if config.weight_decay is None else {"weight_decay": config.weight_decay}),
+        **({} if config.accumulate == 1 else {"gradient_accumulation_steps": config.accumulate}),
+    )
