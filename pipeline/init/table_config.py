@@ -130,7 +130,8 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     yield "trainer:"
     yield "  loop: fit  # or gradient_tape"
     are_texts = all(kind.name == "text" for kind in table.features.values())
-    recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows)
+    regression = table.target.kind == "regression"
+    recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows, regression)
     if table.source.picture:
         rows = table.source.taken.rows
         recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind in ("binary", "multiclass"))

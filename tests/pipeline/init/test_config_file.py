@@ -116,6 +116,12 @@ def test_few_rows_get_small_batches_and_many_epochs(write, init, rows, batch_siz
     assert (trainer.batch_size, trainer.epochs, trainer.early_stopping.patience) == (batch_size, epochs, patience)
 
 
+def test_numbers_are_learnt_by_batches_half_as_large_in_as_many_epochs():
+    amounts, classes = for_table(20_000, is_regression=True), for_table(20_000)
+    assert (amounts["batch_size"], classes["batch_size"]) == (128, 256)
+    assert amounts["epochs"] == classes["epochs"]
+
+
 def test_a_config_that_is_there_stays(write, init, some, tmp_path):
     (tmp_path / "mine.yaml").write_text("name: digits\ndata: {format: digits}\n")
     result = init(write(x=some(), y=some("a", "b")))
