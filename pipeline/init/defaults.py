@@ -17,7 +17,7 @@ def for_table(rows: int, is_regression: bool = False) -> dict[str, Any]:
     """Of a table of so many rows.
 
     A number is learnt further than a class, whose noise would be learnt by heart: in as many epochs, by batches half as large. On four
-    tables that had 0.942, 0.954, 0.974 and 1.028 of the error before, in 0.8 to 1.04 of the time.
+    tables that had 0.942, 0.954, 0.974 and 1.028 of the error before.
     """
     batch_size = next((size for size in _BATCH_SIZES if size * _LEAST_STEPS <= rows), _BATCH_SIZES[-1])
     an_epoch = _TRAIN_SHARE * max(rows, 1) / batch_size  # in steps
