@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> list[keras.callbacks.Callback]:
-    """Checkpoint and early stopping if configured, TensorBoard logs, the end at NaN, and a line of progress an epoch.
+    """Best weights and early stopping if configured, TensorBoard logs, the end at NaN, a line of progress an epoch, and the history.
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
@@ -31,14 +31,15 @@ def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> 
     stop = config.early_stopping
     return [
         StopAtNaN(config),
-        *([_checkpoint(model_run_dir)] if config.weights == "best" else []),
+        *([_keep_best(model_run_dir)] if config.weights == "best" else []),
         *([keras.callbacks.EarlyStopping(_MONITOR, stop.min_delta, stop.patience, mode="min")] if stop else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
+        keras.callbacks.History(),
     ]
 
 
-def _checkpoint(model_run_dir: str) -> keras.callbacks.Callback:
+def _keep_best(model_run_dir: str) -> keras.callbacks.Callback:
     return keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True)
 
 
@@ -75,12 +76,22 @@ class StopAtNaN(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One line an epoch through `logging`, and one JSON object an epoch appended to `file`, if there is one."""
+    """One line an epoch through `logging`, and one JSON object an epoch appended to `file`, if there is one.
+
+    Attributes:
+      lines: the objects of all epochs, those before an interruption too.
+    """
 
     def __init__(self, epochs: int, examples: int, file: str | None) -> None:
         super().__init__()
+        self.lines: list[dict[str, Any]] = []
         self._epochs, self._examples, self._file = epochs, examples, file
         self._started = self._trained = 0.0
+
+    def go_on(self, lines: list[dict[str, Any]]) -> None:
+        """Takes the lines of the epochs before an interruption for its own, and marks them in the file."""
+        self.lines = [{**line, "resumed": 1} for line in lines]
+        self._append(*self.lines)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
@@ -96,6 +107,10 @@ class Progress(keras.callbacks.Callback):
         speed = round(self._examples / max(self._trained - self._started, 1e-9))
         line = {"epoch": epoch + 1, "epochs": self._epochs, **values, "examples_per_second": speed}
         _log.info("epoch %d of %d: %s, %d examples/s", epoch + 1, self._epochs, ", ".join(f"{k} {v:.4f}" for k, v in values.items()), speed)
+        self.lines.append(line)
+        self._append(line)
+
+    def _append(self, *lines: dict[str, Any]) -> None:
         if self._file:
             with pathlib.Path(self._file).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.writelines(json.dumps(line) + "\n" for line in lines)

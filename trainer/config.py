@@ -30,6 +30,19 @@ class EarlyStoppingConfig(Settings):
     min_delta: float = Field(0.0, ge=0.0, description="The least decrease of the loss that counts as improvement.")
 
 
+class CheckpointsConfig(Settings):
+    """When a training's state is kept, so that one that was interrupted goes on from there; whichever comes first."""
+
+    epochs: int | None = Field(None, ge=1, description="After so many epochs.")
+    minutes: float | None = Field(5.0, gt=0.0, description="After so many minutes, at the end of the call of TensorFlow under way.")
+    steps: int | None = Field(
+        None,
+        ge=1,
+        description="After so many training steps. A call of TensorFlow has no more of them then, and with `trainer.loop: fit` the "
+        "greatest number of steps up to this one that divides an epoch's.",
+    )
+
+
 Augmentation = Literal["flip", "crop", "rotate", "colour"]
 
 
@@ -112,6 +125,11 @@ class TrainerConfig(Settings):
         "best",
         description="Which weights are exported: `best`, those of the epoch with the least loss on the eval split, or `last`, those at the "
         "end, where the eval split is so small that its least loss is chance.",
+    )
+    checkpoints: CheckpointsConfig | None = Field(
+        CheckpointsConfig(),
+        description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
+        "training goes on from there, to the same weights. `null` keeps none.",
     )
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
         "auto",

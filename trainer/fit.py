@@ -1,14 +1,22 @@
-"""The loop that Keras brings: `model.fit`."""
+"""The loop that Keras brings: `model.fit`.
 
+where the training begins within an epoch: the rest of that epoch -> all other epochs
+"""
+
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from trainer import graph_rewrites
+from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
+
+_MOST_AT_ONCE = 250  # steps, where nothing else is asked for: only between calls is a signal noticed, and a state kept
 
 
 @graph_rewrites.held()
@@ -22,16 +30,66 @@ def train(
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`. The model knows its strategy: it was built under the scope."""
     if strategy.num_replicas_in_sync == 1:  # several replicas: Keras 3.15 fails at more than one step ("must feed a value for placeholder")
-        model.steps_per_execution = train_batches.steps  # an epoch is one call into TensorFlow, with the results of single steps
-    return model.fit(
-        train_batches.dataset,
-        epochs=config.epochs,
-        steps_per_epoch=train_batches.steps,
-        validation_data=eval_batches.dataset,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+        model.steps_per_execution = _steps_at_once(train_batches, config)
+    if train_batches.begin.step:
+        build_metrics(model, strategy, train_batches)
+    driver = _Driver(callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0)
+    model.stop_training = False
+    driver.begin()
+    for dataset, first, end, steps in _parts(train_batches, config.epochs):
+        if model.stop_training:
+            break
+        model.fit(
+            dataset,
+            initial_epoch=first,
+            epochs=end,
+            steps_per_epoch=steps,
+            validation_data=eval_batches.dataset,
+            callbacks=driver,
+            shuffle=False,
+            verbose=0,
+        )
+    driver.end()
+    return model.history
+
+
+def _steps_at_once(batches: Batches, config: TrainerConfig) -> int:
+    """How many steps a call into TensorFlow has: a divisor of an epoch's, for Keras knows no smaller last call."""
+    whole = math.gcd(batches.steps, batches.begin.step)
+    asked = config.checkpoints.steps if config.checkpoints else None
+    best = max(steps for steps in range(1, min(whole, asked or _MOST_AT_ONCE) + 1) if whole % steps == 0)
+    return best if asked or best > _MOST_AT_ONCE // 10 else whole  # calls of few steps take longer
+
+
+def _parts(batches: Batches, epochs: int) -> Iterator[tuple[tf.data.Dataset, int, int, int]]:
+    """(batches, first epoch, end, steps an epoch) of each call of `model.fit`; none where nothing is left."""
+    epoch, step = batches.begin
+    if step:
+        yield batches.dataset, epoch, epoch + 1, batches.steps - step
+        epoch += 1
+    if epoch < epochs:
+        yield batches.later_epochs or batches.dataset, epoch, epochs, batches.steps
+
+
+class _Driver(keras.callbacks.CallbackList):
+    """Begins and ends with the training, and not with each call of `model.fit`."""
+
+    _logs: dict[str, Any] | None = None
+
+    def begin(self) -> None:
+        """Before the first call."""
+        super().on_train_begin()
+
+    def end(self) -> None:
+        """After the last one."""
+        super().on_train_end(self._logs)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """A call begins."""
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """A call has ended."""
+        self._logs = logs
 
 
 def run_fn(fn_args: Any) -> None:

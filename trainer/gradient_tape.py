@@ -1,11 +1,12 @@
-"""The project's own loop: `tf.GradientTape`, an epoch inside one `tf.function`.
+"""The project's own loop: `tf.GradientTape`, many steps inside one call of a `tf.function`.
 
 for each epoch:
-    for each batch, on each replica: the step's gradients -> optimizer -> metrics
-    the same without tape on the eval split
+    as many calls as it takes, each of some seconds: for each batch, on each replica: the step's gradients -> optimizer -> metrics
+    the same without tape on the eval split, in one call
     the callbacks see the metrics, and may stop it
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from trainer import graph_rewrites, without_gradient
+from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
@@ -21,6 +23,8 @@ Inputs = tf.Tensor | dict[str, tf.Tensor]
 OnBatch = Callable[[Inputs, tf.Tensor], None]
 
 _MOST_REPLICAS = 4096
+_FIRST_CALL = 32  # steps
+_CALL_SECONDS = 5.0  # about the most that a call takes: only between calls is a signal noticed, and a state kept
 
 
 @graph_rewrites.held()
@@ -33,9 +37,9 @@ def train(
     callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`."""
-    _build_metrics(model, strategy, train_batches)
+    build_metrics(model, strategy, train_batches)
     config.step.check(train_batches.dataset.element_spec[0])
-    train_epoch = _over_batches(_train_step(model, strategy, config), strategy)
+    train_some = _over_batches(_train_step(model, strategy, config), strategy)
     eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
     eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
@@ -44,14 +48,27 @@ def train(
     )
     model.stop_training = False
     logs: dict[str, Any] = {}
+    begin, most = train_batches.begin, (config.checkpoints and config.checkpoints.steps) or train_batches.steps
+    at_once = min(_FIRST_CALL, most)  # steps a call
+    train_some(train_iterator, tf.constant(0))  # only traces it
     driver.on_train_begin()
-    for epoch in range(config.epochs):
+    for epoch in range(begin.epoch, config.epochs):
+        model.reset_metrics()
         driver.on_epoch_begin(epoch)
-        driver.on_train_batch_begin(0)
-        logs = _measured(model, lambda: train_epoch(train_iterator, tf.constant(train_batches.steps)))
-        driver.on_train_batch_end(train_batches.steps - 1, logs)
+        step = begin.step if epoch == begin.epoch else 0
+        while step < train_batches.steps:
+            steps = min(at_once, train_batches.steps - step)
+            driver.on_train_batch_begin(step)
+            began = time.perf_counter()
+            train_some(train_iterator, tf.constant(steps))
+            logs = _results(model)
+            at_once = _next_at_once(at_once, (time.perf_counter() - began) / steps, most)
+            step += steps
+            driver.on_train_batch_end(step - 1, logs)
         driver.on_test_begin()
-        val_logs = _measured(model, lambda: eval_epoch(iter(eval_dataset), tf.constant(eval_batches.steps)))
+        model.reset_metrics()
+        eval_epoch(iter(eval_dataset), tf.constant(eval_batches.steps))
+        val_logs = _results(model)
         driver.on_test_end(val_logs)
         logs |= {f"val_{name}": value for name, value in val_logs.items()}
         driver.on_epoch_end(epoch, logs)
@@ -59,12 +76,6 @@ def train(
             break
     driver.on_train_end(logs)
     return model.history
-
-
-def _build_metrics(model: keras.Model, strategy: tf.distribute.Strategy, batches: Batches) -> None:
-    """Has the metrics make their variables, which Keras leaves to the first batch, but must not happen inside the epoch's `tf.function`."""
-    x, y = tf.nest.map_structure(lambda part: tf.zeros([size or 1 for size in part.shape], part.dtype), batches.dataset.element_spec)
-    strategy.run(lambda: model.compute_metrics(x, y, model(x, training=False)))
 
 
 def _train_step(model: keras.Model, strategy: tf.distribute.Strategy, config: TrainerConfig) -> OnBatch:
@@ -114,10 +125,16 @@ def _over_batches(step: OnBatch, strategy: tf.distribute.Strategy) -> Callable[[
     return over_batches
 
 
-def _measured(model: keras.Model, run_epoch: Callable[[], None]) -> dict[str, float]:
-    """The model's metrics over what `run_epoch` runs."""
-    model.reset_metrics()
-    run_epoch()
+def _next_at_once(steps: int, step_seconds: float, most: int) -> int:
+    """How many steps the next call may have, after one that might have had so many and whose steps took so long each."""
+    seconds = steps * step_seconds
+    if seconds > _CALL_SECONDS:
+        return max(1, steps // 2)
+    return min(most, 2 * steps) if seconds < _CALL_SECONDS / 2 else steps
+
+
+def _results(model: keras.Model) -> dict[str, float]:
+    """The model's metrics so far."""
     return {name: float(value) for name, value in model.get_metrics_result().items()}
 
 

@@ -35,12 +35,24 @@ _FILES_AT_ONCE = 16  # the same
 _log = logging.getLogger(__name__)
 
 
+class Position(NamedTuple):
+    """Where in the training: how many epochs have ended, and how many steps of the next one."""
+
+    epoch: int
+    step: int
+
+
+START = Position(0, 0)
+
+
 class Batches(NamedTuple):
     """A split in batches of (x, y): x is the model's input (batch, ...), by name where it has several; y what the task's loss is given."""
 
-    dataset: tf.data.Dataset  # of train, all epochs one after the other; of eval, one pass
+    dataset: tf.data.Dataset  # of train, all epochs from `begin` on one after the other; of eval, one pass
     steps: int  # batches an epoch; the last one may be smaller, so that no example is left out or seen twice, except on a TPU
     examples: int  # rows an epoch
+    begin: Position = START
+    later_epochs: tf.data.Dataset | None = None  # where `begin` is within an epoch: all epochs behind that one
 
 
 class Split(NamedTuple):
@@ -73,13 +85,14 @@ def read_split(patterns: list[str], spec: FeatureSpec, config: TrainerConfig, pa
     return Split(files, spec, rows, labels, parsed_label)
 
 
-def train_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
+def train_batches(split: Split, config: TrainerConfig, task: Task, begin: Position = START) -> Batches:
     """`config.epochs` epochs of the training split, each with every example once, in an order that seed and epoch alone decide.
 
     Args:
       split: the training split.
       config: epochs, batch size and seed.
       task: what the labels must be, and how the loss takes them; a row without a label that it knows is left out.
+      begin: where the first batch is; what comes before is left out.
 
     Raises:
       DataError: a label that the task does not have.
@@ -87,16 +100,23 @@ def train_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
     known = _known(split, task)
     examples = int(known.shape[0])
     steps = -(-examples // config.batch_size)
+    tf.random.set_seed(config.seed)  # tf.data mixes it into the seed of a stream's order
 
-    def shuffled_rows(epoch: tf.Tensor) -> tf.data.Dataset:
+    def epoch_from(epoch: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
+        if split.rows is None:
+            records = _shuffled_records(split.files, split.spec, config.seed + epoch * 2**31)
+            return _stream(records, split, examples, config, task).skip(first)
         order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed=tf.stack([config.seed, epoch]))
-        return _batches(split.rows, tf.gather(known, order), steps, config)
+        return _batches(split.rows, tf.gather(known, order), first, steps, config)
 
-    def shuffled_stream(epoch: tf.Tensor) -> tf.data.Dataset:
-        return _stream(_shuffled_records(split.files, split.spec, config.seed + epoch * 2**31), split, examples, config, task)
+    def epochs_from(position: Position) -> Batches:
+        epochs = tf.data.Dataset.range(position.epoch, config.epochs)
+        first, none = tf.constant(position.step, tf.int64), tf.constant(0, tf.int64)
+        dataset = epochs.flat_map(lambda epoch: epoch_from(epoch, tf.where(epoch == position.epoch, first, none)))
+        return _finished(dataset, config, task, steps, examples)._replace(begin=position)
 
-    dataset = tf.data.Dataset.range(config.epochs).flat_map(shuffled_stream if split.rows is None else shuffled_rows)
-    return _finished(dataset, config, task, steps, examples)
+    batches = epochs_from(begin)
+    return batches._replace(later_epochs=epochs_from(Position(begin.epoch + 1, 0)).dataset) if begin.step else batches
 
 
 def eval_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
@@ -108,7 +128,7 @@ def eval_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
         stream = _stream(_records(split.files), split, examples, config, task)
         dataset = stream.apply(tf.data.experimental.assert_cardinality(steps))
     else:
-        dataset = _batches(split.rows, known, steps, config)
+        dataset = _batches(split.rows, known, 0, steps, config)
     return _finished(dataset, config, task, steps, examples)
 
 
@@ -197,14 +217,14 @@ def _labels(files: list[str], spec: FeatureSpec, parsed_label: ParsedLabel) -> t
     return tf.concat([tf.zeros((0, *parts.element_spec.shape[1:]), parts.element_spec.dtype), *parts], 0)
 
 
-def _batches(rows: Rows, order: tf.Tensor, steps: int, config: TrainerConfig) -> tf.data.Dataset:
-    """The rows that the numbers in `order` name, a batch at a time."""
+def _batches(rows: Rows, order: tf.Tensor, first: tf.Tensor | int, steps: int, config: TrainerConfig) -> tf.data.Dataset:
+    """The rows that the numbers in `order` name, a batch at a time, from the batch `first` on."""
 
     def batch(step: tf.Tensor) -> tuple[Inputs, tf.Tensor]:
         numbers = order[step * config.batch_size : (step + 1) * config.batch_size]
         return rows.inputs(numbers), tf.gather(rows.labels, numbers)
 
-    return tf.data.Dataset.range(steps).map(batch)
+    return tf.data.Dataset.range(first, steps).map(batch)
 
 
 def _finished(dataset: tf.data.Dataset, config: TrainerConfig, task: Task, steps: int, examples: int) -> Batches:

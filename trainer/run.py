@@ -1,8 +1,10 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
-transform graph, batches -> model, under the strategy's scope -> train -> best weights, if wanted -> the task's decision -> SavedModel
+transform graph, the state of an interrupted training, batches -> model, under the strategy's scope -> train -> best weights, if wanted
+    -> the task's decision -> SavedModel
 """
 
+import contextlib
 from typing import Any, Protocol, TypeVar
 
 import keras
@@ -11,24 +13,29 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from trainer import checkpoints
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.export import export
 from trainer.features import names, table_sizes
-from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
+from trainer.input_pipeline import START, Batches, Split, eval_batches, read_split, train_batches
 from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.strategy import make_strategy
 from trainer.tasks import Task
 from trainer.tasks.predicted import predicted
+from trainer.termination import Termination
 
 Section = TypeVar("Section", bound=Settings)
 
 
 class Train(Protocol):
-    """A loop: trains the compiled model in place for at most `config.epochs`, driving the callbacks as Keras does."""
+    """A loop: trains the compiled model in place up to at most `config.epochs`, driving the callbacks as Keras does.
+
+    Where `train_batches` begin in the midst of a training, the loop does; the callbacks bring back what was before.
+    """
 
     def __call__(
         self,
@@ -58,20 +65,42 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     task = problem.task.resolved(graph)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     task = task.fitted(train_split.labels)
-    train_data, eval_data = train_batches(train_split, config, task), eval_batches(eval_split, config, task)
     strategy = make_strategy(config.strategy)
+    file = _checkpoint_file(fn_args, config, task, strategy, train_split, eval_split)
+    found = checkpoints.read(file) if config.checkpoints else None
+    train_data = train_batches(train_split, config, task, found.position if found else START)
+    eval_data = eval_batches(eval_split, config, task)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
-    history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
+    callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples)
+    with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
+        if config.checkpoints and termination:
+            every, steps = config.checkpoints, train_data.steps
+            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, steps, callbacks[:], found, termination))
+        history = train(model, train_data, eval_data, strategy, config, callbacks)
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
+    checkpoints.remove(file)
     return history
+
+
+def _checkpoint_file(fn_args: Any, config: TrainerConfig, task: Task, strategy: tf.distribute.Strategy, *splits: Split) -> str:
+    """Of this very training: other settings, data, code or devices have another file."""
+    parts = (
+        config.model_copy(update={"checkpoints": None}).to_json(),
+        task.to_json(),
+        str(fn_args.custom_config.get("code")),
+        str(strategy.num_replicas_in_sync),
+        *(f"{split.spec} {split.rows is None}" for split in splits),  # rows that are not kept come in another order
+        *(tf.__version__, keras.__version__),
+    )
+    return checkpoints.file_for(fn_args.model_run_dir, checkpoints.fingerprint([file for split in splits for file in split.files], *parts))
 
 
 def _evaluated(model: keras.Model, task: Task, split: Batches) -> tuple[np.ndarray, np.ndarray]:

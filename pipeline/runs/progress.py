@@ -98,12 +98,14 @@ class Progress:
         return _table(self.lines, self._spinner, self._epoch())
 
     def _epoch(self) -> str:
-        """The Trainer's last finished epoch, in words."""
+        """The Trainer's last finished epoch, in words; after an interruption where it goes on."""
         try:
             last = self._epochs_file.read_text(encoding="utf-8").splitlines()[-1]
             epoch = json.loads(last)
         except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
             return ""
+        if epoch.get("resumed"):
+            return f"goes on from epoch {min(epoch['epoch'] + 1, epoch['epochs'])} of {epoch['epochs']}"
         accuracy = f", val_acc {epoch['val_accuracy']:.4f}" if "val_accuracy" in epoch else f", val_loss {epoch['val_loss']:.4f}"
         return f"epoch {epoch['epoch']}/{epoch['epochs']}{accuracy}"
 

@@ -94,7 +94,8 @@ class RunRecord(_Part):
     data: Data = Field(description="The rows that went in.")
     components: list[Component] = Field(description="Each component that began: seconds, whether it was cached, its rows.")
     epochs: list[dict[str, float | None]] = Field(
-        description="Each finished epoch of the model's training, in order: `epoch`, losses and metrics; null for what is no number."
+        description="Each finished epoch of the model's training, in order: `epoch`, losses and metrics; null for what is no number. "
+        "`resumed` is 1 where an earlier run has done the epoch, and this one has gone on from its checkpoint."
     )
     metrics: dict[str, Any] = Field(description="What the Evaluator measured on the test split.")
     anomalies: list[Anomaly] = Field([], description="What was wrong with the data, whether it stopped the run or was only warned of.")

@@ -1,6 +1,7 @@
 """`kill -9` of a run, or of its worker, at any point: the next run completes, and pushes once."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,39 @@ def test_a_worker_killed_in_the_trainer_and_on_both_sides_of_the_pushers_rename_
     answer = assert_the_next_run_completes(here, digits_yaml)
     if code is DIE_AFTER_RENAME:
         assert answer.record["version"] == version
+
+
+END_IN_THE_THIRD_EPOCH = """
+import os, signal
+import keras
+def end(self, epoch, logs=None):
+    if epoch == 2:
+        os.kill(os.getpid(), signal.{})
+keras.callbacks.TensorBoard.on_epoch_end = end
+"""
+
+
+@pytest.mark.parametrize(("sent", "checkpoints", "kept"), [("SIGKILL", "{epochs: 1}", 2), ("SIGTERM", "{minutes: 60}", 3)])
+def test_a_training_goes_on_where_it_was_ended_to_the_same_model(place, digits_yaml, sent, checkpoints, kept):
+    settings = ("--set", "trainer.epochs=5", "--set", "evaluator.min_accuracy=0.0", "--set", f"trainer.checkpoints={checkpoints}")
+    here, elsewhere = place("ended"), place("whole")
+    with here.start(digits_yaml, *settings, everywhere=END_IN_THE_THIRD_EPOCH.format(sent)) as process:
+        stdout, stderr = process.communicate()
+    assert process.returncode == {"SIGKILL": 1, "SIGTERM": 143}[sent], stderr
+    assert json.loads(stdout)["reasons"][0].startswith("Trainer")
+    [checkpoint] = here.root.glob("artifacts/Trainer/model_run/checkpoints/*.npz")
+    answer, whole = here.run(digits_yaml, *settings), elsewhere.run(digits_yaml, *settings)
+    assert (answer.status, answer.executed[0]) == (0, "Trainer"), answer.stderr
+    assert not checkpoint.exists()
+    epochs, expected = (
+        json.loads(Path(run.record["log"].replace("/logs/", "/records/")).with_suffix(".json").read_text(encoding="utf-8"))["epochs"]
+        for run in (answer, whole)
+    )
+    assert [epoch.pop("resumed", 0) for epoch in epochs] == [1] * kept + [0] * (5 - kept)
+    for epoch in (*epochs, *expected):
+        del epoch["examples_per_second"]
+    assert epochs == expected
+    assert answer.record["metrics"] == whole.record["metrics"]
 
 
 def assert_the_next_run_completes(here, digits_yaml):

@@ -113,6 +113,8 @@ def test_only_what_is_under_way_can_fail(tmp_path):
         ("", ""),
         ('{"epoch": 2, "epochs": 30, "val_acc', ""),
         (json.dumps({"epoch": 2, "epochs": 30, "val_accuracy": 0.98765}) + "\n", "epoch 2/30, val_acc 0.9877"),
+        (json.dumps({"epoch": 6, "epochs": 20, "val_accuracy": 0.9, "resumed": 1}) + "\n", "goes on from epoch 7 of 20"),
+        (json.dumps({"epoch": 20, "epochs": 20, "val_loss": 0.9, "resumed": 1}) + "\n", "goes on from epoch 20 of 20"),
     ],
 )
 def test_the_last_epoch_is_read_from_the_trainers_file(tmp_path, text, said):
