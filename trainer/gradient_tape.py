@@ -16,6 +16,7 @@ from trainer import graph_rewrites, without_gradient
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
+from trainer.steps import Step
 
 Inputs = tf.Tensor | dict[str, tf.Tensor]
 OnBatch = Callable[[Inputs, tf.Tensor], None]
@@ -34,8 +35,9 @@ def train(
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`."""
     _build_metrics(model, strategy, train_batches)
-    config.step.check(train_batches.dataset.element_spec[0])
-    train_epoch = _over_batches(_train_step(model, strategy, config), strategy)
+    step = config.step.with_code(config.code)
+    step.check(train_batches.dataset.element_spec[0])
+    train_epoch = _over_batches(_train_step(model, strategy, config, step), strategy)
     eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
     eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
@@ -67,14 +69,14 @@ def _build_metrics(model: keras.Model, strategy: tf.distribute.Strategy, batches
     strategy.run(lambda: model.compute_metrics(x, y, model(x, training=False)))
 
 
-def _train_step(model: keras.Model, strategy: tf.distribute.Strategy, config: TrainerConfig) -> OnBatch:
-    def step(x: Inputs, y: tf.Tensor) -> None:
-        outcome = config.step(model, x, y, _seed(model, config.seed))
+def _train_step(model: keras.Model, strategy: tf.distribute.Strategy, config: TrainerConfig, step: Step) -> OnBatch:
+    def on_batch(x: Inputs, y: tf.Tensor) -> None:
+        outcome = step(model, x, y, _seed(model, config.seed))
         variables = without_gradient.left_out(model.trainable_variables, outcome.gradients, config.without_gradient)
         model.optimizer.apply(*variables)
         _update_metrics(model, strategy, x, y, outcome.predictions, outcome.loss)
 
-    return step
+    return on_batch
 
 
 def _seed(model: keras.Model, seed: int) -> tf.Tensor:

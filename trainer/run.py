@@ -22,6 +22,7 @@ from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.strategy import make_strategy
 from trainer.tasks import Task
+from trainer.tasks.own import check_loss, check_metrics
 from trainer.tasks.predicted import predicted
 
 Section = TypeVar("Section", bound=Settings)
@@ -66,12 +67,20 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
+    _check_own(model, config, task, train_data.dataset.element_spec[1])
     history = train(model, train_data, eval_data, strategy, config, make_callbacks(config, fn_args.model_run_dir, train_data.examples))
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
     export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
     return history
+
+
+def _check_own(model: keras.Model, config: TrainerConfig, task: Task, y: tf.TensorSpec) -> None:
+    """Raises ConfigError or TrainingError where a loss or a metric of the user's own cannot be taken of such labels."""
+    logits = tf.TensorSpec((None, task.outputs), tf.float32)
+    check_loss(config, task.loss(config), tf.TensorSpec(y.shape, tf.float32), logits)  # Keras makes all labels floats for a loss
+    check_metrics(config, task.metrics(config), y, logits)
 
 
 def _evaluated(model: keras.Model, task: Task, split: Batches) -> tuple[np.ndarray, np.ndarray]:

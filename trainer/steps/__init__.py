@@ -6,21 +6,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from trainer.reference import Reference, check_near_reference, is_reference
 from trainer.steps.adversarial import Adversarial
 from trainer.steps.gradient_penalty import GradientPenalty
 from trainer.steps.mixup import Mixup
+from trainer.steps.own import Own
 from trainer.steps.sam import Sam
 from trainer.steps.standard import Standard
 from trainer.steps.step import Outcome, Step
 
-__all__ = ["Adversarial", "GradientPenalty", "Mixup", "Outcome", "Sam", "Standard", "Step", "StepSetting"]
+__all__ = ["Adversarial", "GradientPenalty", "Mixup", "Outcome", "Own", "Sam", "Standard", "Step", "StepSetting"]
 
 
 def _in_full(given: Any) -> Any:
-    """`sam` is short for `{kind: sam}`."""
+    """`sam` is short for `{kind: sam}`, and a reference for `{kind: own}` with it."""
+    if is_reference(given):
+        return {"kind": "own", "function": given}
+    check_near_reference(given)
     return {"kind": given} if isinstance(given, str) else given
 
 
-_InFull = Annotated[Standard | Sam | GradientPenalty | Adversarial | Mixup, Field(discriminator="kind")]
+_InFull = Annotated[Standard | Sam | GradientPenalty | Adversarial | Mixup | Own, Field(discriminator="kind")]
 _Short = Literal["standard", "sam", "gradient_penalty", "adversarial", "mixup"]  # for the JSON Schema: what `_in_full` takes
-StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
+StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | Reference | _InFull)]
