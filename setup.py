@@ -60,6 +60,7 @@ setup(
         "pipeline",
         "pipeline.init",
         "pipeline.kubeflow",
+        "pipeline.new",
         "pipeline.release",
         "pipeline.runs",
         "serving",
@@ -69,6 +70,7 @@ setup(
         "trainer.export",
         "trainer.features",
         "trainer.models",
+        "trainer.steps",
         "trainer.tasks",
     ],
     install_requires=[],  # a client must not pull in TensorFlow: pick an extra

@@ -13,6 +13,7 @@ from pipeline import interruption
 from pipeline.extras import extra_of
 from pipeline.init import command as init
 from pipeline.kubeflow import command as kubeflow
+from pipeline.new import command as new
 from pipeline.release import command as release
 from pipeline.runs import batch
 from pipeline.subcommand import add_command
@@ -32,6 +33,8 @@ _NO_WORKING_FOLDER = (
 # Whether a command does something beyond printing: then it has done it, whether or not that can be told.
 ACTS = {
     ("init",): True,
+    ("new", "step"): True,
+    ("new", "model"): True,
     ("run",): True,
     ("compile",): True,
     ("kubeflow", "emulate"): True,
@@ -107,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     init.add_to(commands)
+    new.add_to(commands)
     run = add_command(commands, "run", _run, "run a pipeline: raw data -> gated, pushed model")
     _config_arguments(run)
     _root_argument(run, "folder for everything the run writes")

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Self, get_args, get_origin
 import pydantic
 import yaml
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
 from components.config import EvaluatorConfig, PusherConfig, SchemaConfig
 from components.example_gen.columns import LABELS, Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.place import is_bucket
-from pipeline import config_rules
+from pipeline import config_rules, user_files
 from pipeline.accelerator import AcceleratorConfig
 from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
@@ -28,7 +29,7 @@ from trainer.features import KINDS, Feature, Features, names
 from trainer.features.cross import Crosses
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem, Written
-from trainer.settings import Settings
+from trainer.settings import FOUND, Settings
 from trainer.tasks import TASKS, Multiclass, Multilabel, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
@@ -153,10 +154,14 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> PipelineConfig:
       ConfigError: one line a mistake, each with the key's path, what was expected and the nearest right name.
     """
     file = Path(path)
-    values = _read(file)
-    _absolute_paths(values, file.resolve().parent)
+    values, base = _read(file), file.resolve().parent
+    _absolute_paths(values, base)
     for override in overrides:
-        _override(values, override)
+        _override(values, override, base)
+    try:
+        user_files.add_code(values, base)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
     return check(values, str(file))
 
 
@@ -178,25 +183,25 @@ def json_schema() -> dict[str, Any]:
 
 
 def to_yaml(config: PipelineConfig) -> str:
-    """Every setting, defaults included, as YAML that `load` reads back."""
-    return yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+    """Every setting, defaults included, as YAML that `load` reads back from the same folder."""
+    values = config.model_dump(mode="json", by_alias=True, exclude={"trainer": {"code"}})
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def field_paths(model: type[Settings] = PipelineConfig, prefix: str = "") -> list[str]:
     """The dotted key of every setting, sections' own keys left out."""
     paths: list[str] = []
-    for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
+    for name, field in _fields(model).items():
+        key = prefix + name
         section = None if get_origin(field.annotation) is tuple else _section(field.annotation)
         paths += field_paths(section, f"{key}.") if section else [key]
     return paths
 
 
 def _section(annotation: Any) -> type[Settings] | None:
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, Settings):
-            return candidate
-    return None
+    """The section that a field is; None where it is a plain value, or one of several sections by its `kind`."""
+    sections = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and issubclass(each, Settings)]
+    return sections[0] if len(sections) == 1 else None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -239,7 +244,7 @@ def _absolute(path: str, base: Path) -> str:
         raise ConfigError(f"Expected a path. Received: {path!r}: {error}.") from None
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def _override(values: dict[str, Any], override: str, base: Path) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"Expected --set KEY=VALUE, like --set trainer.epochs=3. Received: '{override}'.")
@@ -258,7 +263,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         value = text
     if tuple(key.split(".")) in _PATH_KEYS and isinstance(value, str):
         value = _absolute(value, Path.cwd())
-    table[name] = value
+    table[name] = user_files.moved(key, value, Path.cwd(), base)
 
 
 def _sentence(origin: str, details: Mapping[str, Any]) -> str:
@@ -300,7 +305,12 @@ def _elsewhere(name: str, section: str) -> str:
 
 
 def _keys(model: type[Settings]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return list(_fields(model))
+
+
+def _fields(model: type[Settings]) -> dict[str, FieldInfo]:
+    """The fields that somebody can set, by their keys."""
+    return {field.alias or name: field for name, field in model.model_fields.items() if field.json_schema_extra != FOUND}
 
 
 def _tag_place(location: list[str]) -> int | None:
@@ -321,7 +331,7 @@ def _keys_at(location: list[str]) -> list[str]:
         return _keys(kinds[location[place]])
     model: type[Settings] = PipelineConfig
     for part in location:
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        fields = _fields(model)
         if part in fields and (section := _section(fields[part].annotation)):
             model = section
     return _keys(model)

@@ -11,6 +11,7 @@ from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.example_gen.columns import LABELS
 from trainer.errors import did_you_mean
 from trainer.features.cross import cross_fault
+from trainer.reference import is_reference
 from trainer.tasks import Multilabel
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _multilabel_fault(config: "PipelineConfig", task: Multilabel) -> str | None:
 def _loss_fault(config: "PipelineConfig") -> str | None:
     """That the loss is another task's."""
     task, loss = config.problem.task, config.trainer.loss
-    if loss in task.LOSSES:
+    if loss in task.LOSSES or is_reference(loss):
         return None
     return f"trainer.loss: Expected one of {', '.join(task.LOSSES)} for `task: {task.kind}`. Received: '{loss}'. Try `auto`."
 

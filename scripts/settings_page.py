@@ -118,6 +118,8 @@ def _kind(field: Schema) -> str:
         case "object":
             values = field.get("additionalProperties") or next(iter(field["patternProperties"].values()))
             return f"mapping to: {_kind(values)}"
+        case "string" if "examples" in field:
+            return f"`{field['examples'][0]}`"
         case "string":
             return f"text like `{field['pattern']}`" if "pattern" in field else "text"
         case "boolean":

@@ -13,6 +13,7 @@ import keras
 
 from trainer.config import TrainerConfig
 from trainer.errors import TrainingError
+from trainer.reference import is_reference, parts
 
 PROGRESS_VARIABLE = "TAPELINE_PROGRESS"
 _MONITOR = "val_loss"
@@ -50,7 +51,11 @@ def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:
 
 def _run_name(config: TrainerConfig) -> str:
     """What TensorBoard shows: the number that TFX gives the folder above says nothing. The time is written as in the logs' names."""
-    return f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{config.loop}-{config.model}"
+    return f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{config.loop}-{_model_name(config)}"
+
+
+def _model_name(config: TrainerConfig) -> str:
+    return pathlib.Path(parts(config.model)[0]).stem if is_reference(config.model) else config.model
 
 
 def _best_weights(model_run_dir: str) -> str:

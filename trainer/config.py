@@ -6,7 +6,8 @@ import pydantic
 from pydantic import Field
 
 from trainer.features.image import Fit, ImageFeature, Size
-from trainer.settings import Settings
+from trainer.reference import is_reference, or_reference
+from trainer.settings import FOUND, Settings
 from trainer.steps import Standard, StepSetting
 
 
@@ -44,21 +45,36 @@ class CheckpointsConfig(Settings):
 
 
 Augmentation = Literal["flip", "crop", "rotate", "colour"]
+_Model = or_reference(Literal["auto", "mlp", "cnn", "resnet", "tabular", "text"])
+_Loss = or_reference(
+    Literal[
+        "auto",
+        "sparse_categorical_crossentropy",
+        "categorical_crossentropy",
+        "categorical_focal_crossentropy",
+        "binary_crossentropy",
+        "binary_focal_crossentropy",
+        "mean_squared_error",
+        "mean_absolute_error",
+        "huber",
+    ]
+)
+_Metric = or_reference(Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "mae"])
 
 
 class TrainerConfig(Settings):
     """What is trained, by which loop, for how long."""
 
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
-    model: Literal["auto", "mlp", "cnn", "resnet", "tabular", "text"] = Field(
+    model: _Model = Field(
         "auto",
         description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
-        "numbered classes and `resnet`, a small residual network, for one in named classes.",
+        "numbered classes and `resnet`, a small residual network, for one in named classes. `my_model.py:build` is a function of your own.",
     )
     step: StepSetting = Field(
         Standard(),
         description="What one training step does: `standard`, or one of the steps below, which only the loop `gradient_tape` can do; "
-        "`{kind: sam, rho: 0.1}` sets more of it.",
+        "`{kind: sam, rho: 0.1}` sets more of it, `my_steps.py:step` is a function of your own.",
     )
     without_gradient: Literal["stop", "ignore"] = Field(
         "stop", description="What happens where a trainable variable gets no gradient: the training stops and names it, or goes on."
@@ -92,27 +108,19 @@ class TrainerConfig(Settings):
     accumulate: int = Field(
         1, ge=1, le=10_000, description="Batches whose gradients are averaged for one update of the weights, as if they were one batch."
     )
-    loss: Literal[
-        "auto",
-        "sparse_categorical_crossentropy",
-        "categorical_crossentropy",
-        "categorical_focal_crossentropy",
-        "binary_crossentropy",
-        "binary_focal_crossentropy",
-        "mean_squared_error",
-        "mean_absolute_error",
-        "huber",
-    ] = Field(
+    loss: _Loss = Field(
         "auto",
         description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it. `auto` is "
         "`sparse_categorical_crossentropy` for classes, `binary_crossentropy` for several labels and `mean_squared_error` for numbers, "
-        "which are standardised.",
+        "which are standardised. `my_losses.py:loss` is a loss of your own.",
     )
     label_smoothing: float = Field(
         0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses."
     )
-    metrics: list[Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "mae"]] | None = Field(
-        None, description="Metrics shown for every epoch, the task's own where not given; the gate's own are the evaluator's."
+    metrics: list[_Metric] | None = Field(
+        None,
+        description="Metrics shown for every epoch, the task's own where not given; `my_metrics.py:metric` is one of your own. "
+        "The gate's are the evaluator's.",
     )
     dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
     augment: list[Augmentation] = Field(
@@ -144,12 +152,25 @@ class TrainerConfig(Settings):
         "16 files at once, and shuffled within 256 MiB.",
     )
 
+    code: dict[str, str] = Field(
+        {},
+        description="The text of the files of the user's own that are named above, and of those beside them that they import.",
+        json_schema_extra=FOUND,
+        exclude_if=lambda code: not code,
+    )
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether the loss takes the labels of classes one-hot encoded."""
+        return self.loss.startswith("categorical") and not is_reference(self.loss)
+
     @pydantic.model_validator(mode="after")
     def _loop_has_the_step(self) -> Self:
         if self.loop == "fit" and self.step.kind != "standard":
+            received = getattr(self.step, "function", self.step.kind)
             raise ValueError(
                 f"trainer.step: Expected 'standard' with `trainer.loop: fit`, for `model.fit` takes one gradient of one loss a step. "
-                f"Received: {self.step.kind!r}. Set `trainer.loop: gradient_tape`."
+                f"Received: {received!r}. Set `trainer.loop: gradient_tape`."
             )
         return self
 
@@ -171,7 +192,7 @@ class TrainerConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _smoothing_has_a_loss(self) -> Self:
-        if self.label_smoothing and not self.loss.startswith("categorical"):
+        if self.label_smoothing and not self.is_one_hot:
             raise ValueError(
                 f"trainer.label_smoothing: Expected 0 with `trainer.loss: {self.loss}`, which cannot smooth labels. "
                 f"Received: {self.label_smoothing:g}. Did you mean `trainer.loss: categorical_crossentropy`?"

@@ -10,11 +10,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer import graph_rewrites
+from trainer import graph_rewrites, without_gradient
 from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
+from trainer.reference import is_reference
 from trainer.run import run
+from trainer.steps import Standard
 
 _MOST_AT_ONCE = 250  # steps, where nothing else is asked for: only between calls is a signal noticed, and a state kept
 
@@ -31,6 +33,8 @@ def train(
     """See `trainer.run.Train`. The model knows its strategy: it was built under the scope."""
     if strategy.num_replicas_in_sync == 1:  # several replicas: Keras 3.15 fails at more than one step ("must feed a value for placeholder")
         model.steps_per_execution = _steps_at_once(train_batches, config)
+    if is_reference(config.model):
+        _check_gradients(model, train_batches, strategy, config)
     if train_batches.begin.step:
         build_metrics(model, strategy, train_batches)
     driver = _Driver(callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0)
@@ -90,6 +94,16 @@ class _Driver(keras.callbacks.CallbackList):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """A call has ended."""
         self._logs = logs
+
+
+def _check_gradients(model: keras.Model, batches: Batches, strategy: tf.distribute.Strategy, config: TrainerConfig) -> None:
+    """Raises TrainingError where a variable would get no gradient, which Keras only warns of: a step is traced, and not run."""
+
+    def step(*batch: Any) -> None:
+        outcome = Standard()(model, *batch, tf.zeros(2, tf.int32))
+        without_gradient.left_out(model.trainable_variables, outcome.gradients, config.without_gradient)
+
+    tf.function(lambda *batch: strategy.run(step, batch), autograph=False).get_concrete_function(*batches.dataset.element_spec)
 
 
 def run_fn(fn_args: Any) -> None:

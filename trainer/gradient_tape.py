@@ -18,6 +18,7 @@ from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
+from trainer.steps import Step
 
 Inputs = tf.Tensor | dict[str, tf.Tensor]
 OnBatch = Callable[[Inputs, tf.Tensor], None]
@@ -38,8 +39,9 @@ def train(
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`."""
     build_metrics(model, strategy, train_batches)
-    config.step.check(train_batches.dataset.element_spec[0])
-    train_some = _over_batches(_train_step(model, strategy, config), strategy)
+    step = config.step.with_code(config.code)
+    step.check(train_batches.dataset.element_spec[0])
+    train_some = _over_batches(_train_step(model, strategy, config, step), strategy)
     eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
     eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
@@ -78,20 +80,24 @@ def train(
     return model.history
 
 
-def _train_step(model: keras.Model, strategy: tf.distribute.Strategy, config: TrainerConfig) -> OnBatch:
-    def step(x: Inputs, y: tf.Tensor) -> None:
-        outcome = config.step(model, x, y, _seed(model, config.seed))
+def _train_step(model: keras.Model, strategy: tf.distribute.Strategy, config: TrainerConfig, step: Step) -> OnBatch:
+    def on_batch(x: Inputs, y: tf.Tensor) -> None:
+        outcome = step(model, x, y, _seed(model, config.seed))
         variables = without_gradient.left_out(model.trainable_variables, outcome.gradients, config.without_gradient)
         model.optimizer.apply(*variables)
         _update_metrics(model, strategy, x, y, outcome.predictions, outcome.loss)
 
-    return step
+    return on_batch
 
 
 def _seed(model: keras.Model, seed: int) -> tf.Tensor:
-    """int32 (2,): another one for each step and replica, which an interrupted training finds again."""
+    """int32 (2,): another one for each step and replica, which an interrupted training finds again.
+
+    Keras's variable counts batches, where `optimizer.iterations` counts updates, of which several batches may make one.
+    """
+    batch = next(variable for variable in model.optimizer.variables if variable.name == "iteration")
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return tf.stack([seed, tf.cast(model.optimizer.iterations, tf.int32) * _MOST_REPLICAS + tf.cast(replica, tf.int32)])
+    return tf.stack([seed, tf.cast(batch, tf.int32) * _MOST_REPLICAS + tf.cast(replica, tf.int32)])
 
 
 def _eval_step(model: keras.Model, strategy: tf.distribute.Strategy) -> OnBatch:

@@ -25,6 +25,7 @@ from trainer.problem import Problem
 from trainer.settings import Settings
 from trainer.strategy import make_strategy
 from trainer.tasks import Task
+from trainer.tasks.own import check_loss, check_metrics
 from trainer.tasks.predicted import predicted
 from trainer.termination import Termination
 
@@ -76,6 +77,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
+    _check_own(model, config, task, train_data.dataset.element_spec[1])
     callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples)
     with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
         if config.checkpoints and termination:
@@ -101,6 +103,13 @@ def _checkpoint_file(fn_args: Any, config: TrainerConfig, task: Task, strategy: 
         *(tf.__version__, keras.__version__),
     )
     return checkpoints.file_for(fn_args.model_run_dir, checkpoints.fingerprint([file for split in splits for file in split.files], *parts))
+
+
+def _check_own(model: keras.Model, config: TrainerConfig, task: Task, y: tf.TensorSpec) -> None:
+    """Raises ConfigError or TrainingError where a loss or a metric of the user's own cannot be taken of such labels."""
+    logits = tf.TensorSpec((None, task.outputs), tf.float32)
+    check_loss(config, task.loss(config), tf.TensorSpec(y.shape, tf.float32), logits)  # Keras makes all labels floats for a loss
+    check_metrics(config, task.metrics(config), y, logits)
 
 
 def _evaluated(model: keras.Model, task: Task, split: Batches) -> tuple[np.ndarray, np.ndarray]:

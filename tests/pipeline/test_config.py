@@ -72,7 +72,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
     [
         (
             "trainer: {lop: fit}",
-            "trainer.lop: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, "
+            "trainer.lop: Expected one of the keys loop, model, step, without_gradient, classes, epochs, "
+            "batch_size, seed, optimizer, learning_rate, "
             "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
             "weights, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
@@ -85,7 +86,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {path: x}",
-            "trainer.path: Expected one of the keys loop, model, classes, epochs, batch_size, seed, optimizer, learning_rate, "
+            "trainer.path: Expected one of the keys loop, model, step, without_gradient, classes, epochs, "
+            "batch_size, seed, optimizer, learning_rate, "
             "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
             "weights, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),

@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from trainer.config import TrainerConfig
 from trainer.features import names
+from trainer.models import own
 from trainer.models.optimizers import make_optimizer
+from trainer.reference import is_reference
 from trainer.tasks import Task
 
 NO_SIZES: Mapping[str, int] = {}
@@ -17,7 +19,7 @@ NO_SIZES: Mapping[str, int] = {}
 def build_model(
     config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES, steps: int = 1
 ) -> keras.Model:
-    """The compiled model of `trainer/models/<config.model>.py`; call it under the strategy's scope.
+    """The compiled model of `trainer/models/<config.model>.py`, or of the user's own function; call it under the strategy's scope.
 
     Args:
       config: model, dropout, augmentation, seed, optimizer.
@@ -31,8 +33,11 @@ def build_model(
       initial weights and equal sequences of dropout masks and augmentations.
     """
     keras.utils.set_random_seed(config.seed)
-    build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
-    model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment)
+    if is_reference(config.model):
+        model = own.build(config, task, inputs, sizes)
+    else:
+        build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
+        model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment)
     model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model

@@ -6,23 +6,28 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
+from trainer.reference import Reference, check_near_reference, is_reference
 from trainer.steps.adversarial import Adversarial
 from trainer.steps.gradient_penalty import GradientPenalty
 from trainer.steps.mixup import Mixup
+from trainer.steps.own import Own
 from trainer.steps.sam import Sam
 from trainer.steps.standard import Standard
 from trainer.steps.step import Outcome, Step
 
-__all__ = ["STEPS", "Adversarial", "GradientPenalty", "Mixup", "Outcome", "Sam", "Standard", "Step", "StepSetting"]
+__all__ = ["STEPS", "Adversarial", "GradientPenalty", "Mixup", "Outcome", "Own", "Sam", "Standard", "Step", "StepSetting"]
 
 
 def _in_full(given: Any) -> Any:
-    """`sam` is short for `{kind: sam}`."""
+    """`sam` is short for `{kind: sam}`, and a reference for `{kind: own}` with it."""
+    if is_reference(given):
+        return {"kind": "own", "function": given}
+    check_near_reference(given)
     return {"kind": given} if isinstance(given, str) else given
 
 
-_KINDS = Standard | Sam | GradientPenalty | Adversarial | Mixup
-STEPS = tuple(kind.model_fields["kind"].default for kind in get_args(_KINDS))  # their names
-_InFull = Annotated[_KINDS, Field(discriminator="kind")]
+_NAMED = Standard | Sam | GradientPenalty | Adversarial | Mixup
+STEPS = tuple(kind.model_fields["kind"].default for kind in get_args(_NAMED))  # their names
+_InFull = Annotated[_NAMED | Own, Field(discriminator="kind")]
 _Short = Literal["standard", "sam", "gradient_penalty", "adversarial", "mixup"]  # for the JSON Schema: what `_in_full` takes
-StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
+StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | Reference | _InFull)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trainer.errors import ConfigError
@@ -29,6 +29,11 @@ class Step(Settings):
     """
 
     kind: Any = None  # each subclass's own literal
+
+    def with_code(self, code: Mapping[str, str]) -> Step:
+        """The step, able to run; `code` is the text of the user's own files."""
+        del code
+        return self
 
     def check(self, x: Inputs) -> None:
         """Raises ConfigError where this step cannot train on inputs like `x`, tensors or their specs; before the first batch."""

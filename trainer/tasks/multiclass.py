@@ -11,6 +11,7 @@ from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
 from trainer.tasks.class_weights import ClassWeights, Weight, weights_of
+from trainer.tasks.own import own_loss, own_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -151,12 +152,12 @@ class Multiclass(Settings):
 
     def targets(self, labels: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
         """What the loss is given for the transformed `labels`, (batch,): them, or float32 (batch, classes), one-hot."""
-        return tf.one_hot(labels, self.outputs) if _one_hot(config) else labels
+        return tf.one_hot(labels, self.outputs) if config.is_one_hot else labels
 
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on logits (batch, classes)."""
-        smoothing = {"label_smoothing": config.label_smoothing} if _one_hot(config) else {}
-        loss = getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True, **smoothing)
+        smoothing = {"label_smoothing": config.label_smoothing} if config.is_one_hot else {}
+        loss = own_loss(config) or getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True, **smoothing)
         if self.weights is None:
             return loss
         from trainer.tasks.weighted_loss import WeightedLoss  # it imports TensorFlow
@@ -165,8 +166,12 @@ class Multiclass(Settings):
 
     def metrics(self, config: TrainerConfig) -> list[str | keras.metrics.Metric]:
         """The metrics that `config.metrics` names, on what `targets` gives and logits."""
-        top_k = keras.metrics.TopKCategoricalAccuracy if _one_hot(config) else keras.metrics.SparseTopKCategoricalAccuracy
-        return [top_k(k=_TOP_K[name], name=name) if name in _TOP_K else name for name in config.metrics or ["accuracy"]]
+        top_k = keras.metrics.TopKCategoricalAccuracy if config.is_one_hot else keras.metrics.SparseTopKCategoricalAccuracy
+
+        def metric(name: str) -> str | keras.metrics.Metric:
+            return top_k(k=_TOP_K[name], name=name) if name in _TOP_K else own_metric(config, name) or name
+
+        return [metric(name) for name in config.metrics or ["accuracy"]]
 
     def activated(self, logits: tf.Tensor) -> tf.Tensor:
         """What can be averaged over models: probabilities (batch, ..., classes) of logits (batch, ..., classes).
@@ -194,8 +199,3 @@ class Multiclass(Settings):
             "classes": tf.gather(names, best),
             "class_names": tf.tile(names[tf.newaxis], [tf.shape(predicted)[0], 1]),
         }
-
-
-def _one_hot(config: TrainerConfig) -> bool:
-    """Whether the loss takes labels one-hot encoded."""
-    return config.loss.startswith("categorical")

@@ -10,6 +10,7 @@ from trainer.errors import DataError
 from trainer.features.kind import RawType
 from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
+from trainer.tasks.own import own_loss, own_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,12 +115,12 @@ class Multilabel(Settings):
 
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on logits (batch, labels)."""
-        return getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True)
+        return own_loss(config) or getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True)
 
     def metrics(self, config: TrainerConfig) -> list[keras.metrics.Metric]:
-        """The share of the rows whose labels are all told right, and no other is, on logits."""
-        del config
-        return [keras.metrics.MeanMetricWrapper(_all_right, name="accuracy")]
+        """The share of the rows whose labels are all told right, and no other is, on logits, and the user's own."""
+        own = [own_metric(config, name) for name in config.metrics or []]
+        return [keras.metrics.MeanMetricWrapper(_all_right, name="accuracy"), *filter(None, own)]
 
     def activated(self, logits: tf.Tensor) -> tf.Tensor:
         """What can be averaged over models: probabilities (batch, ..., labels) of logits (batch, ..., labels)."""

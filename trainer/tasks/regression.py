@@ -10,6 +10,7 @@ from trainer.errors import DataError
 from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
+from trainer.tasks.own import own_loss, own_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,12 +94,12 @@ class Regression(Settings):
 
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on standardised labels."""
-        return getattr(keras.losses, self.LOSSES[config.loss])()
+        return own_loss(config) or getattr(keras.losses, self.LOSSES[config.loss])()
 
     def metrics(self, config: TrainerConfig) -> list[keras.metrics.Metric]:
-        """The mean absolute error, in standard deviations."""
-        del config
-        return [keras.metrics.MeanAbsoluteError(name="mae")]
+        """The mean absolute error, in standard deviations, and the user's own."""
+        own = [own_metric(config, name) for name in config.metrics or []]
+        return [keras.metrics.MeanAbsoluteError(name="mae"), *filter(None, own)]
 
     def activated(self, logits: tf.Tensor) -> tf.Tensor:
         """What can be averaged over models."""

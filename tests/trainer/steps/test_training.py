@@ -11,6 +11,7 @@ from trainer import gradient_tape
 from trainer.config import TrainerConfig
 from trainer.errors import TrainingError
 from trainer.input_pipeline import Batches
+from trainer.steps import Standard
 from trainer.strategy import make_strategy
 
 STEPS = ["sam", "gradient_penalty", "adversarial", "mixup"]
@@ -35,6 +36,25 @@ def test_the_same_seed_gives_the_same_weights_twice_and_another_seed_others(scal
     first, again, other = (taped(scaled, tmp_path / name, step=step, epochs=1, seed=seed) for name, seed in (("a", 5), ("b", 5), ("c", 6)))
     assert_same(first, again)
     assert (first[0].get_weights()[-1] != other[0].get_weights()[-1]).any()
+
+
+class Noting(Standard):
+    """The standard step, which keeps the seeds that it is given."""
+
+    def __call__(self, model, x, y, seed):
+        tf.numpy_function(lambda seen: SEEN.append(tuple(seen)), [seed], [])
+        return super().__call__(model, x, y, seed)
+
+
+SEEN = []
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_each_batch_has_a_seed_of_its_own_also_where_several_make_one_update(scaled, tmp_path, accumulate):
+    SEEN.clear()
+    taped(scaled, tmp_path, step=Noting(), accumulate=accumulate, epochs=2, seed=7)
+    assert len(SEEN) == len(set(SEEN)) == 2 * 5
+    assert {seed for seed, _ in SEEN} == {7}
 
 
 def test_the_step_named_standard_is_what_both_loops_do_without_a_name(scaled, tmp_path):
