@@ -1,4 +1,4 @@
-"""A model and a loss of the user's own in both loops: the same weights bit by bit, and a SavedModel; a dead variable is named before training."""
+"""A model and a loss of the user's own: both loops end bit for bit alike and export it, and what cannot be trained is told before."""
 
 import numpy as np
 import pytest
