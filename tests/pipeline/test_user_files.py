@@ -43,7 +43,7 @@ def test_the_text_of_a_file_is_carried_with_those_beside_it_that_it_imports_one_
 
 def test_every_place_that_may_name_code_is_read(folder):
     text = (
-        "name: mine\ndata: {format: digits}\ntrainer: {model: 'a.py:build', loss: 'lib/b.py:Loss', metrics: [accuracy, './c.py:metric']}\n"
+        "name: mine\ndata: {format: digits}\ntrainer: {model: 'a.py:build', loss: 'lib/b.py:Loss', metrics: [accuracy, 'lib/../c.py:metric']}\n"
     )
     path = folder(text, a="def build(): ...", c="metric = len")
     (path.parent / "lib").mkdir()
