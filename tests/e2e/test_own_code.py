@@ -4,6 +4,7 @@ Each fixture is one run in the same root, after the run that it names as its arg
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,6 +39,10 @@ def step(model, x, y, seed):
         predictions = model(x + 0.01 * tf.random.stateless_normal(tf.shape(x), seed), training=True)
         loss = model.compute_loss(x, y, predictions, training=True)
     return loss, tape.gradient(loss, model.trainable_variables), predictions
+
+
+def broken(model, x, y, seed):
+    return tf.reshape(y, (7, 7)), [], y
 """
 LOSSES = """
 import keras
@@ -117,6 +122,11 @@ def edited(here, config, emulated):
     return here.run(config)
 
 
+@pytest.fixture(scope="module")
+def broken(here, config, edited):
+    return here.run(config, "--set", "trainer.step=../project/code/my_steps.py:broken")  # from the working folder
+
+
 def test_it_is_trained_measured_and_pushed(pushed):
     assert pushed.record["outcome"] == "pushed"
     assert pushed.record["metrics"]["accuracy"] > 0.85
@@ -129,6 +139,12 @@ def test_run_again_all_of_it_is_cached(again):
 def test_an_edit_of_a_file_that_is_only_imported_trains_again_and_nothing_before_it(edited):
     assert edited.status == 0
     assert edited.executed == ["Trainer", "Evaluator", "Pusher"]
+
+
+def test_a_step_that_fails_is_one_line_with_its_place(broken):
+    assert broken.status == 1
+    [reason] = broken.record["reasons"]
+    assert re.match(r"code/my_steps\.py:13: ValueError: .*reshape", reason), reason
 
 
 def test_kubeflows_package_carries_the_code_and_gives_the_same_model(here, pushed, emulated):
