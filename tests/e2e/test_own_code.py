@@ -42,7 +42,11 @@ def step(model, x, y, seed):
 
 
 def broken(model, x, y, seed):
-    return tf.reshape(y, (7, 7)), [], y
+    return tf.zeros(7) + tf.zeros(3), [], y
+
+
+def unfinished(model, x, y, seed):
+    return y
 """
 LOSSES = """
 import keras
@@ -123,8 +127,9 @@ def edited(here, config, emulated):
 
 
 @pytest.fixture(scope="module")
-def broken(here, config, edited):
-    return here.run(config, "--set", "trainer.step=../project/code/my_steps.py:broken")  # from the working folder
+def broken(here, config, pushed):
+    """Of two steps, named from the working folder."""
+    return [here.run(config, "--set", f"trainer.step=../project/code/my_steps.py:{name}") for name in ("broken", "unfinished")]
 
 
 def test_it_is_trained_measured_and_pushed(pushed):
@@ -142,9 +147,13 @@ def test_an_edit_of_a_file_that_is_only_imported_trains_again_and_nothing_before
 
 
 def test_a_step_that_fails_is_one_line_with_its_place(broken):
-    assert broken.status == 1
-    [reason] = broken.record["reasons"]
-    assert re.match(r"code/my_steps\.py:13: ValueError: .*reshape", reason), reason
+    fails, is_none = broken
+    assert (fails.status, is_none.status) == (1, 2)
+    [said] = fails.record["reasons"]
+    assert re.match(r"code/my_steps\.py:13: ValueError: Dimensions must be equal, but are 7 and 3", said), said
+    assert is_none.record["reasons"] == [
+        "code/my_steps.py:16: Expected the step to return (loss, gradients, predictions). Received: SymbolicTensor."
+    ]
 
 
 def test_kubeflows_package_carries_the_code_and_gives_the_same_model(here, pushed, emulated):
