@@ -70,7 +70,7 @@ def told(where: str) -> Iterator[None]:
         yield
     except TapelineError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TrainingError(f"{_last_place(error) or where}: {one_line(error)}") from error
 
 

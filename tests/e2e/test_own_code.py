@@ -4,6 +4,7 @@ Each fixture is one run in the same root, after the run that it names as its arg
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,6 +39,14 @@ def step(model, x, y, seed):
         predictions = model(x + 0.01 * tf.random.stateless_normal(tf.shape(x), seed), training=True)
         loss = model.compute_loss(x, y, predictions, training=True)
     return loss, tape.gradient(loss, model.trainable_variables), predictions
+
+
+def broken(model, x, y, seed):
+    return tf.zeros(7) + tf.zeros(3), [], y
+
+
+def unfinished(model, x, y, seed):
+    return y
 """
 LOSSES = """
 import keras
@@ -117,6 +126,12 @@ def edited(here, config, emulated):
     return here.run(config)
 
 
+@pytest.fixture(scope="module")
+def broken(here, config, pushed):
+    """Of two steps, named from the working folder."""
+    return [here.run(config, "--set", f"trainer.step=../project/code/my_steps.py:{name}") for name in ("broken", "unfinished")]
+
+
 def test_it_is_trained_measured_and_pushed(pushed):
     assert pushed.record["outcome"] == "pushed"
     assert pushed.record["metrics"]["accuracy"] > 0.85
@@ -131,9 +146,21 @@ def test_an_edit_of_a_file_that_is_only_imported_trains_again_and_nothing_before
     assert edited.executed == ["Trainer", "Evaluator", "Pusher"]
 
 
+def test_a_step_that_fails_is_one_line_with_its_place(broken):
+    fails, is_none = broken
+    assert (fails.status, is_none.status) == (1, 2)
+    [said] = fails.record["reasons"]
+    assert re.match(r"code/my_steps\.py:13: ValueError: Dimensions must be equal, but are 7 and 3", said), said
+    assert is_none.record["reasons"] == [
+        "code/my_steps.py:16: Expected the step to return (loss, gradients, predictions). Received: SymbolicTensor."
+    ]
+
+
 def test_kubeflows_package_carries_the_code_and_gives_the_same_model(here, pushed, emulated):
-    assert emulated["metrics"] == pytest.approx(pushed.record["metrics"], rel=1e-6)
-    local = sorted(here.root.rglob("Trainer/model/*/Format-Serving/variables/variables.data-*"))[0]
+    for name in ("accuracy", "log_loss"):
+        assert emulated["metrics"][name] == pytest.approx(pushed.record["metrics"][name], rel=1e-6)
+    trained = here.root.rglob("Trainer/model/*/Format-Serving/variables/variables.data-*")
+    local = min(trained, key=lambda path: int(path.parts[-4]))  # the first one's
     [there] = (here.folder / "emulated").rglob("Format-Serving/variables/variables.data-*")
     assert there.read_bytes() == local.read_bytes()
 

@@ -42,9 +42,8 @@ def test_the_text_of_a_file_is_carried_with_those_beside_it_that_it_imports_one_
 
 
 def test_every_place_that_may_name_code_is_read(folder):
-    text = (
-        "name: mine\ndata: {format: digits}\ntrainer: {model: 'a.py:build', loss: 'lib/b.py:Loss', metrics: [accuracy, './c.py:metric']}\n"
-    )
+    trainer = "{model: 'a.py:build', loss: 'lib/b.py:Loss', metrics: [accuracy, 'lib/../c.py:metric']}"
+    text = f"name: mine\ndata: {{format: digits}}\ntrainer: {trainer}\n"
     path = folder(text, a="def build(): ...", c="metric = len")
     (path.parent / "lib").mkdir()
     (path.parent / "lib" / "b.py").write_text("class Loss: ...\n")

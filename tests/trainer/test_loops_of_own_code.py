@@ -1,4 +1,4 @@
-"""A model, a loss and a metric of the user's own in both loops, bit by bit, and a SavedModel; a dead variable is named before training."""
+"""A model and a loss of the user's own: both loops end bit for bit alike and export it, and what cannot be trained is told before."""
 
 import numpy as np
 import pytest
@@ -66,12 +66,13 @@ def test_a_variable_without_a_gradient_is_named_by_either_loop(scaled, tmp_path,
     assert (model.get_layer("own").bias.numpy() != 0).all()
 
 
-def test_the_exported_model_serves_probabilities_of_the_trained_logits(scaled, tmp_path):
+def test_the_exported_model_serves_probabilities_of_the_trained_logits_and_tensorboard_names_its_file(scaled, tmp_path):
     fn_args = scaled.fn_args(tmp_path, strategy="one_device", epochs=6, **OWN)
     history = run(fn_args, fit.train).history
     served = tf.saved_model.load(fn_args.serving_model_dir).signatures["serving_default"]
     answer = served(examples=tf.constant(scaled.raw[ROWS["eval"]]))
     np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, rtol=1e-5)
+    assert len(list((tmp_path / "model_run").glob("*-fit-my_model/train"))) == 1
     right = (answer["classes"].numpy() == scaled.labels[ROWS["eval"]]).mean()
     assert right == pytest.approx(max(history["val_accuracy"][np.argmin(history["val_loss"])], 0.6), abs=1e-6)
 

@@ -61,6 +61,7 @@ def test_source_lines_are_found_by_inspect_tracebacks_and_autograph():
     [
         ("x = 1\nimport no_such_module\n", r"^mine\.py:2: ModuleNotFoundError: No module named 'no_such_module'"),
         ("def f():\n    return 1 / 0\n\nf()\n", r"^mine\.py:2: ZeroDivisionError"),
+        ("x = 1\nraise SystemExit('so there')\n", r"^mine\.py:2: SystemExit: so there"),
         ("import helpers\n", r"^helpers\.py:3: NameError"),
     ],
 )

@@ -69,6 +69,10 @@ def test_a_subclassed_model_of_logits_is_taken_and_one_of_probabilities_is_not(i
     assert "Expected logits. Received: probabilities, which sum to 1 in each row. Leave out the softmax" in message
 
 
+def test_a_softmax_that_is_no_layer_is_refused():
+    assert "Received: probabilities" in refused("return keras.Model(x, layers.Lambda(keras.ops.softmax)(layers.Dense(outputs)(x)))")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
