@@ -52,11 +52,12 @@ class State(NamedTuple):
 
 
 def file_for(model_run_dir: str, fingerprint: str) -> str:
-    """Where a training's state lies: beside the outputs of the Trainer's executions, so that another execution finds it.
+    """Where a training's state lies: two folders above the outputs of the Trainer's execution, so that another execution finds it.
 
-    TFX gives each local execution a folder of its own, `Trainer/model_run/7`; a retried Kubeflow task gets its old one, emptied.
+    That is `artifacts/Trainer/` of a local run, where another execution has another number behind `Trainer/model_run/`. On Kubeflow it is
+    the task's folder, in which a retry has one of its own since version 2.5, and before that the run's.
     """
-    return f"{model_run_dir.rstrip('/').rpartition('/')[0]}/checkpoints/{fingerprint}.npz"
+    return f"{model_run_dir.rstrip('/').rsplit('/', 2)[0]}/checkpoints/{fingerprint}.npz"
 
 
 def fingerprint(files: Iterable[str], *parts: str) -> str:

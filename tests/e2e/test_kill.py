@@ -100,7 +100,7 @@ def test_a_training_goes_on_where_it_was_ended_to_the_same_model(place, digits_y
         stdout, stderr = process.communicate()
     assert process.returncode == {"SIGKILL": 1, "SIGTERM": 143}[sent], stderr
     assert json.loads(stdout)["reasons"][0].startswith("Trainer")
-    [checkpoint] = here.root.glob("artifacts/Trainer/model_run/checkpoints/*.npz")
+    [checkpoint] = here.root.glob("artifacts/Trainer/checkpoints/*.npz")
     answer, whole = here.run(digits_yaml, *settings), elsewhere.run(digits_yaml, *settings)
     assert (answer.status, answer.executed[0]) == (0, "Trainer"), answer.stderr
     assert not checkpoint.exists()

@@ -74,7 +74,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "trainer: {lop: fit}",
             "trainer.lop: Expected one of the keys loop, model, step, without_gradient, classes, epochs, "
             "batch_size, seed, optimizer, learning_rate, "
-            "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
+            "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, "
+            "augment, early_stopping, "
             "weights, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
@@ -82,13 +83,14 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "data: {format: digits, epochs: 3}",
             "data.epochs: Expected one of the keys format, path, pictures, span, window, download, max_image_pixels, csv, "
             "max_unreadable, splits. "
-            "Received: 'epochs'. `epochs` belongs to `trainer`.",
+            "Received: 'epochs'. `epochs` belongs to `trainer` or `trainer.checkpoints`.",
         ),
         (
             "trainer: {path: x}",
             "trainer.path: Expected one of the keys loop, model, step, without_gradient, classes, epochs, "
             "batch_size, seed, optimizer, learning_rate, "
-            "schedule, weight_decay, clip_norm, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
+            "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, "
+            "augment, early_stopping, "
             "weights, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),
         (

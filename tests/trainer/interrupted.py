@@ -51,18 +51,19 @@ class Kill(keras.callbacks.Callback):
         raise Killed
 
 
-def execute(loop, artifacts, folder, change=lambda data, callbacks: (data, callbacks), number=0, **settings):
-    """One execution without its export, in the next folder or in that of `number`.
+def execute(loop, artifacts, folder, change=lambda data, callbacks: (data, callbacks), place="", **settings):
+    """One execution without its export; `change` may replace the training batches and the callbacks.
 
-    `change` may replace the training batches and the callbacks.
+    Its outputs are in the next folder of a local run, or at `place`, which is emptied.
     """
     outputs = Path(folder, "Trainer", "model_run")
-    number = number or 1 + max([int(each.name) for each in outputs.glob("[0-9]*")], default=0)
-    for old in outputs.glob("[0-9]*"):  # the runner removes what a killed run has left
-        shutil.rmtree(old)
+    number = 1 + max([int(each.name) for each in outputs.glob("[0-9]*")], default=0)
+    model_run_dir = Path(folder, place or f"Trainer/model_run/{number}")
+    for old in (model_run_dir, *outputs.glob("[0-9]*")):  # the runner removes what a killed run has left
+        shutil.rmtree(old, ignore_errors=True)
+    model_run_dir.mkdir(parents=True)
     fn_args = artifacts.fn_args(Path(folder), loop=loop, **{**DIGITS, **settings})
-    fn_args.model_run_dir = str(outputs / str(number))
-    Path(fn_args.model_run_dir).mkdir(parents=True)
+    fn_args.model_run_dir = str(model_run_dir)
     end = []
 
     def train(model, train_batches, eval_batches, strategy, config, callbacks):
@@ -98,7 +99,7 @@ def killed(loop, artifacts, folder, steps, **settings):
 
 def checkpoint(folder):
     """The file, None where there is none."""
-    return next(Path(folder).glob("Trainer/model_run/checkpoints/*"), None)
+    return next(Path(folder).glob("Trainer/checkpoints/*"), None)
 
 
 def assert_same_end(first, second):
