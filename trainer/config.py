@@ -106,7 +106,10 @@ class TrainerConfig(Settings):
     clip_each_norm: float | None = Field(None, gt=0.0, description="The same for the gradient of each variable by itself.")
     clip_value: float | None = Field(None, gt=0.0, description="The most that each value of a gradient may be from 0.")
     accumulate: int = Field(
-        1, ge=1, le=10_000, description="Batches whose gradients are averaged for one update of the weights, as if they were one batch."
+        1,
+        ge=1,
+        le=10_000,
+        description="Batches whose gradients are averaged for one update of the weights, as if they were one batch; on one replica.",
     )
     loss: _Loss = Field(
         "auto",

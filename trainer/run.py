@@ -127,6 +127,12 @@ def _check_shares(config: TrainerConfig, strategy: tf.distribute.Strategy, *spli
             f"Expected `trainer.batch_size` to be a multiple of {replicas}, the number of replicas. "
             f"Received: {config.batch_size}. Try {near}."
         )
+    if replicas > 1 and config.accumulate > 1:
+        raise ConfigError(
+            f"Expected `trainer.accumulate: 1` on {replicas} replicas, because Keras cannot accumulate gradients there. "
+            f"Received: {config.accumulate}. Set `trainer.batch_size: {config.batch_size * config.accumulate}`, "
+            "or `trainer.strategy: one_device`."
+        )
     fewest = min(split.examples for split in splits)
     if (replicas > 1 or config.strategy == "tpu") and fewest < config.batch_size:
         raise ConfigError(

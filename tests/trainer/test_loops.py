@@ -86,10 +86,10 @@ def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path, cache):
         {"optimizer": "sgd", "loss": "categorical_crossentropy", "label_smoothing": 0.1, "metrics": ["top_5_accuracy"]},
         {"optimizer": "rmsprop", "loss": "categorical_focal_crossentropy", "cache": "none"},
         {"schedule": "one_cycle", "clip_value": 0.01, "accumulate": 3},
-        {"schedule": "step", "warmup": 0.2, "clip_each_norm": 0.1, "strategy": "mirrored", "accumulate": 2},
+        {"schedule": "step", "warmup": 0.2, "clip_each_norm": 0.1, "strategy": "mirrored"},
         {"schedule": "exponential", "warmup": 0.1, "clip_norm": 0.5, "strategy": "mirrored"},
     ],
-    ids=["cnn-adamw", "sgd-smoothed", "rmsprop-focal-streamed", "one-cycle", "step-accumulated", "exponential"],
+    ids=["cnn-adamw", "sgd-smoothed", "rmsprop-focal-streamed", "one-cycle-accumulated", "step", "exponential"],
 )
 def test_the_loops_agree_for_every_model_optimizer_loss_and_cache(scaled, tmp_path, settings):
     assert_same(*(trained(loop, scaled, tmp_path, **settings) for loop in LOOPS))
@@ -217,6 +217,11 @@ def test_batches_that_replicas_cannot_share_are_refused(scaled, tmp_path):
         run(scaled.fn_args(tmp_path, batch_size=33, strategy="mirrored"), fit.train)
     with pytest.raises(ConfigError, match=r"Expected at least `trainer.batch_size` \(128\) examples .*Received 101\. Try a smaller"):
         run(scaled.fn_args(tmp_path, batch_size=128, strategy="mirrored"), fit.train)
+
+
+def test_accumulated_gradients_are_refused_on_replicas_where_keras_cannot_have_them(scaled, tmp_path):
+    with pytest.raises(ConfigError, match=r"`trainer\.accumulate: 1` on 2 replicas.*Received: 3\. Set `trainer\.batch_size: 96`"):
+        run(scaled.fn_args(tmp_path, batch_size=32, accumulate=3, strategy="mirrored"), fit.train)
 
 
 def test_settings_that_are_missing_or_wrong_are_named(scaled, tmp_path):
