@@ -57,16 +57,16 @@ def train(
     for epoch in range(begin.epoch, config.epochs):
         model.reset_metrics()
         driver.on_epoch_begin(epoch)
-        step = begin.step if epoch == begin.epoch else 0
-        while step < train_batches.steps:
-            steps = min(at_once, train_batches.steps - step)
-            driver.on_train_batch_begin(step)
+        done = begin.step if epoch == begin.epoch else 0
+        while done < train_batches.steps:
+            steps = min(at_once, train_batches.steps - done)
+            driver.on_train_batch_begin(done)
             began = time.perf_counter()
             train_some(train_iterator, tf.constant(steps))
             logs = _results(model)
             at_once = _next_at_once(at_once, (time.perf_counter() - began) / steps, most)
-            step += steps
-            driver.on_train_batch_end(step - 1, logs)
+            done += steps
+            driver.on_train_batch_end(done - 1, logs)
         driver.on_test_begin()
         model.reset_metrics()
         eval_epoch(iter(eval_dataset), tf.constant(eval_batches.steps))
