@@ -76,7 +76,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "batch_size, seed, optimizer, learning_rate, "
             "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, "
             "augment, early_stopping, "
-            "weights, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
+            "weights, checkpoints, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
@@ -91,7 +91,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "batch_size, seed, optimizer, learning_rate, "
             "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, "
             "augment, early_stopping, "
-            "weights, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
+            "weights, checkpoints, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),
         (
             "pusher: {epoch: 3}",
