@@ -19,6 +19,7 @@ from pipeline.init.yaml_lines import value
 
 _EVAL_SHARE = 10  # one picture of so many is of the eval split where nothing says it
 _LEAST, _MOST, _STEP = 28, 96, 4  # pixels on a side: more take long without a GPU
+LARGEST = (_MOST, _MOST)  # height, width
 
 
 class Pictures(NamedTuple):
@@ -105,7 +106,8 @@ def _rest(request: Request, pictures: Pictures) -> Iterator[str]:
     yield ""
     yield "trainer:"
     yield "  loop: fit  # or gradient_tape"
-    yield from (f"  {key}: {value(each)}" for key, each in defaults.for_picture_files(*_shares(pictures)).items())
+    recipe = defaults.for_picture_files(*_shares(pictures), size(sample))
+    yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(pictures.label, pictures.target)
     yield ""

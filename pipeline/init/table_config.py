@@ -134,7 +134,8 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows, regression)
     if table.source.picture:
         rows = table.source.taken.rows
-        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, table.target.kind in ("binary", "multiclass"))
+        size = picture_config.size(table.source.seen) if table.source.seen else picture_config.LARGEST
+        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, size, table.target.kind in ("binary", "multiclass"))
     yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)

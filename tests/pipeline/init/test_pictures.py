@@ -50,6 +50,12 @@ def test_class_folders_get_a_config_of_their_pictures(draw, init, tmp_path):
     assert "Note:" not in result.out
 
 
+@pytest.mark.parametrize(("size", "augment"), [((28, 28), []), ((32, 30), []), ((48, 48), ["flip", "crop", "rotate", "colour"])])
+def test_small_pictures_are_not_augmented_as_photos_are(draw, init, size, augment):
+    classes(draw, "a", "b", count=2, size=size)
+    assert init("photos").config.trainer.augment == augment
+
+
 @pytest.mark.parametrize(
     ("size", "wanted"),
     [((28, 28), (28, 28)), ((8, 8), (28, 28)), ((33, 30), (32, 32)), ((400, 200), (48, 96)), ((100, 1000), (96, 28)), ((96, 96), (96, 96))],
@@ -83,7 +89,7 @@ def test_where_few_pictures_judge_an_epoch_the_last_weights_are_taken(draw, init
     classes(draw, "a", "b", count=20)
     trainer = init("photos").config.trainer
     assert (trainer.weights, trainer.early_stopping) == ("last", None)
-    recipe = defaults.for_picture_files(train=24_000, judged=3000)
+    recipe = defaults.for_picture_files(train=24_000, judged=3000, size=(96, 96))
     assert (recipe["weights"], recipe["epochs"], recipe["early_stopping"]) == ("best", 10, {"patience": 30})
 
 
