@@ -12,6 +12,11 @@ from trainer.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 MINIMAL = "name: mine\ndata: {format: digits}\n"
+TRAINER_KEYS = (
+    "loop, model, step, without_gradient, classes, epochs, batch_size, seed, optimizer, learning_rate, schedule, warmup, weight_decay, "
+    "clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, augment, early_stopping, weights, "
+    "checkpoints, strategy, cache"
+)
 TOP_KEYS = "name, data, schema, preprocessing, task, label, features, crosses, trainer, evaluator, pusher, accelerator, kubeflow"
 
 
@@ -35,27 +40,6 @@ def refusal(path, *overrides):
     return str(caught.value).replace(f"{path}: ", "").replace(str(path), "FILE")
 
 
-PLACES = ["data.path", "schema.path", "pusher.base_path", "kubeflow.pipeline_root", "kubeflow.serving_base_path", "kubeflow.data_path"]
-
-
-@pytest.mark.parametrize("key", PLACES)
-@pytest.mark.parametrize("place", ["gs://", "gs:///folder", "gs:/bucket", "gs:bucket", "GS://bucket", "s3://", "minio:// /x", " gs://b"])
-@pytest.mark.parametrize("override", [True, False])
-def test_a_place_on_object_storage_needs_a_bucket(file, key, place, override):
-    section, name = key.split(".")
-    values = {"name": "mine", "data": {"format": "idx", "path": "gs://bucket"}}
-    values.setdefault(section, {})[name] = "gs://bucket" if override else place
-    path = file(yaml.safe_dump(values))
-    said = refusal(path, *([f"{key}={json.dumps(place)}"] if override else []))
-    assert said == f'{key}: Expected a place in a bucket, like gs://BUCKET/FOLDER. Received: "{place}".'
-
-
-@pytest.mark.parametrize("place", ["gs://bucket", "gs://bucket/a b/", "minio://bucket/root?endpoint=x", "s3://b/c", "hdfs:///x", "gs"])
-def test_a_place_with_a_bucket_or_elsewhere_is_taken(file, place):
-    settings = config.load(file(yaml.safe_dump({"name": "mine", "data": {"format": "digits"}, "kubeflow": {"pipeline_root": place}})))
-    assert settings.kubeflow.pipeline_root == place
-
-
 def test_a_minimal_file_gets_the_documented_defaults(file):
     settings = config.load(file(MINIMAL))
     assert (settings.trainer.loop, settings.trainer.model, settings.trainer.epochs, settings.trainer.batch_size) == ("fit", "auto", 10, 64)
@@ -72,11 +56,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
     [
         (
             "trainer: {lop: fit}",
-            "trainer.lop: Expected one of the keys loop, model, step, without_gradient, classes, epochs, "
-            "batch_size, seed, optimizer, learning_rate, "
-            "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, "
-            "augment, early_stopping, "
-            "weights, checkpoints, strategy, cache. Received: 'lop'. Did you mean 'loop'?",
+            f"trainer.lop: Expected one of the keys {TRAINER_KEYS}. Received: 'lop'. Did you mean 'loop'?",
         ),
         ("trainr: {}", f"trainr: Expected one of the keys {TOP_KEYS}. Received: 'trainr'. Did you mean 'trainer'?"),
         (
@@ -87,11 +67,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {path: x}",
-            "trainer.path: Expected one of the keys loop, model, step, without_gradient, classes, epochs, "
-            "batch_size, seed, optimizer, learning_rate, "
-            "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, "
-            "augment, early_stopping, "
-            "weights, checkpoints, strategy, cache. Received: 'path'. `path` belongs to `data` or `schema`.",
+            f"trainer.path: Expected one of the keys {TRAINER_KEYS}. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),
         (
             "pusher: {epoch: 3}",

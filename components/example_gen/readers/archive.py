@@ -28,7 +28,7 @@ _MOST_RATIO = 200  # unpacked to packed bytes; pictures hardly shrink
 _BUFFER_BYTES = 1 << 17
 _HEADER_BYTES = 1 << 20  # of one member of a tar archive: tarfile keeps long names and the like in memory
 _NO_TAR = "no tar archive"
-_NO_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError)
+_NO_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError)  # of all decompressors
 _MORE = "Copy or download it again."
 
 
