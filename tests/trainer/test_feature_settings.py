@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tests.trainer.transform_run import of_table
 from trainer import fit, gradient_tape
-from trainer.config import TrainerConfig
 from trainer.features import names
 from trainer.features.category import CategoryFeature
 from trainer.features.cross import CrossFeatures
@@ -65,14 +63,7 @@ def test_both_loops_train_alike_and_the_saved_model_does_with_a_row_what_the_tra
     table = of_table(tmp_path / "table", splits, features, "y", Regression(), crosses)
     models = []
     for loop in (fit, gradient_tape):
-        arguments = FnArgs(
-            train_files=table.files("train"),
-            eval_files=table.files("eval"),
-            transform_graph_path=table.folder,
-            serving_model_dir=str(tmp_path / loop.__name__ / "served"),
-            model_run_dir=str(tmp_path / loop.__name__ / "run"),
-            custom_config={"trainer": TrainerConfig(**CONFIG).to_json(), "problem": table.problem.to_json()},
-        )
+        arguments = table.fn_args(tmp_path, loop, **CONFIG)
 
         def train(model, *args, loop=loop):
             models.append(model)

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tests.trainer.transform_run import of_table
 from trainer import fit, gradient_tape
-from trainer.config import TrainerConfig
 from trainer.features.category import CategoryFeature
 from trainer.features.number import NumberFeature
 from trainer.run import run
@@ -40,14 +38,7 @@ def test_both_loops_end_with_equal_weights_and_an_equal_history(tmp_path, task, 
     table = of_table(tmp_path / "table", {name: split(count, label) for name, count in ROWS.items()}, features, "y", task)
     models, histories = [], []
     for loop in (fit, gradient_tape):
-        arguments = FnArgs(
-            train_files=table.files("train"),
-            eval_files=table.files("eval"),
-            transform_graph_path=table.folder,
-            serving_model_dir=str(tmp_path / loop.__name__ / "served"),
-            model_run_dir=str(tmp_path / loop.__name__ / "run"),
-            custom_config={"trainer": TrainerConfig(**CONFIG).to_json(), "problem": table.problem.to_json()},
-        )
+        arguments = table.fn_args(tmp_path, loop, **CONFIG)
 
         def train(model, *args, loop=loop):
             models.append(model)

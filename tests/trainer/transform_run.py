@@ -13,11 +13,13 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.coders import example_coder
 from tfx_bsl.public import tfxio
 
 from components.example_gen import examples
 from trainer import preprocessing
+from trainer.config import TrainerConfig
 from trainer.features import Features, names
 from trainer.problem import Problem
 
@@ -67,6 +69,17 @@ class Table(NamedTuple):
 
     def files(self, split):
         return [f"{self.folder}/examples/Split-{split}/*"]
+
+    def fn_args(self, folder, loop, /, **trainer):
+        """What TFX hands to the trainer's module `loop`, whose outputs go below `folder`."""
+        return FnArgs(
+            train_files=self.files("train"),
+            eval_files=self.files("eval"),
+            transform_graph_path=self.folder,
+            serving_model_dir=str(folder / loop.__name__ / "served"),
+            model_run_dir=str(folder / loop.__name__ / "run"),
+            custom_config={"trainer": TrainerConfig(**trainer).to_json(), "problem": self.problem.to_json()},
+        )
 
     def written(self, split):
         """The transformed rows of a split by name, in no order."""

@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 import pipeline.new
 from tests.trainer.transform_run import of_table
 from trainer import fit, gradient_tape
-from trainer.config import TrainerConfig
 from trainer.features.category import CategoryFeature
 from trainer.features.number import NumberFeature
 from trainer.features.text import TextFeature
@@ -44,17 +42,7 @@ def test_a_table_is_learnt_by_the_models_skeleton_and_by_the_steps(table, tmp_pa
     is_classes = table.problem.task.kind == "multiclass"
     own = {"model": "my_model.py:build", "code": CODE, "batch_size": 20, "epochs": 15, "learning_rate": 0.01}
     for loop, more in ((fit, {}), (gradient_tape, {"step": "my_steps.py:step"} if is_classes else {})):
-        arguments = FnArgs(
-            train_files=table.files("train"),
-            eval_files=table.files("eval"),
-            transform_graph_path=table.folder,
-            serving_model_dir=str(tmp_path / loop.__name__ / "served"),
-            model_run_dir=str(tmp_path / loop.__name__ / "run"),
-            custom_config={
-                "trainer": TrainerConfig(loop=loop.__name__.rpartition(".")[2], **own, **more).to_json(),
-                "problem": table.problem.to_json(),
-            },
-        )
+        arguments = table.fn_args(tmp_path, loop, loop=loop.__name__.rpartition(".")[2], **own, **more)
         losses = run(arguments, loop.train).history["val_loss"]
         assert min(losses) < 0.6 * losses[0]
         served = tf.saved_model.load(arguments.serving_model_dir).signatures["predict_columns"]
