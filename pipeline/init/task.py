@@ -154,20 +154,21 @@ def is_unbalanced(label: Column) -> bool:
 def settings(label: Column, target: Target) -> dict[str, object]:
     """What the config says of the task, with what makes rare classes be answered too where one class is nearly all there is.
 
-    Two classes need no more than another threshold, which leaves what is learnt as it is; of several the rare ones must weigh more.
+    Two classes need no more than another threshold, which leaves what is learnt as it is; of several the rare ones must weigh more too.
     """
     if target.kind == "binary":
         return {"kind": "binary", "positive": target.positive} | ({"threshold": "auto"} if is_unbalanced(label) else {})
     if target.kind == "multiclass" and is_unbalanced(label):
-        return {"kind": "multiclass", "class_weights": "balanced"}
+        return {"kind": "multiclass", "class_weights": "balanced", "threshold": "auto"}
     return {"kind": target.kind} | ({"separator": target.separator} if target.separator and not target.columns else {})
 
 
 def notes(settings: dict[str, object]) -> list[str]:
     """What the settings for rare classes do, a clause each."""
+    is_binary = settings["kind"] == "binary"
     said = {
-        "threshold": "threshold auto: where MCC is best on the eval split, for classes are unbalanced",
-        "class_weights": "balanced: rare classes count as much as frequent ones",
+        "class_weights": "balanced: rare classes count as much as frequent ones in training",
+        "threshold": "auto: where MCC is best on the eval split" if is_binary else "auto: rare classes are answered where F1 gains by it",
     }
     return [words for key, words in said.items() if key in settings]
 

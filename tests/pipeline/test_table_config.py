@@ -91,7 +91,7 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
         ),
         (
             "task={kind: binary, positiv: spam}",
-            "task.positiv: Expected one of the keys kind, classes, class_weights, positive, threshold. "
+            "task.positiv: Expected one of the keys kind, classes, class_weights, threshold, positive. "
             "Received: 'positiv'. Did you mean 'positive'?",
         ),
         (

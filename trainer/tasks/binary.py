@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import pydantic
 from pydantic import BeforeValidator, Field
 
 from trainer.errors import DataError, did_you_mean
@@ -39,11 +40,15 @@ class Binary(Multiclass):
         None, description="The class that is looked for, as its label is written; the rarer one of the train split where it is not given."
     )
 
-    threshold: Threshold = Field(
+    threshold: Threshold = Field(  # type: ignore[assignment]  # numbers too, which several classes cannot have
         None,
         description="The probability from which on the positive class is answered; `auto` finds the one of the greatest MCC on the eval "
         "split. Where none is given it follows from `class_weights`: 0.5 without them, the positive class's share if they are `balanced`.",
     )
+
+    @pydantic.model_validator(mode="after")
+    def _has_what_auto_chooses_of(self) -> Self:
+        return self  # any probability
 
     def transform_label(self, raw: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
         """int64 (batch,): 1 for the positive class, 0 for the other, -1 for a name that the train split does not have."""

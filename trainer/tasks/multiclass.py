@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+import pydantic
 from pydantic import Field
 
 from trainer.errors import DataError
@@ -54,6 +55,27 @@ class Multiclass(Settings):
     weights: tuple[Weight, ...] | None = Field(
         None, strict=False, description="The weights by the classes' numbers, once they are known.", json_schema_extra=FOUND
     )
+    threshold: Literal["auto"] | None = Field(
+        None,
+        description="`auto` answers rare classes where that pays: of the answers between the most probable class and the one that "
+        "`class_weights` ask for, those of the greatest macro F1 to be expected on the eval split.",
+    )
+    answer_weights: tuple[Weight, ...] | None = Field(
+        None,
+        strict=False,
+        description="What `threshold: auto` has found: how much each class counts in the answer.",
+        json_schema_extra=FOUND,
+        exclude_if=lambda weights: weights is None,
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _has_what_auto_chooses_of(self) -> Self:
+        if self.threshold == "auto" and self.class_weights == "none":
+            raise ValueError(
+                "task.threshold: Expected `class_weights` with `threshold: auto` of several classes, which it is found within. "
+                "Received none. Set `class_weights: balanced`."
+            )
+        return self
 
     @property
     def raw_type(self) -> RawType:
@@ -110,8 +132,13 @@ class Multiclass(Settings):
 
     def tuned(self, evaluate: Callable[[], tuple[np.ndarray, np.ndarray]]) -> Self:
         """The task with what is found once the model is trained; `evaluate` gives predictions (rows, ...) and targets of the eval split."""
-        del evaluate
-        return self
+        if self.threshold != "auto":
+            return self
+        if self.weights is None:
+            raise ValueError("Expected the class weights to be known by now: call `fitted` first.")
+        from trainer.tasks.answer_weights import answer_weights  # it imports NumPy
+
+        return self.model_copy(update={"answer_weights": answer_weights(evaluate()[0], self.weights)})
 
     def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
         """int64 (batch,), of a parsed transformed row, as it is."""
@@ -182,7 +209,8 @@ class Multiclass(Settings):
 
     def decided(self, probabilities: tf.Tensor) -> tf.Tensor:
         """int64 (batch,), the number of the class that is answered, of probabilities (batch, classes): the one that weighs most."""
-        return tf.argmax(probabilities if self.weights is None else probabilities * tf.constant(self.weights, probabilities.dtype), axis=-1)
+        weights = self.answer_weights or self.weights
+        return tf.argmax(probabilities if weights is None else probabilities * tf.constant(weights, probabilities.dtype), axis=-1)
 
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """What a caller is answered, of `activated` logits.

@@ -170,8 +170,8 @@ def test_what_makes_a_label_hard_to_learn_is_said(write, init, some, values, sai
     [
         (["a"] * 90 + ["b"] * 10, {"kind": "binary", "positive": "b", "threshold": "auto", "class_weights": "none"}),
         (["a"] * 60 + ["b"] * 40, {"kind": "binary", "positive": "b", "threshold": None, "class_weights": "none"}),
-        (["a"] * 85 + ["b"] * 10 + ["c"] * 5, {"kind": "multiclass", "class_weights": "balanced"}),
-        (["a"] * 50 + ["b"] * 30 + ["c"] * 20, {"kind": "multiclass", "class_weights": "none"}),
+        (["a"] * 85 + ["b"] * 10 + ["c"] * 5, {"kind": "multiclass", "class_weights": "balanced", "threshold": "auto"}),
+        (["a"] * 50 + ["b"] * 30 + ["c"] * 20, {"kind": "multiclass", "class_weights": "none", "threshold": None}),
     ],
 )
 def test_rare_classes_are_answered_by_a_threshold_of_their_own_or_weights(write, init, some, labels, expected):
