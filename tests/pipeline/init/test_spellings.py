@@ -32,3 +32,20 @@ def test_what_is_hardly_ever_said_again_is_no_spelling(write, init, some):
         write(x=some(), said=[f"word {number}" for number in range(50)] + [f"Word {number}" for number in range(50)], y=some("a", "b"))
     )
     assert result.config.data.csv.replace == {}
+
+
+def test_spaces_around_numbers_make_no_further_values_and_hide_no_missing_one(write, init, some):
+    values = some("1", "2", " 1 ", " ")
+    result = init(write(x=values, n=some(), label=["0"] * 60 + [" 0 "] * 10 + ["1"] * 25 + ["1 "] * 5))
+    assert result.config.data.csv.trim
+    assert result.config.task.kind == "binary"
+    assert "2 classes: 0 70, 1 30." in result.out
+    assert "Values of 'x', 'label' differ by the spaces around them" in result.out
+    row = next(line for line in result.out.splitlines() if line.startswith("x "))
+    assert row.split()[2:4] == [str(values.count(" ")), "2"]
+
+
+def test_a_label_of_numbers_with_spaces_in_empty_cells_is_given_away_by_no_column(write, init, some):
+    result = init(write(x=some("1", "2"), z=some(), y=[*some()[:98], " ", "  "]))
+    assert "gives the label away" not in result.out
+    assert "2 rows have no 'y' and are left out." in result.out
