@@ -132,7 +132,7 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     found_units, unit_doubts = units.find(names, columns)
     bare = [units.bare(column, found_units.get(name)) for name, column in zip(names, columns, strict=True)]
     decimal, thousands, more_doubts = decimal_of(names, bare, guess.delimiter)
-    missing, more_reasons, missing_doubts = missing_of(names, bare, decimal)
+    missing, more_reasons, missing_doubts = missing_of(names, bare, decimal, thousands)
     if guess.quote == "'":
         reasons.append("single quotes around fields")
     if decimal == ",":

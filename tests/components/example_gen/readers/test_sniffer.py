@@ -189,6 +189,13 @@ def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbe
     assert "'-' for a missing value, as in column 'x'" in result.reasons
 
 
+def test_a_dash_of_any_width_is_missing_among_amounts_of_money_too():
+    result = found('price,job\n"1,200円",駅員\n"3,500円",教師\n"2,250円",―\n－,医師\n"4,100円",駅員\n')
+    assert {"－", "―"} <= set(result.dialect.missing)
+    assert "'－' for a missing value, as in column 'price'" in result.reasons
+    assert "'―' in column 'job' is taken for a missing value." in result.doubts
+
+
 def test_columns_aligned_by_spaces_are_refused_with_what_to_type():
     with pytest.raises(DataError, match=r"Received: 3 columns aligned by several spaces\. Write commas: `awk"):
         found(" 0.01  18.00   2\n 0.02   0.00   7\n 12.3   1.50  11\n")
