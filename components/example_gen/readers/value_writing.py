@@ -83,12 +83,13 @@ def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) 
         shape = re.compile(written_numbers.grouped(separator, decimal))
         parted = [value for value in values if separator in value]
         others = [value for value in values if separator not in value]
+        if any(re.match(rf"-?0{re.escape(separator)}", value) for value in parted):  # `0,125`: no thousands
+            continue
         if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
             continue
         is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
-        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it. Who writes a decimal comma
-        # rarely puts commas between fields, too.
-        is_likely = separator == "," and len(parted) >= _MANY and not any(re.match("-?0", value) for value in parted)
+        # With a decimal comma all of these would have three digits behind it by chance. Who writes one rarely puts commas between fields, too.
+        is_likely = separator == "," and len(parted) >= _MANY
         is_usual = is_likely and (delimiter[0] == "," or bool(others and all(abs(float(value)) < 1000 for value in others)))
         if is_sure or is_usual:
             seen.thousands.setdefault(separator, []).append(name)
