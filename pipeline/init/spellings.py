@@ -19,7 +19,7 @@ class Spellings(NamedTuple):
     """How to make one spelling of several.
 
     Attributes:
-      trim: whether values differ by the spaces around them alone, or hide behind them that they are missing.
+      trim: whether values have spaces around them that make others of them, or hide that they are missing.
       replace: {a spelling without these spaces: the most frequent one of the same value}.
       doubts: what was found, a sentence for each column.
     """
@@ -38,7 +38,7 @@ def find(columns: list[Column], missing: tuple[str, ...]) -> Spellings:
     """
     spaced = [column.name for column in columns if _is_spaced(column, missing)]
     replace: dict[str, str] = {}
-    doubts = [f"Values of {_names(spaced)} differ by the spaces around them, seen or not: these are taken away."] if spaced else []
+    doubts = [f"Values of {_names(spaced)} have spaces around them, seen or not: these are taken away."] if spaced else []
     for column in columns:
         if column.is_numeric or not _comes_back(column):
             continue
@@ -60,18 +60,14 @@ def find(columns: list[Column], missing: tuple[str, ...]) -> Spellings:
 
 
 def _is_spaced(column: Column, missing: tuple[str, ...]) -> bool:
-    """Whether fewer values are different, or more are missing, without the spaces around them."""
+    """Whether names have spaces around them, which nobody who asks the model types; of other values, whether these hide something."""
     trimmed = pc.utf8_trim(column.distinct, SPACES)
     is_padded = pc.not_equal(trimmed, column.distinct)
-    if pc.any(pc.and_(is_padded, pc.is_in(trimmed, pa.array(missing, pa.string())))).as_py():
-        return True
     if column.is_numeric:
-        return len(pc.unique(trimmed)) < len(trimmed)
-    if not _comes_back(column):
-        return False
-    values = [_value(text) for text in trimmed.to_pylist()]
-    counts = collections.Counter(values)
-    return any(counts[value] > 1 for value, padded in zip(values, is_padded.to_pylist(), strict=True) if padded)
+        hides = len(pc.unique(trimmed)) < len(trimmed)  # that two are one
+    else:
+        hides = _comes_back(column) and pc.any(is_padded).as_py()
+    return bool(hides or pc.any(pc.and_(is_padded, pc.is_in(trimmed, pa.array(missing, pa.string())))).as_py())
 
 
 def _comes_back(column: Column) -> bool:
