@@ -63,11 +63,11 @@ def _is_spaced(column: Column, missing: tuple[str, ...]) -> bool:
     """Whether names have spaces around them, which nobody who asks the model types; of other values, whether these hide something."""
     trimmed = pc.utf8_trim(column.distinct, SPACES)
     is_padded = pc.not_equal(trimmed, column.distinct)
+    if pc.any(pc.and_(is_padded, pc.is_in(trimmed, pa.array(missing, pa.string())))).as_py():
+        return True
     if column.is_numeric:
-        hides = len(pc.unique(trimmed)) < len(trimmed)  # that two are one
-    else:
-        hides = _comes_back(column) and pc.any(is_padded).as_py()
-    return bool(hides or pc.any(pc.and_(is_padded, pc.is_in(trimmed, pa.array(missing, pa.string())))).as_py())
+        return len(pc.unique(trimmed)) < len(trimmed)
+    return _comes_back(column) and bool(pc.any(is_padded).as_py())
 
 
 def _comes_back(column: Column) -> bool:

@@ -88,7 +88,7 @@ def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) 
         if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
             continue
         is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
-        # With a decimal comma all of these would have three digits behind it by chance. Who writes one rarely puts commas between fields, too.
+        # With a decimal comma all of these would have three digits behind it. Who writes one rarely puts commas between fields, too.
         is_likely = separator == "," and len(parted) >= _MANY
         is_usual = is_likely and (delimiter[0] == "," or bool(others and all(abs(float(value)) < 1000 for value in others)))
         if is_sure or is_usual:
