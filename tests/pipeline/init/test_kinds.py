@@ -59,6 +59,10 @@ def test_values_say_what_a_column_is(values, expected, why):
         ("created_at", [1400269500, 1362683700], "time"),
         ("timestamp_ms", [1400269500000, 1362683700000], "time"),
         ("population", [1400269500, 1362683700], "number"),
+        ("Date", [45292, 45293, 45381], "time"),
+        ("取引日時", [45292.5, 45293.041667, 45381.75], "time"),
+        ("start_time", [45292.51, 45293.1234, 45381.75], "number"),
+        ("price", [45292, 45293, 45381], "number"),
         ("time_in_bed", [400, 300], "number"),
     ],
 )
