@@ -40,6 +40,7 @@ def kind(values, name="x", **dialect):
         (["令和元年5月1日", "平成31年4月30日"] * 9, "time", "dates"),
         (["H31.4.30", "R1.5.1"] * 9, "time", "dates"),
         (["March 5, 2019", "May 12, 2019"] * 9, "time", "dates"),
+        (["Tue Mar  5 15:04:05 2019", "Wed Mar  6 01:04:05 2019"] * 9, "time", "dates"),
         (["4:3", "16:9"] * 9, "category", "2 values"),
         (["Mar-05", "6-9"] * 9, "category", "2 values"),
         (["$1.50", "(2)", "12%"] * 9, "number", "numbers"),
