@@ -1,4 +1,7 @@
-"""The picture that a cell of a table names, a path below the table's folder or below a folder in it, with or without its suffix."""
+"""The picture that a cell of a table names, a path below the table's folder or below a folder in it, with or without its suffix.
+
+A path that Windows has written has backslashes.
+"""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +19,8 @@ def named_picture(cell: bytes, folder: Path) -> bytes:
     if cell.startswith((JPEG_START, PNG_START)):
         return cell
     name = os.fsdecode(cell)
-    if not name or Path(os.path.normpath(name)).is_absolute() or os.path.normpath(name).startswith(".."):
+    paths = [os.path.normpath(each) for each in _spellings(name)]
+    if not name or any(Path(path).is_absolute() or path.startswith("..") for path in paths):
         raise NotThat(f"the name of a picture below '{folder}'")
     try:
         path = next((path for path in _candidates(folder, name) if path.is_file()), None)
@@ -41,5 +45,11 @@ def file_size(name: str, folder: Path) -> int:
 
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
     suffixes = [""] if name.casefold().endswith(SUFFIXES) else [each for suffix in SUFFIXES for each in (suffix, suffix.upper())]
-    yield from (folder / f"{name}{suffix}" for suffix in suffixes)
-    yield from (below / f"{name}{suffix}" for below in sorted(folder.iterdir()) if below.is_dir() for suffix in suffixes)
+    for spelt in _spellings(name):
+        yield from (folder / f"{spelt}{suffix}" for suffix in suffixes)
+        yield from (below / f"{spelt}{suffix}" for below in sorted(folder.iterdir()) if below.is_dir() for suffix in suffixes)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """The name as it is, and as a path where Windows has written it."""
+    return tuple(dict.fromkeys((name, name.replace("\\", "/"))))

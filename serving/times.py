@@ -12,10 +12,12 @@ _YEAR_LAST = re.compile(rf"(\d{{1,2}})[-/.](\d{{1,2}})[-/.](\d{{4}}|\d{{2}}){_CL
 ORDERS = ("day_first", "month_first")
 _UNIX = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]*)?", re.ASCII)
 _MILLISECONDS = 10**11  # as seconds this is the year 5138, as milliseconds 1973
+_SPREADSHEET = 100_000  # numbers below are a spreadsheet's days: as seconds this is the second day of 1970, as days the year 2173
+_SPREADSHEET_1970 = 25_569  # such days, of which 1900-01-01 is the first, and 1900 a leap year by mistake
 
 
 def seconds(text: str, order: str = "") -> int:
-    """Of ISO 8601 (`2024-01-31T10:00:00+09:00`), `2024/1/31`, `20240131`, or Unix seconds or milliseconds.
+    """Of ISO 8601 (`2024-01-31T10:00:00+09:00`), `2024/1/31`, `20240131`, Unix seconds or milliseconds, or a spreadsheet's days (`45292`).
 
     With `order`, one of ORDERS, also of `31/1/2024`. A time without a zone is in UTC; fractions of a second are dropped. Raises ValueError.
     """
@@ -28,6 +30,8 @@ def seconds(text: str, order: str = "") -> int:
     match = _TIME.fullmatch(text)
     if match is None and _UNIX.fullmatch(text):
         number = float(text)
+        if 0 < number < _SPREADSHEET:
+            return round((number - _SPREADSHEET_1970) * 86_400)
         return int(number // 1000) if abs(number) >= _MILLISECONDS else int(number // 1)
     if match is None:
         raise ValueError("no time")

@@ -74,7 +74,7 @@ def notes(written: Iterable[Written], rows: int, allowed: float) -> list[str]:
         of_column = [part for part in parts if part.lacked == column]
         count = sum(part.lacking for part in of_column)
         more = f" and {count - MOST_NAMED:,} more" if count > MOST_NAMED else ""
-        lines.append(f"{count:,} of {read:,} rows without a '{column}' {_were(count)} left out: {_examples(of_column)}{more}.")
+        lines.append(f"{count:,} of {read:,} rows without '{column}' {_were(count)} left out: {_examples(of_column)}{more}.")
     return lines
 
 

@@ -31,7 +31,7 @@ def look(path: str) -> Source:
         dialect = dialect.model_copy(update={"not_rows": tuple(none)})
         taken, _ = _read(files.paths, dialect, found.columns, path)
     columns = [Column(name, sample.column(taken.table, name), dialect, taken.head.column(name)) for name in found.columns]
-    spelt = spellings.find(columns)
+    spelt = spellings.find(columns, dialect.missing)
     dialect = dialect.model_copy(update={"trim": spelt.trim, "replace": spelt.replace})
     sentinel = sentinels.find(columns)
     odd = odd_cells.markers(columns) | sentinel.markers

@@ -22,9 +22,11 @@ _LEADING_ZERO = r"^-?0[0-9]"
 _CODE_NAME = re.compile(r"(?i)(^|[\W_])(code|cd|zip|zipcode|postcode|postal_?code)$|コード$|区分$|郵便番号$")
 _TIME_NAME = re.compile(r"(?i)time|date|timestamp|(^|[\W_])(at|ts)$|日時|時刻|日付")
 _DAY = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
-_TIME_OF_DAY = "^[^-/.年]*:"
+_TIME_OF_DAY = "^ *[0-9]{1,2}:"
 _NUMBER = r"^[-+]?[0-9]*[.,]?[0-9]*$"
 _SECONDS = (10**8, 4 * 10**9)  # 1973 to 2096
+_SPREADSHEET_DAYS = (30_000, 60_000)
+_SECOND = 0.1  # of one, by which a time of day may differ from a whole one: spreadsheets write six decimals
 _FEW = 20  # whole numbers that could be codes, and values that are looked at first
 _TRIED = 2000  # distinct values
 _WORDS = 3  # on average, as AutoGluon tells prose
@@ -62,6 +64,8 @@ def _of_numbers(column: Column) -> Kind:
     if column.unit:
         return Kind("number", f"numbers with unit {column.unit}")
     count = len(column.distinct)
+    if _TIME_NAME.search(column.name) and _are_spreadsheet_days(column):
+        return Kind("time", "by its name, days as a spreadsheet counts them")
     if not column.is_whole:
         return Kind("number", "numbers")
     if pc.any(pc.match_substring_regex(column.distinct, _LEADING_ZERO)).as_py():
@@ -86,6 +90,17 @@ def _written_time(column: Column) -> str:
         if _TIME_NAME.search(column.name) and _SECONDS[0] * factor <= low and high <= _SECONDS[1] * factor:
             return f"by its name, Unix time in {unit}"
     return ""
+
+
+def _are_spreadsheet_days(column: Column) -> bool:
+    """Whether these are days of the years 1982 to 2064, with a time of day that is a whole second or none."""
+    is_typed = column.type is not None and is_number(column.type)
+    low, high = _SPREADSHEET_DAYS
+    if is_typed or column.numbers.min() < low or column.numbers.max() > high or len(column.distinct) <= 2:
+        return False
+    seconds = column.numbers * 86_400
+    is_whole = bool((np.abs(seconds - np.round(seconds)) < _SECOND).all())
+    return is_whole and not cells.times(column.distinct[:_TRIED]).wrong
 
 
 def _dates(column: Column) -> Kind | None:

@@ -4,6 +4,9 @@ import collections
 import unicodedata
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from components.example_gen.readers.spelling import SPACES
 from pipeline.init.column import Column
 
@@ -16,7 +19,7 @@ class Spellings(NamedTuple):
     """How to make one spelling of several.
 
     Attributes:
-      trim: whether values differ by the spaces around them alone.
+      trim: whether values have spaces around them that make others of them, or hide that they are missing.
       replace: {a spelling without these spaces: the most frequent one of the same value}.
       doubts: what was found, a sentence for each column.
     """
@@ -26,19 +29,22 @@ class Spellings(NamedTuple):
     doubts: tuple[str, ...]
 
 
-def find(columns: list[Column]) -> Spellings:
-    """Of the columns whose values come back. One letter may mean another in lower case, and is only told of."""
-    trim, replace, doubts = False, {}, []
+def find(columns: list[Column], missing: tuple[str, ...]) -> Spellings:
+    """Of the columns whose values come back, and of numbers. One letter may mean another in lower case, and is only told of.
+
+    Args:
+      columns: as they stand in the file.
+      missing: what stands for a missing value.
+    """
+    spaced = [column.name for column in columns if _is_spaced(column, missing)]
+    replace: dict[str, str] = {}
+    doubts = [f"Values of {_names(spaced)} have spaces around them, seen or not: these are taken away."] if spaced else []
     for column in columns:
-        if column.is_numeric or not 1 < len(column.distinct) <= _MOST_VALUES or column.different > _OFTEN_NEW:
+        if column.is_numeric or not _comes_back(column):
             continue
         by_value: dict[str, list[str]] = collections.defaultdict(list)
         for text in column.distinct.to_pylist():  # the most frequent first
             by_value[_value(text)].append(text)
-        is_spaced = any(len(texts) > 1 and any(text != text.strip(SPACES) for text in texts) for texts in by_value.values())
-        trim |= is_spaced
-        if is_spaced:
-            doubts.append(f"Values of '{column.name}' differ by the spaces around them, seen or not: these are taken away.")
         by_value = {value: list(dict.fromkeys(text.strip(SPACES) for text in texts)) for value, texts in by_value.items()}
         several = {texts[0]: texts[1:] for texts in by_value.values() if len(texts) > 1}
         count = sum(map(len, several.values()))
@@ -50,7 +56,28 @@ def find(columns: list[Column]) -> Spellings:
         else:
             replace |= {other: first for first, others in several.items() for other in others if other not in replace.values()}
             doubts.append(f"Values of '{column.name}' differ by capitals, width or a last dot alone ({shown}): they are taken for one.")
-    return Spellings(trim, replace, tuple(doubts))
+    return Spellings(bool(spaced), replace, tuple(doubts))
+
+
+def _is_spaced(column: Column, missing: tuple[str, ...]) -> bool:
+    """Whether names have spaces around them, which nobody who asks the model types; of other values, whether these hide something."""
+    trimmed = pc.utf8_trim(column.distinct, SPACES)
+    is_padded = pc.not_equal(trimmed, column.distinct)
+    if pc.any(pc.and_(is_padded, pc.is_in(trimmed, pa.array(missing, pa.string())))).as_py():
+        return True
+    if column.is_numeric:
+        return len(pc.unique(trimmed)) < len(trimmed)
+    return _comes_back(column) and bool(pc.any(is_padded).as_py())
+
+
+def _comes_back(column: Column) -> bool:
+    return 1 < len(column.distinct) <= _MOST_VALUES and column.different <= _OFTEN_NEW
+
+
+def _names(names: list[str]) -> str:
+    """At most _SHOWN of them, in quotes."""
+    shown = ", ".join(f"'{name}'" for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
 
 
 def _value(text: str) -> str:

@@ -28,7 +28,7 @@ _COME_BACK = 3  # how often a label is there on average, at least
 _SHARED = 1.5  # in how many different values a label is on average, at least
 _LONGEST = 40  # characters of a label
 _POSITIVE = re.compile(
-    r"(?i)1(\.0*)?|true|t|yes|y|ja|wahr|oui|vrai|sí|sì|sim|tak|ano|是|positive|pos|spam|fraud|churn(ed)?|malignant|abnormal|anomaly|defect(ive)?|fail(ed|ure)?|[〇○◯]|はい|有|あり|有り|陽性|異常"
+    r"(?i)1(\.0*)?|true|t|yes|y|ja|wahr|oui|vrai|sí|sì|sim|tak|ano|是|positive|pos|spam|fraud|churn(ed)?|malignant|abnormal|anomaly|defect(ive)?|fail(ed|ure)?|sick|ill|dead|died|deceased|default(ed)?|denied|rejected|cancell?ed|bad|[〇○◯]|はい|有|あり|有り|陽性|異常"
 )
 
 

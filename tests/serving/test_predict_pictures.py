@@ -73,8 +73,8 @@ def test_a_table_names_pictures_below_its_folder_in_any_format_and_with_or_witho
         "写真/e.GIF": picture(BLUE, "GIF"),
     }.items():
         (tmp_path / name).write_bytes(content)
-    (tmp_path / "rows.csv").write_text("x,photo\n1,a b.png\n2,写真/c.JPG\n3,./d\n4,e\n", encoding="utf-8")
-    answer = {"rows.csv:2": "red1", "rows.csv:3": "blue2", "rows.csv:4": "red3", "rows.csv:5": "blue4"}
+    (tmp_path / "rows.csv").write_text("x,photo\n1,a b.png\n2,写真/c.JPG\n3,./d\n4,e\n5,写真\\c\n", encoding="utf-8")
+    answer = {"rows.csv:2": "red1", "rows.csv:3": "blue2", "rows.csv:4": "red3", "rows.csv:5": "blue4", "rows.csv:6": "blue5"}
     assert run("columns", tmp_path / "rows.csv") == (0, answer, "")
 
 
@@ -94,13 +94,14 @@ def test_a_row_whose_picture_is_not_there_outside_or_none_is_named_and_the_other
     (tmp_path / "outside.png").write_bytes(picture(RED, "PNG"))
     (folder / "a.png").write_bytes(picture(RED, "PNG"))
     (folder / "half.png").write_bytes(picture(RED, "PNG")[:-20])
-    (folder / "rows.csv").write_text("x,photo\n1,a.png\n2,b.png\n3,../outside.png\n4,\n5,half.png\n6,a.png\n")
+    (folder / "rows.csv").write_text("x,photo\n1,a.png\n2,b.png\n3,../outside.png\n4,\n5,half.png\n6,a.png\n7,..\\outside.png\n")
     status, answers, err = run("columns", folder / "rows.csv")
-    assert (status, err.count("\n")) == (1, 4)
+    assert (status, err.count("\n")) == (1, 5)
     assert (answers.pop("rows.csv:2"), answers.pop("rows.csv:7")) == ("red1", "red6")
     below = f"column 'photo': expected the name of a picture below '{folder}'"
     assert answers["rows.csv:3"] == f"{below}, which is there. Received: 'b.png'."
     assert answers["rows.csv:4"] == f"{below}. Received: '../outside.png'."
+    assert answers["rows.csv:8"] == f"{below}. Received: '..\\\\outside.png'."
     assert answers["rows.csv:5"] == f"{below}. Received: nothing."
     assert answers["rows.csv:6"].startswith("column 'photo': expected a picture (")
 

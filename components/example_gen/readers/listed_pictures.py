@@ -51,10 +51,19 @@ def folders_in(folder: Path) -> list[str]:
 
 
 def named_file(folder: Path, name: str, files_in: Callable[[Path], Collection[str]] | None = None) -> str | None:
-    """The picture below `folder` that a row names, with its suffix; None where there is none.
+    """The picture below `folder` that a row names, with slashes and its suffix; None where there is none.
 
     `files_in`: the names in a folder, for whoever asks for so many that looking for each of them would take long.
     """
+    return next((file for spelt in _spellings(name) if (file := _file(folder, spelt, files_in)) is not None), None)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """The name as it is, and as a path where Windows has written it, with backslashes."""
+    return tuple(dict.fromkeys((name, name.replace("\\", "/"))))
+
+
+def _file(folder: Path, name: str, files_in: Callable[[Path], Collection[str]] | None) -> str | None:
     if is_outside(name):
         return None
     endings = ("",) if Path(name).suffix.casefold() in SUFFIXES else _ENDINGS
@@ -143,6 +152,8 @@ class Pictures:
         """
         if not given:
             raise PictureError("no picture is named")
+        known = (spelt for spelt in _spellings(given) if self._knows(posixpath.normpath(spelt)))
+        given = next(known, _spellings(given)[-1])
         if is_outside(given):
             raise PictureError(f"'{given}', not below the folder '{self.folder.name}'")
         name = posixpath.normpath(given)
@@ -156,6 +167,9 @@ class Pictures:
         if like:
             return self.find(like[0])
         raise PictureError(f"'{given}', {_NO_PICTURE if _is_there(self.folder / name) else 'not there'}")
+
+    def _knows(self, name: str) -> bool:
+        return name in self.digests or name in self.problems or name in self._by_stem
 
     def load(self, name: str) -> tuple[bytes, bytes]:
         """(a JPEG or PNG file, sha256 of the file as it is).

@@ -17,6 +17,7 @@ from components.example_gen.readers import units
 from components.example_gen.readers.dialect import Dialect, column_names, fields
 from components.example_gen.readers.encoding import Encoding, NotTextError, detect, label, to_utf8
 from components.example_gen.readers.header import has_header
+from components.example_gen.readers.other_text import other_text
 from components.example_gen.readers.raw_file import RawFile
 from components.example_gen.readers.records import cut
 from components.example_gen.readers.value_writing import decimal_of, is_number, missing_of
@@ -83,7 +84,7 @@ def sniff(source: Path | bytes) -> Found:
     """How the file (all of it is read once, for its encoding), or the beginning of one, is written.
 
     Raises:
-      DataError: it holds no text, none at all, or only lines that are too long.
+      DataError: it holds no text, none at all, only lines that are too long, or what is no CSV as it is read here.
     """
     name = f"'{source}'" if isinstance(source, Path) else "the text"
     try:
@@ -99,6 +100,8 @@ def sniff(source: Path | bytes) -> Found:
             break
     if not text.strip():
         raise DataError(f"Expected rows in {name}. Received: {'only blank lines' if text else 'an empty file'}.")
+    if other := other_text(text):
+        raise DataError(f"Expected a CSV or TSV file. Received {name}, {other}")
     found = _found(text, is_whole, encoding)
     if len(found.columns) == 1 and (aligned := _aligned(text, is_whole)):
         raise DataError(
@@ -132,7 +135,7 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
     found_units, unit_doubts = units.find(names, columns)
     bare = [units.bare(column, found_units.get(name)) for name, column in zip(names, columns, strict=True)]
     decimal, thousands, more_doubts = decimal_of(names, bare, guess.delimiter)
-    missing, more_reasons, missing_doubts = missing_of(names, bare, decimal)
+    missing, more_reasons, missing_doubts = missing_of(names, bare, decimal, thousands)
     if guess.quote == "'":
         reasons.append("single quotes around fields")
     if decimal == ",":

@@ -13,10 +13,11 @@ from components.example_gen.readers import cells, written_numbers
 from components.example_gen.readers.dialect import MISSING
 
 _WORD = r"[^\W\d_][^\d\s,;:]{0,11}"
-_CELL = re.compile(rf"[-+]?[0-9.,](?:[0-9.,' ]*[0-9])? ?(°|[″′‰]|°?{_WORD}(?: {_WORD})?[23]?)")
-_BARE = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?")
+_CELL = re.compile(rf"[-+]?[0-9.,](?:[0-9.,' ]*[0-9])? ?(?P<unit>°|[″′‰]|°?{_WORD}(?: {_WORD})?[23]?)")
+_BARE = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?(?P<unit>)")
 _LEAST = 3  # different values: of two, `2WD` and `4WD`, nobody can say that they are amounts
-_NEARLY_ALL = 0.9  # of a column's values
+_NEARLY_ALL, _SOME = 0.9, 0.1  # of a column's values
+_LETTERS = frozenset("kKmMbB千万億")  # that stand for an amount; others beside bare numbers are those of codes, `12`, `12a` and `12c`
 _SHORTEST_PLURAL = 3  # letters, `hrs`: `ms` is none of `m`
 _SHOWN = 3
 
@@ -29,12 +30,16 @@ def find(names: list[str], columns: list[list[str]]) -> tuple[dict[str, str], li
         if not any(value[0] in "+-.,−" or value[0].isdigit() for value in values[:100]):
             continue
         counts = _counts(values)
-        if sum(counts.values()) < _NEARLY_ALL * len(values) or _few_or_times(values):
+        given = counts.total() - counts[""]
+        are_amounts = all(len(each) != 1 or each in _LETTERS for each in counts)
+        is_mixed = counts.total() >= _NEARLY_ALL * len(values) and given >= _SOME * len(values) and are_amounts
+        if not (given >= _NEARLY_ALL * len(values) or is_mixed) or _few_or_times(values):
             continue
-        if unit := _one(list(counts)):
+        unit = _one([each for each in counts if each])
+        if unit and given >= _NEARLY_ALL * len(values):
             found[name] = unit
         else:
-            shown = ", ".join(f"'{unit}' {count:,}" for unit, count in counts.most_common(_SHOWN)) + (
+            shown = ", ".join(f"{repr(unit) if unit else 'none'} {count:,}" for unit, count in counts.most_common(_SHOWN)) + (
                 ", ..." if len(counts) > _SHOWN else ""
             )
             doubts.append(f"Numbers in column '{name}' have several units ({shown}) and are not read as numbers: write one unit.")
@@ -42,10 +47,10 @@ def find(names: list[str], columns: list[list[str]]) -> tuple[dict[str, str], li
 
 
 def _counts(values: list[str]) -> collections.Counter[str]:
-    """How many of the values have which unit."""
+    """How many of the values have which unit; those without one under the empty text."""
     cores = written_numbers.core(pa.array(values, pa.string())).to_pylist()
-    matches = (_CELL.fullmatch(core) for core in cores if not _BARE.fullmatch(core))
-    return collections.Counter(match[1] for match in matches if match)
+    matches = (_BARE.fullmatch(core) or _CELL.fullmatch(core) for core in cores)
+    return collections.Counter(match["unit"] or "" for match in matches if match)
 
 
 def _few_or_times(values: list[str]) -> bool:

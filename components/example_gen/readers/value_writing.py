@@ -15,8 +15,12 @@ from components.example_gen.readers.dialect import MISSING
 
 _SPREADSHEET_ERRORS = ("#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!")
 _TOO_NARROW = re.compile("#{3,}")  # what a spreadsheet shows, and saves as text, of a number that its column is too narrow for
-_MARKERS = ("None", "none", "?", "-", "--", ".", "n/a", "na", "<NA>", r"\N", "nil", "NIL", *_SPREADSHEET_ERRORS)  # in columns of numbers
-_UNKNOWN = ("?", "-")  # also in columns of words
+_DASHES = tuple(
+    "-\N{HYPHEN}\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}\N{MINUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}"
+)
+_WORDS = ("None", "none", "n/a", "na", "<NA>", "N.A.", "n.a.", r"\N", "nil", "NIL")
+_MARKERS = (*_WORDS, "?", "--", ".", *_DASHES, *_SPREADSHEET_ERRORS)  # in columns of numbers
+_UNKNOWN = ("?", *_DASHES)  # also in columns of words
 _POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
 _LIKE_NUMBER = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?")
 _NEARLY_ALL = 0.9  # of a column's values
@@ -79,12 +83,13 @@ def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) 
         shape = re.compile(written_numbers.grouped(separator, decimal))
         parted = [value for value in values if separator in value]
         others = [value for value in values if separator not in value]
+        if any(re.match(rf"-?0{re.escape(separator)}", value) for value in parted):  # `0,125`: no thousands
+            continue
         if not parted or not all(map(shape.fullmatch, parted)) or not all(map((_COMMA if decimal == "," else _POINT).fullmatch, others)):
             continue
         is_sure = separator in " '" or any(value.count(separator) > 1 or decimal in value for value in parted)
-        # With a decimal comma these would have three digits behind it as well, or one of those a zero before it. Who writes a decimal comma
-        # rarely puts commas between fields, too.
-        is_likely = separator == "," and len(parted) >= _MANY and not any(re.match("-?0", value) for value in parted)
+        # With a decimal comma all of these would have three digits behind it. Who writes one rarely puts commas between fields, too.
+        is_likely = separator == "," and len(parted) >= _MANY
         is_usual = is_likely and (delimiter[0] == "," or bool(others and all(abs(float(value)) < 1000 for value in others)))
         if is_sure or is_usual:
             seen.thousands.setdefault(separator, []).append(name)
@@ -100,9 +105,10 @@ def _note_writing(name: str, values: list[str], delimiter: str, seen: _Writing) 
             return
 
 
-def missing_of(names: list[str], columns: list[list[str]], decimal: str) -> tuple[tuple[str, ...], list[str], list[str]]:
+def missing_of(
+    names: list[str], columns: list[list[str]], decimal: str, thousands: str | None
+) -> tuple[tuple[str, ...], list[str], list[str]]:
     """(the markers of missing values, reasons, doubts)."""
-    number = _COMMA if decimal == "," else _POINT
     found: dict[str, str] = {}
     doubts = []
     for name, column in zip(names, columns, strict=True):
@@ -113,7 +119,7 @@ def missing_of(names: list[str], columns: list[list[str]], decimal: str) -> tupl
             if (
                 marker in _SPREADSHEET_ERRORS
                 or _TOO_NARROW.fullmatch(marker)
-                or (others and sum(bool(number.fullmatch(value)) for value in others) >= 0.9 * len(others))
+                or (others and _count_numbers(others, decimal, thousands) >= _NEARLY_ALL * len(others))
             ):
                 found.setdefault(marker, name)
             elif marker in _UNKNOWN and 2 <= len(others) <= 100 and all(sum(map(str.isalnum, value)) >= 2 for value in others):
@@ -123,3 +129,9 @@ def missing_of(names: list[str], columns: list[list[str]], decimal: str) -> tupl
             doubts.append(f"'NA' in column '{name}' is taken for a missing value, but could be a code like '{others[0]}'.")
     reasons = [f"'{marker}' for a missing value, as in column '{name}'" for marker, name in itertools.islice(found.items(), 3)]
     return (*MISSING, *found), reasons, doubts
+
+
+def _count_numbers(values: list[str], decimal: str, thousands: str | None) -> int:
+    """How many of them are numbers, as people write them."""
+    plain = written_numbers.plain(pa.array(values, pa.string()), decimal, thousands)
+    return len(plain) - plain.null_count

@@ -1,5 +1,7 @@
 """Dates as people and spreadsheets write them: `令和元年5月1日(水)`, `R1.5.1`, `14時05分`, `5-Mar-2019`, `March 5, 2019`, `2019-05`.
 
+C writes `Wed May  1 14:05:00 2019`, and web servers `01/May/2019:14:05:00 +0000`.
+
 text -> ASCII digits, without the day of the week -> the year in our era, the month as a number -> year-month-day, and what is behind it
 """
 
@@ -27,8 +29,10 @@ _NAMED = [
         rf"{_MONTH}[-/ ]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[-/ ,]+(?P<year>\d{{4}})(?P<rest>\b.*)",
         rf"(?P<year>\d{{4}})[-/ ]{_MONTH}[-/ ](?P<day>\d{{1,2}})(?P<rest>\b.*)",
         rf"{_MONTH}[-/ ,]+(?P<year>\d{{4}})",
+        rf"{_MONTH} +(?P<day>\d{{1,2}})(?P<rest> \d{{1,2}}:\d{{2}}:\d{{2}}(?: (?:UTC|GMT|[-+]\d{{4}}))?) (?P<year>\d{{4}})",
     )
 ]
+_SERVERS = re.compile("^:(?=[0-9])")  # between the day and the hour, in logs of web servers
 _YEAR_AND_MONTH = re.compile(r"(\d{4})[-/年](\d{1,2})月?")
 
 
@@ -54,5 +58,5 @@ def _plain(text: str) -> str:
         if found := pattern.fullmatch(text):
             parts = {"day": "1", "rest": "", **found.groupdict()}
             year = int(parts["year"]) + (0 if len(parts["year"]) > 2 else 2000 if int(parts["year"]) < 69 else 1900)
-            return f"{year}-{_MONTHS[parts['month'].casefold()]}-{parts['day']}{parts['rest']}"
+            return f"{year}-{_MONTHS[parts['month'].casefold()]}-{parts['day']}{_SERVERS.sub(' ', parts['rest'])}"
     return text

@@ -1,4 +1,4 @@
-"""Numbers as people and spreadsheets write them: `$1,200.50`, `1.200,50 €`, `12%`, `(44)` and `▲44` for minus 44, full-width digits.
+"""Numbers as people and spreadsheets write them: `$1,200.50`, `1.200,50 €`, `12%`, `(44)`, `44-` and `▲44` for minus 44, full-width digits.
 
 text -> ASCII digits and signs -> without brackets, currency and per cent -> without the thousands separators -> a decimal point
 
@@ -14,6 +14,7 @@ _CURRENCY = r"[$€£¥₩₹₽₺฿]|US\$|円|元|kr|zł|Fr\.|EUR|USD|GBP|JPY
 _DIGITS = r"[0-9.][0-9., ']*|[0-9.,]+[eE][-+]?[0-9]+"
 _SIGNED = rf"^ *([-+]?) *(?:{_CURRENCY})? *([-+]?) *({_DIGITS}?) *(?:{_CURRENCY}|%)? *$"
 _BRACKETS = r"^ *\(([^()]*)\) *$"
+_BEHIND = r"^ *([0-9.][0-9., ']*)- *$"
 _SIGNS = (("−", "-"), ("▲", "-"), ("△", "-"), ("\N{RIGHT SINGLE QUOTATION MARK}", "'"))  # what NFKC leaves; triangles as in Japan
 
 
@@ -39,7 +40,8 @@ def core(texts: pa.StringArray) -> pa.StringArray:
     texts = pc.utf8_normalize(texts, "NFKC")
     for given, wanted in _SIGNS:
         texts = pc.replace_substring(texts, given, wanted)
-    texts = pc.replace_substring_regex(texts, _BRACKETS, r"-\1")
+    for shape in (_BRACKETS, _BEHIND):
+        texts = pc.replace_substring_regex(texts, shape, r"-\1")
     return pc.utf8_trim(pc.replace_substring(pc.replace_substring_regex(texts, _SIGNED, r"\1\2\3"), "+", ""), " ")
 
 

@@ -32,7 +32,7 @@ def test_rows_of_all_workers_are_counted_and_three_are_named_with_file_line_and_
         "6 of 100 rows could not be read and were left out: line 2 of a.csv: 2 fields instead of 3; "
         "line 3 of a.csv: 2 fields instead of 3; "
         "line 2 of b.csv: 2 fields instead of 3.",
-        "4 of 94 rows without a 'price' were left out: line 5 of a.csv; line 7 of a.csv; line 9 of a.csv and 1 more.",
+        "4 of 94 rows without 'price' were left out: line 5 of a.csv; line 7 of a.csv; line 9 of a.csv and 1 more.",
     ]
 
 
@@ -43,8 +43,8 @@ def test_rows_without_a_value_are_told_by_the_column_that_lacks_it():
         left_out.without("day", 1, ["line 9 of a.csv"]),
     ]
     assert left_out.notes(written, 7, 0.0) == [
-        "1 of 9 rows without a 'price' was left out: line 5 of a.csv.",
-        "1 of 9 rows without a 'day' was left out: line 9 of a.csv.",
+        "1 of 9 rows without 'price' was left out: line 5 of a.csv.",
+        "1 of 9 rows without 'day' was left out: line 9 of a.csv.",
     ]
 
 

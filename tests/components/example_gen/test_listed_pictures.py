@@ -69,6 +69,15 @@ def test_a_name_may_lack_its_suffix_and_pictures_may_be_in_a_folder_of_their_own
     assert ([row["file"] for row in rows], rejects) == ([picture(2)], {})
 
 
+def test_a_path_that_windows_has_written_names_its_picture_and_leads_no_more_outside_than_another(folder):
+    path = table(folder, r".\x\2.png,cat,1", r"x\2,dog,2", r"..\5.png,cat,3", r"x\3.png,cat,4")
+    rows, rejects = read(path)
+    assert [(row["file"], row["label"]) for row in rows] == [(picture(2), "cat"), (picture(2), "dog")]
+    assert rejects == {4: "'../5.png', not below the folder 'photos'", 5: "'x/3.png', not there"}
+    assert named_file(folder, r"x\2") == "x/2.png"
+    assert named_file(folder, r"..\5.png") is None
+
+
 def test_where_two_pictures_differ_in_their_suffix_alone_a_name_without_it_is_none(folder):
     (folder / "1.jpg").write_bytes(picture(3, "JPEG"))
     rows, rejects = read(table(folder, "1,cat,1", "1.jpg,cat,1"))

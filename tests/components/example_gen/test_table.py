@@ -68,7 +68,7 @@ def test_every_readable_row_with_a_label_is_in_one_split_and_the_others_are_told
     assert set().union(*found.values()) == set(range(ROWS)) - {SHORT, UNLABELLED}
     assert json.loads(artifact.get_string_custom_property("notes")) == [
         f"1 of {ROWS} rows could not be read and was left out: line {SHORT + 2} of 家.csv: 1 field instead of 7.",
-        f"1 of {ROWS - 1} rows without a '価格' was left out: line {UNLABELLED + 2} of 家.csv.",
+        f"1 of {ROWS - 1} rows without '価格' was left out: line {UNLABELLED + 2} of 家.csv.",
     ]
 
 

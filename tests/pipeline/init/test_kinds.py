@@ -40,6 +40,7 @@ def kind(values, name="x", **dialect):
         (["令和元年5月1日", "平成31年4月30日"] * 9, "time", "dates"),
         (["H31.4.30", "R1.5.1"] * 9, "time", "dates"),
         (["March 5, 2019", "May 12, 2019"] * 9, "time", "dates"),
+        (["Tue Mar  5 15:04:05 2019", "Wed Mar  6 01:04:05 2019"] * 9, "time", "dates"),
         (["4:3", "16:9"] * 9, "category", "2 values"),
         (["Mar-05", "6-9"] * 9, "category", "2 values"),
         (["$1.50", "(2)", "12%"] * 9, "number", "numbers"),
@@ -59,6 +60,10 @@ def test_values_say_what_a_column_is(values, expected, why):
         ("created_at", [1400269500, 1362683700], "time"),
         ("timestamp_ms", [1400269500000, 1362683700000], "time"),
         ("population", [1400269500, 1362683700], "number"),
+        ("Date", [45292, 45293, 45381], "time"),
+        ("取引日時", [45292.5, 45293.041667, 45381.75], "time"),
+        ("start_time", [45292.51, 45293.1234, 45381.75], "number"),
+        ("price", [45292, 45293, 45381], "number"),
         ("time_in_bed", [400, 300], "number"),
     ],
 )

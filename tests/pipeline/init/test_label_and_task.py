@@ -54,6 +54,7 @@ def test_an_unknown_label_names_the_nearest_column(write, init, some):
         (["spam"] * 60 + ["ham"] * 40, "binary", "spam"),
         (["1"] * 60 + ["0"] * 40, "binary", "1"),
         (["no", "yes"] * 50, "binary", "yes"),
+        (["sick"] * 60 + ["well"] * 40, "binary", "sick"),
         (["無"] * 30 + ["有"] * 70, "binary", "有"),
         (["×"] * 30 + ["〇"] * 70, "binary", "〇"),
         (["FALSCH"] * 30 + ["WAHR"] * 70, "binary", "WAHR"),

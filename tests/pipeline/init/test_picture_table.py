@@ -44,6 +44,11 @@ def test_a_folder_with_a_table_of_its_pictures_is_read_by_it(photos, init, tmp_p
     assert init("photos").config.data.path == str(tmp_path / "photos/metadata.csv")
 
 
+def test_names_that_windows_has_written_are_pictures(photos, init):
+    photos("labels.csv", "file,label", r"pics\{0}.png,{1}", below="pics")
+    assert list(init("photos").config.features) == ["file"]
+
+
 def test_names_may_lack_their_suffix_and_be_of_a_folder_below(photos, init):
     photos("train.csv", "id,target", "{0},{1}", below="train")
     result = init("photos")

@@ -183,10 +183,23 @@ def test_a_comma_parts_thousands_off_where_other_columns_have_a_decimal_point():
     assert "thousands separated by commas" in result.reasons
 
 
+@pytest.mark.parametrize(("mark", "decimal"), [(",", ","), (".", ".")])
+def test_three_digits_behind_a_zero_are_a_fraction_and_no_thousands(mark, decimal):
+    result = found(f"x;y\n0{mark}125;a\n1{mark}250;b\n-0{mark}375;c\n")
+    assert (result.dialect.decimal, result.dialect.thousands, result.doubts) == (decimal, None, ())
+
+
 def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbers():
     result = found("x,y,said\n1,2.5,None\n-,3.5,yes\n3,None,-?\n4,#REF!,no\n5,1.5,a\n6,2.5,b\n")
     assert set(result.dialect.missing) - {"", "NA", "N/A", "NaN", "nan", "null", "NULL"} == {"-", "None", "#REF!"}
     assert "'-' for a missing value, as in column 'x'" in result.reasons
+
+
+def test_a_dash_of_any_width_is_missing_among_amounts_of_money_too():
+    result = found('price,job\n"1,200円",駅員\n"3,500円",教師\n"2,250円",―\n－,医師\n"4,100円",駅員\n')
+    assert {"－", "―"} <= set(result.dialect.missing)
+    assert "'－' for a missing value, as in column 'price'" in result.reasons
+    assert "'―' in column 'job' is taken for a missing value." in result.doubts
 
 
 def test_columns_aligned_by_spaces_are_refused_with_what_to_type():

@@ -1,0 +1,30 @@
+"""Text that is no CSV as it is read here is told as a whole, with what to do."""
+
+import pytest
+
+from components.example_gen.readers.sniffer import sniff
+from trainer.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("text", "received"),
+    [
+        ("% a comment\n\n@RELATION iris\n@attribute x numeric\n@data\n1.5\n2.5\n", r"an ARFF file\. Write CSV: `sed '1,/\^@data/Id'"),
+        ('id,said,n\n1,"He said \\"no\\", twice",3\n2,"\\"Yes\\" it is",4\n', r"backslashes before quotes, .* Write two quotes: `sed "),
+    ],
+)
+def test_what_is_no_csv_is_refused_with_what_makes_one_of_it(text, received):
+    with pytest.raises(DataError, match=received):
+        sniff(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'path,n\n"C:\\a\\",1\n"C:\\b\\",2\n"C:\\c\\",3\n',
+        'json,n\n"{""a"": ""x\\""y""}",1\n"{""a"": ""z\\""y""}",2\n',
+        'said,n\n"He said ""no"" twice",1\nyes,2\n"a ""b"" c",3\n',
+    ],
+)
+def test_backslashes_that_escape_nothing_are_characters(text):
+    assert len(sniff(text.encode()).columns) == 2
