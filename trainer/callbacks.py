@@ -11,7 +11,8 @@ from typing import Any
 
 import keras
 
-from trainer.config import TrainerConfig
+from trainer import watched
+from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.errors import TrainingError
 from trainer.reference import is_reference, parts
 
@@ -29,23 +30,32 @@ def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> 
       model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
     """
-    stop = config.early_stopping
     return [
         StopAtNaN(config),
-        *([_keep_best(model_run_dir)] if config.weights == "best" else []),
-        *([keras.callbacks.EarlyStopping(_MONITOR, stop.min_delta, stop.patience, mode="min")] if stop else []),
+        *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
+        *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
         keras.callbacks.History(),
     ]
 
 
-def _keep_best(model_run_dir: str) -> keras.callbacks.Callback:
-    return keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True)
+def _keep_best(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:
+    return keras.callbacks.ModelCheckpoint(
+        _best_weights(model_run_dir),
+        f"val_{config.best_by}",
+        mode=watched.mode(config, config.best_by),
+        save_best_only=True,
+        save_weights_only=True,
+    )
+
+
+def _stop_early(config: TrainerConfig, stop: EarlyStoppingConfig) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(f"val_{stop.metric}", stop.min_delta, stop.patience, mode=watched.mode(config, stop.metric))
 
 
 def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:
-    """Gives the model the weights of the epoch with the least loss on the eval split."""
+    """Gives the model the weights of the epoch that did best on the eval split."""
     model.load_weights(_best_weights(model_run_dir))
 
 

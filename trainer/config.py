@@ -27,8 +27,9 @@ class PreprocessingConfig(Settings):
 class EarlyStoppingConfig(Settings):
     """When to stop before the last epoch."""
 
-    patience: int = Field(3, ge=1, description="Epochs without improvement of the eval split's loss before training stops.")
-    min_delta: float = Field(0.0, ge=0.0, description="The least decrease of the loss that counts as improvement.")
+    metric: str = Field("loss", description="What has to improve on the eval split: `loss`, or a metric that is shown for every epoch.")
+    patience: int = Field(3, ge=1, description="Epochs without improvement of the eval split's metric before training stops.")
+    min_delta: float = Field(0.0, ge=0.0, description="The least change of the metric for the better that counts as improvement.")
 
 
 class CheckpointsConfig(Settings):
@@ -134,8 +135,15 @@ class TrainerConfig(Settings):
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
     weights: Literal["best", "last"] = Field(
         "best",
-        description="Which weights are exported: `best`, those of the epoch with the least loss on the eval split, or `last`, those at the "
-        "end, where the eval split is so small that its least loss is chance.",
+        description="Which weights are exported: `best`, those of the epoch that did best on the eval split, or `last`, those at the end, "
+        "where the eval split is so small that its best is chance.",
+    )
+    best_by: str = Field(
+        "loss", description="By what an epoch's weights are the best on the eval split: `loss`, or a metric that is shown for every epoch."
+    )
+    metric_modes: dict[str, Literal["min", "max"]] = Field(
+        {},
+        description="Whether less or more of a metric of your own is better, `{f2: max}`: to stop early by it or to keep the best weights.",
     )
     checkpoints: CheckpointsConfig | None = Field(
         CheckpointsConfig(),

@@ -13,7 +13,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints
+from trainer import checkpoints, watched
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
@@ -63,6 +63,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
+    if fault := watched.fault(config, problem.task.metric_names(config)):
+        raise ConfigError(fault)
     task = problem.task.resolved(graph)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     task = task.fitted(train_split.labels)
