@@ -3,7 +3,6 @@
 import datetime
 import json
 import logging
-import math
 import os
 import pathlib
 import time
@@ -13,25 +12,27 @@ import keras
 
 from trainer import watched
 from trainer.config import EarlyStoppingConfig, TrainerConfig
-from trainer.errors import TrainingError
+from trainer.not_finite import StopAtNotFinite
 from trainer.reference import is_reference, parts
 
 PROGRESS_VARIABLE = "TAPELINE_PROGRESS"
-_MONITOR = "val_loss"
 
 _log = logging.getLogger(__name__)
 
 
-def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> list[keras.callbacks.Callback]:
-    """Best weights and early stopping if configured, TensorBoard logs, the end at NaN, a line of progress an epoch, and the history.
+def make_callbacks(
+    config: TrainerConfig, model_run_dir: str, examples: int, checkpoint: str | None = None
+) -> list[keras.callbacks.Callback]:
+    """The end at NaN, best weights and early stopping if configured, TensorBoard logs, a line of progress an epoch, and the history.
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
       model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
+      checkpoint: where the training's state lies, if it is kept.
     """
     return [
-        StopAtNaN(config),
+        StopAtNotFinite(config, checkpoint),
         *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
         *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
@@ -70,24 +71,6 @@ def _model_name(config: TrainerConfig) -> str:
 
 def _best_weights(model_run_dir: str) -> str:
     return f"{model_run_dir}/best.weights.h5"  # TFX may hand over a URL, which `pathlib` would break
-
-
-class StopAtNaN(keras.callbacks.Callback):
-    """Ends the training with one clear error as soon as an epoch's loss is not a finite number."""
-
-    def __init__(self, config: TrainerConfig) -> None:
-        super().__init__()
-        self._config = config
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the losses of both splits."""
-        for name in ("loss", _MONITOR):
-            value = float((logs or {}).get(name, 0.0))
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"Expected a finite `{name}`. Received {value} in epoch {epoch + 1} of {self._config.epochs}. "
-                    f"Try a smaller `trainer.learning_rate` than {self._config.learning_rate}."
-                )
 
 
 class Progress(keras.callbacks.Callback):

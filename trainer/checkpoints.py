@@ -23,6 +23,7 @@ import tensorflow as tf
 from trainer.callbacks import Progress
 from trainer.config import CheckpointsConfig
 from trainer.input_pipeline import START, Position
+from trainer.not_finite import StopAtNotFinite
 from trainer.termination import Termination
 
 _GZIP_END = 8  # bytes: CRC-32 and length of what is in the file
@@ -215,6 +216,9 @@ class Checkpoint(keras.callbacks.Callback):
             self._termination.obey(said)
 
     def _write(self) -> bool:
+        for callback in self._others:
+            if isinstance(callback, StopAtNotFinite):
+                callback.check_weights()  # what is kept must be worth going on from
         self._new_epochs = self._new_steps = 0
         self._written = time.monotonic()
         try:
