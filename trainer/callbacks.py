@@ -14,6 +14,7 @@ from trainer import watched
 from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.not_finite import StopAtNotFinite
 from trainer.reference import is_reference, parts
+from trainer.time_limit import TimeLimit
 
 PROGRESS_VARIABLE = "TAPELINE_PROGRESS"
 
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 def make_callbacks(
     config: TrainerConfig, model_run_dir: str, examples: int, checkpoint: str | None = None
 ) -> list[keras.callbacks.Callback]:
-    """The end at NaN, best weights and early stopping if configured, TensorBoard logs, a line of progress an epoch, and the history.
+    """The end at NaN, best weights, early stopping and a time limit if configured, TensorBoard logs, a line an epoch, and the history.
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
@@ -35,6 +36,7 @@ def make_callbacks(
         StopAtNotFinite(config, checkpoint),
         *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
         *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
+        *([TimeLimit(config.minutes)] if config.minutes else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
         keras.callbacks.History(),

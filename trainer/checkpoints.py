@@ -25,6 +25,7 @@ from trainer.config import CheckpointsConfig
 from trainer.input_pipeline import START, Position
 from trainer.not_finite import StopAtNotFinite
 from trainer.termination import Termination
+from trainer.time_limit import TimeLimit
 
 _GZIP_END = 8  # bytes: CRC-32 and length of what is in the file
 _VALUES, _BEST = "values.json", "best"  # in the file, beside the variables
@@ -33,6 +34,7 @@ _STATE: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.ModelCheckpoint: ("best",),
     keras.callbacks.History: ("epoch", "history"),
     Progress: ("lines",),
+    TimeLimit: ("spent",),
 }
 
 _log = logging.getLogger(__name__)

@@ -82,6 +82,12 @@ class TrainerConfig(Settings):
     )
     classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
+    minutes: float | None = Field(
+        None,
+        gt=0.0,
+        description="The most minutes of training and validation, at the end of the call of TensorFlow under way, those before an "
+        "interruption included. Validation and export follow. The schedule is of all epochs nevertheless.",
+    )
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
