@@ -115,10 +115,10 @@ class PipelineConfig(Settings):
     def gate(self) -> EvaluatorConfig:
         """The gate with the bounds that the kind of data has by itself."""
         given = self.evaluator
-        is_compared = self.has_columns and self.trainer.loss in _COMPARED_LOSSES and not self.trainer.label_smoothing
+        is_of_loss = self.trainer.loss in _COMPARED_LOSSES and self.trainer.best_by == "loss" and not self.trainer.label_smoothing
         found = {
             "min_accuracy": None if self.has_columns else _LEAST_ACCURACY,
-            "linear_baseline": is_compared,
+            "linear_baseline": self.has_columns and is_of_loss,
         }
         return given.model_copy(update={name: value for name, value in found.items() if getattr(given, name) is None})
 

@@ -3,7 +3,6 @@
 import datetime
 import json
 import logging
-import math
 import os
 import pathlib
 import time
@@ -11,41 +10,55 @@ from typing import Any
 
 import keras
 
-from trainer.config import TrainerConfig
-from trainer.errors import TrainingError
+from trainer import watched
+from trainer.config import EarlyStoppingConfig, TrainerConfig
+from trainer.not_finite import StopAtNotFinite
 from trainer.reference import is_reference, parts
+from trainer.time_limit import TimeLimit
 
 PROGRESS_VARIABLE = "TAPELINE_PROGRESS"
-_MONITOR = "val_loss"
 
 _log = logging.getLogger(__name__)
 
 
-def make_callbacks(config: TrainerConfig, model_run_dir: str, examples: int) -> list[keras.callbacks.Callback]:
-    """Best weights and early stopping if configured, TensorBoard logs, the end at NaN, a line of progress an epoch, and the history.
+def make_callbacks(
+    config: TrainerConfig, model_run_dir: str, examples: int, checkpoint: str | None = None
+) -> list[keras.callbacks.Callback]:
+    """The end at NaN, best weights, early stopping and a time limit if configured, TensorBoard logs, a line an epoch, and the history.
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
       model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
+      checkpoint: where the training's state lies, if it is kept.
     """
-    stop = config.early_stopping
     return [
-        StopAtNaN(config),
-        *([_keep_best(model_run_dir)] if config.weights == "best" else []),
-        *([keras.callbacks.EarlyStopping(_MONITOR, stop.min_delta, stop.patience, mode="min")] if stop else []),
+        StopAtNotFinite(config, checkpoint),
+        *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
+        *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
+        *([TimeLimit(config.minutes)] if config.minutes else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
         keras.callbacks.History(),
     ]
 
 
-def _keep_best(model_run_dir: str) -> keras.callbacks.Callback:
-    return keras.callbacks.ModelCheckpoint(_best_weights(model_run_dir), _MONITOR, mode="min", save_best_only=True, save_weights_only=True)
+def _keep_best(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:
+    return keras.callbacks.ModelCheckpoint(
+        _best_weights(model_run_dir),
+        f"val_{config.best_by}",
+        mode=watched.mode(config, config.best_by),
+        save_best_only=True,
+        save_weights_only=True,
+    )
+
+
+def _stop_early(config: TrainerConfig, stop: EarlyStoppingConfig) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(f"val_{stop.metric}", stop.min_delta, stop.patience, mode=watched.mode(config, stop.metric))
 
 
 def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:
-    """Gives the model the weights of the epoch with the least loss on the eval split."""
+    """Gives the model the weights of the epoch that did best on the eval split."""
     model.load_weights(_best_weights(model_run_dir))
 
 
@@ -60,24 +73,6 @@ def _model_name(config: TrainerConfig) -> str:
 
 def _best_weights(model_run_dir: str) -> str:
     return f"{model_run_dir}/best.weights.h5"  # TFX may hand over a URL, which `pathlib` would break
-
-
-class StopAtNaN(keras.callbacks.Callback):
-    """Ends the training with one clear error as soon as an epoch's loss is not a finite number."""
-
-    def __init__(self, config: TrainerConfig) -> None:
-        super().__init__()
-        self._config = config
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the losses of both splits."""
-        for name in ("loss", _MONITOR):
-            value = float((logs or {}).get(name, 0.0))
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"Expected a finite `{name}`. Received {value} in epoch {epoch + 1} of {self._config.epochs}. "
-                    f"Try a smaller `trainer.learning_rate` than {self._config.learning_rate}."
-                )
 
 
 class Progress(keras.callbacks.Callback):

@@ -23,7 +23,9 @@ import tensorflow as tf
 from trainer.callbacks import Progress
 from trainer.config import CheckpointsConfig
 from trainer.input_pipeline import START, Position
+from trainer.not_finite import StopAtNotFinite
 from trainer.termination import Termination
+from trainer.time_limit import TimeLimit
 
 _GZIP_END = 8  # bytes: CRC-32 and length of what is in the file
 _VALUES, _BEST = "values.json", "best"  # in the file, beside the variables
@@ -32,6 +34,7 @@ _STATE: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.ModelCheckpoint: ("best",),
     keras.callbacks.History: ("epoch", "history"),
     Progress: ("lines",),
+    TimeLimit: ("spent",),
 }
 
 _log = logging.getLogger(__name__)
@@ -215,6 +218,9 @@ class Checkpoint(keras.callbacks.Callback):
             self._termination.obey(said)
 
     def _write(self) -> bool:
+        for callback in self._others:
+            if isinstance(callback, StopAtNotFinite):
+                callback.check_weights()  # what is kept must be worth going on from
         self._new_epochs = self._new_steps = 0
         self._written = time.monotonic()
         try:

@@ -27,8 +27,9 @@ class PreprocessingConfig(Settings):
 class EarlyStoppingConfig(Settings):
     """When to stop before the last epoch."""
 
-    patience: int = Field(3, ge=1, description="Epochs without improvement of the eval split's loss before training stops.")
-    min_delta: float = Field(0.0, ge=0.0, description="The least decrease of the loss that counts as improvement.")
+    metric: str = Field("loss", description="What has to improve on the eval split: `loss`, or a metric that is shown for every epoch.")
+    patience: int = Field(3, ge=1, description="Epochs without improvement of the eval split's metric before training stops.")
+    min_delta: float = Field(0.0, ge=0.0, description="The least change of the metric for the better that counts as improvement.")
 
 
 class CheckpointsConfig(Settings):
@@ -81,6 +82,12 @@ class TrainerConfig(Settings):
     )
     classes: int = Field(10, ge=2, le=100_000, description="Number of classes. Labels run from 0 to one less; any other is an anomaly.")
     epochs: int = Field(10, ge=1, le=100_000, description="The most passes over the training split.")
+    minutes: float | None = Field(
+        None,
+        gt=0.0,
+        description="The most minutes of training and validation, at the end of the call of TensorFlow under way, those before an "
+        "interruption included. Validation and export follow. The schedule is of all epochs nevertheless.",
+    )
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
@@ -134,8 +141,15 @@ class TrainerConfig(Settings):
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
     weights: Literal["best", "last"] = Field(
         "best",
-        description="Which weights are exported: `best`, those of the epoch with the least loss on the eval split, or `last`, those at the "
-        "end, where the eval split is so small that its least loss is chance.",
+        description="Which weights are exported: `best`, those of the epoch that did best on the eval split, or `last`, those at the end, "
+        "where the eval split is so small that its best is chance.",
+    )
+    best_by: str = Field(
+        "loss", description="By what an epoch's weights are the best on the eval split: `loss`, or a metric that is shown for every epoch."
+    )
+    metric_modes: dict[str, Literal["min", "max"]] = Field(
+        {},
+        description="Whether less or more of a metric of your own is better, `{f2: max}`: to stop early by it or to keep the best weights.",
     )
     checkpoints: CheckpointsConfig | None = Field(
         CheckpointsConfig(),

@@ -58,7 +58,7 @@ def train(
         model.reset_metrics()
         driver.on_epoch_begin(epoch)
         done = begin.step if epoch == begin.epoch else 0
-        while done < train_batches.steps:
+        while done < train_batches.steps and not model.stop_training:
             steps = min(at_once, train_batches.steps - done)
             driver.on_train_batch_begin(done)
             began = time.perf_counter()

@@ -13,7 +13,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints
+from trainer import checkpoints, watched
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
@@ -58,11 +58,13 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
       train: the loop.
 
     Raises:
-      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss became NaN.
+      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN.
     """
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
+    if fault := watched.fault(config, problem.task.metric_names(config)):
+        raise ConfigError(fault)
     task = problem.task.resolved(graph)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     task = task.fitted(train_split.labels)
@@ -78,7 +80,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
     _check_own(model, config, task, train_data.dataset.element_spec[1])
-    callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples)
+    callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples, file if config.checkpoints else None)
     with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
         if config.checkpoints and termination:
             every, steps = config.checkpoints, train_data.steps

@@ -119,6 +119,11 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "Received: 'categorical_crossentropy'. Try `auto`.",
         ),
         (
+            "trainer.early_stopping.metric=acuracy",
+            "trainer.early_stopping.metric: Expected one of loss, mae, which are shown for every epoch. Received: 'acuracy'. "
+            "`trainer.metrics` adds others.",
+        ),
+        (
             "task=binry",
             "task: Expected one of 'binary', 'multiclass', 'multilabel', 'regression'. Received: 'binry'. Did you mean 'binary'?",
         ),
@@ -176,6 +181,7 @@ def test_a_bound_is_no_key_of_its_own_for_it_is_one_of_a_list():
         (["trainer.loss=mean_squared_error"], True),
         (["trainer.loss=mean_absolute_error"], False),  # its best model need not have the least squared error
         (["trainer.loss=huber", "evaluator.linear_baseline=true"], True),
+        (["trainer.best_by=mae"], False),
         (["evaluator.linear_baseline=false"], False),
         (["task=multiclass", "trainer.loss=categorical_crossentropy"], True),
         (["task=multiclass", "trainer.loss=categorical_crossentropy", "trainer.label_smoothing=0.1"], False),

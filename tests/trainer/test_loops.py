@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from trainer import fit, gradient_tape
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
-from trainer.errors import ConfigError, TrainingError
+from trainer.errors import ConfigError
 from trainer.features import names
 from trainer.input_pipeline import Batches, eval_batches, read_split, train_batches
 from trainer.models import build_model
@@ -188,18 +188,6 @@ def test_both_loops_make_the_same_calls_to_the_callbacks(scaled, tmp_path):
         trained(loop, scaled, tmp_path, callbacks=[recorder])
     assert recorders["gradient_tape"].calls == recorders["fit"].calls
     assert len(recorders["fit"].calls) == 2 + 2 * 6  # of the training, and of each of two epochs
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_loss_that_is_no_number_ends_the_training_with_advice(tmp_path, loop):
-    config = TrainerConfig(epochs=5, loss="categorical_crossentropy")
-    broken = tf.data.Dataset.from_tensors((np.zeros((4, 8, 8, 1), np.float32), np.full((4, 10), np.nan, np.float32)))
-    data = [Batches(dataset, 1, 4) for dataset in (broken.repeat(5), broken)]
-    model = build_model(config, Multiclass(classes=10), {names.PIXELS: tf.io.FixedLenFeature((8, 8, 1), tf.float32)})
-    with pytest.raises(
-        TrainingError, match=r"Expected a finite `loss`\. Received nan in epoch 1 of 5\. Try a smaller `trainer.learning_rate` than 0\.001"
-    ):
-        LOOPS[loop].train(model, *data, make_strategy("one_device"), config, make_callbacks(config, str(tmp_path), 4))
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -1,10 +1,38 @@
-"""The optimizers by name. Adam and AdamW are Keras's, with the update of a variable in one TensorFlow kernel."""
+"""The optimizers by name: Keras's, which count the finite steps. Adam and AdamW update a variable in one TensorFlow kernel."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
 from trainer.models.schedules import make_schedule
+
+
+class _CountsFiniteSteps:
+    """Knows the first step whose gradients were no finite numbers: from there on no step's are.
+
+    Only the last variable's gradient is looked at, as a rule of few values, the biases of the logits: that costs a step next to nothing.
+    Where it is finite and another one is not, the weights that come of it make the next step's NaN.
+    """
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes the variables, of which `finite_steps` is an int64 scalar."""
+        super().build(variables)
+        self.finite_steps = self.add_variable((), dtype="int64", aggregation="only_first_replica", name="finite_steps")
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """One step."""
+        if last := [grad for grad in grads if grad is not None][-1:]:
+            total = tf.reduce_sum(last[0].values if isinstance(last[0], tf.IndexedSlices) else last[0])
+            self.finite_steps.assign_add(tf.cast(tf.math.is_finite(total), tf.int64))
+        super().apply(grads, trainable_variables)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate in a step, counted from 0."""
+        rate = self._learning_rate
+        return float(rate(tf.constant(step)) if callable(rate) else rate)
 
 
 class _FusedAdamUpdate:
@@ -33,20 +61,30 @@ class _FusedAdamUpdate:
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdam(_FusedAdamUpdate, keras.optimizers.Adam):
+class FusedAdam(_CountsFiniteSteps, _FusedAdamUpdate, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdamW(_FusedAdamUpdate, keras.optimizers.AdamW):
+class FusedAdamW(_CountsFiniteSteps, _FusedAdamUpdate, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`, the same weights to float precision."""
+
+
+@keras.saving.register_keras_serializable("tapeline")
+class SGD(_CountsFiniteSteps, keras.optimizers.SGD):
+    """`keras.optimizers.SGD`."""
+
+
+@keras.saving.register_keras_serializable("tapeline")
+class RMSprop(_CountsFiniteSteps, keras.optimizers.RMSprop):
+    """`keras.optimizers.RMSprop`."""
 
 
 _OPTIMIZERS = {
     "adam": FusedAdam,
     "adamw": FusedAdamW,
-    "sgd": keras.optimizers.SGD,
-    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": SGD,
+    "rmsprop": RMSprop,
 }
 
 

@@ -12,7 +12,7 @@ from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
 from trainer.settings import FOUND, Settings
 from trainer.tasks.class_weights import ClassWeights, Weight, weights_of
-from trainer.tasks.own import own_loss, own_metric
+from trainer.tasks.own import names_of, own_loss, own_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -190,6 +190,10 @@ class Multiclass(Settings):
         from trainer.tasks.weighted_loss import WeightedLoss  # it imports TensorFlow
 
         return WeightedLoss(loss, self.weights)
+
+    def metric_names(self, config: TrainerConfig) -> list[str]:
+        """What `metrics` are called where they are shown."""
+        return names_of(config.metrics or ["accuracy"])
 
     def metrics(self, config: TrainerConfig) -> list[str | keras.metrics.Metric]:
         """The metrics that `config.metrics` names, on what `targets` gives and logits."""

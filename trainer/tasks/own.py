@@ -10,6 +10,8 @@ from trainer.lazy import keras, tf
 from trainer.reference import is_reference, parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trainer.config import TrainerConfig
 
 
@@ -36,6 +38,11 @@ def own_loss(config: TrainerConfig) -> keras.losses.Loss | None:
     return RowLoss(aligned(loss), name=parts(config.loss)[1])
 
 
+def names_of(metrics: Iterable[str]) -> list[str]:
+    """What metrics are called where they are shown, of their names in a config."""
+    return [parts(name)[1] if is_reference(name) else name for name in metrics]
+
+
 def own_metric(config: TrainerConfig, name: str) -> keras.metrics.Metric | None:
     """The metric that `name` refers to, called after the function or class: None where it is one of the project's own.
 
@@ -44,8 +51,8 @@ def own_metric(config: TrainerConfig, name: str) -> keras.metrics.Metric | None:
     """
     if not is_reference(name):
         return None
-    called = parts(name)[1]
-    taken = [parts(other)[1] if is_reference(other) else other for other in config.metrics or []]
+    [called] = names_of([name])
+    taken = names_of(config.metrics or [])
     if called == "loss" or taken.count(called) > 1:
         raise ConfigError(f"Expected metrics of different names, other than 'loss', in `trainer.metrics`. Received: {called!r}. Rename it.")
     given = user_code.load(config.code, name)

@@ -9,8 +9,9 @@ from pydantic import Field
 from trainer.errors import DataError
 from trainer.features.kind import RawType, one_a_row
 from trainer.lazy import keras, tf, tft
+from trainer.reference import is_reference
 from trainer.settings import FOUND, Settings
-from trainer.tasks.own import own_loss, own_metric
+from trainer.tasks.own import names_of, own_loss, own_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,10 @@ class Regression(Settings):
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on standardised labels."""
         return own_loss(config) or getattr(keras.losses, self.LOSSES[config.loss])()
+
+    def metric_names(self, config: TrainerConfig) -> list[str]:
+        """See `Multiclass.metric_names`."""
+        return ["mae", *names_of(filter(is_reference, config.metrics or []))]
 
     def metrics(self, config: TrainerConfig) -> list[keras.metrics.Metric]:
         """The mean absolute error, in standard deviations, and the user's own."""

@@ -1,0 +1,69 @@
+"""A training whose loss or weights are no numbers any more ends: nothing that came after would be worth keeping or exporting."""
+
+import math
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from trainer.config import TrainerConfig
+from trainer.errors import TrainingError
+
+_SECONDS = 1.0  # between two looks at the loss, for which a GPU is waited for; the step is known all the same
+
+
+class StopAtNotFinite(keras.callbacks.Callback):
+    """Looks at the loss after a call of many steps, about once a second, and at all weights after an epoch and before a checkpoint.
+
+    It is the first of the callbacks, so that no other one keeps what it refuses. The optimizer counts the steps whose gradients were
+    finite, by which the first that was not is known.
+    """
+
+    def __init__(self, config: TrainerConfig, checkpoint: str | None = None) -> None:
+        """`checkpoint` is where the training's state lies, if it is kept."""
+        super().__init__()
+        self._config, self._checkpoint = config, checkpoint
+        self._looked = 0.0
+        self._weights_are_finite: Any = None
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the mean loss, which is no number from the first step on whose loss is none."""
+        if time.monotonic() - self._looked >= _SECONDS:
+            self._check("loss", logs)
+            self._looked = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the loss of the train split, the weights, and the loss of the eval split."""
+        self._check("loss", logs)
+        self.check_weights()
+        self._check("val_loss", logs)
+
+    def check_weights(self) -> None:
+        """Raises TrainingError where a weight is no finite number, as a gradient that was none leaves it behind a finite loss."""
+        if self._weights_are_finite is None:
+            variables = [*self.model.variables, *self.model.optimizer.variables]
+            weights = [weight for weight in variables if tf.as_dtype(weight.dtype).is_floating]
+            self._weights_are_finite = tf.function(
+                lambda: tf.reduce_all([tf.reduce_all(tf.math.is_finite(weight)) for weight in weights]), autograph=False
+            )
+        if not self._weights_are_finite():
+            raise self._error("finite weights and moments", "some that are not")
+
+    def _check(self, name: str, logs: dict[str, Any] | None) -> None:
+        value = float((logs or {}).get(name, 0.0))
+        if not math.isfinite(value):
+            raise self._error(f"a finite `{name}`", str(value))
+
+    def _error(self, expected: str, received: str) -> TrainingError:
+        optimizer, steps = self.model.optimizer, self.params["steps"]
+        before = min(int(optimizer.finite_steps.numpy()), int(optimizer.iterations.numpy()) - 1)  # the last made the weights so
+        epoch, step = divmod(before, steps)
+        rate = optimizer.rate_at(before)
+        kept = self._checkpoint and tf.io.gfile.exists(self._checkpoint)
+        return TrainingError(
+            f"Expected {expected}. Received: {received}, in step {before + 1:,}, which is step {step + 1:,} of {steps:,} in epoch "
+            f"{epoch + 1} of {self._config.epochs}, at a learning rate of {rate:g}. Try a smaller `trainer.learning_rate` than "
+            f"{self._config.learning_rate:g}, or `trainer.clip_norm: 1`."
+            + (f" The last checkpoint before it is {self._checkpoint}." if kept else "")
+        )
