@@ -15,8 +15,22 @@ from trainer.steps.own import Own
 from trainer.steps.sam import Sam
 from trainer.steps.standard import Standard
 from trainer.steps.step import Outcome, Step
+from trainer.steps.virtual_adversarial import VirtualAdversarial
 
-__all__ = ["STEPS", "Adversarial", "Distill", "GradientPenalty", "Mixup", "Outcome", "Own", "Sam", "Standard", "Step", "StepSetting"]
+__all__ = [
+    "STEPS",
+    "Adversarial",
+    "Distill",
+    "GradientPenalty",
+    "Mixup",
+    "Outcome",
+    "Own",
+    "Sam",
+    "Standard",
+    "Step",
+    "StepSetting",
+    "VirtualAdversarial",
+]
 
 
 def _in_full(given: Any) -> Any:
@@ -27,8 +41,10 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-_NAMED = Standard | Sam | GradientPenalty | Adversarial | Mixup | Distill
+_NAMED = Standard | Sam | GradientPenalty | Adversarial | VirtualAdversarial | Mixup | Distill
 STEPS = tuple(kind.model_fields["kind"].default for kind in get_args(_NAMED))  # their names
 _InFull = Annotated[_NAMED | Own, Field(discriminator="kind")]
-_Short = Literal["standard", "sam", "gradient_penalty", "adversarial", "mixup", "distill"]  # for the JSON Schema: what `_in_full` takes
+_Short = Literal[
+    "standard", "sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill"
+]  # for the JSON Schema: what `_in_full` takes
 StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | Reference | _InFull)]

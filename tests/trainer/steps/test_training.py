@@ -15,7 +15,7 @@ from trainer.steps import Standard
 from trainer.strategy import make_strategy
 from trainer.tasks import Regression
 
-STEPS = ["sam", "gradient_penalty", "adversarial", "mixup", "distill"]
+STEPS = ["sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill"]
 
 
 def taped(artifacts, folder, **settings):
