@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measured import python, run
 from benchmarks.printed import say
-from trainer.steps import STEPS
+from trainer.steps import STEPS, Adversarial
 
 SEEDS = (1, 2, 3)
+TEACHERS_STEP, TEACHERS_SEED = Adversarial(), 0
 EPOCHS = 40
 NOISE, MOVED = 0.3, 0.1  # of pixels from 0 to 1
 SPLITS = "data.splits={train: 2, eval: 6, test: 2}"  # 359 rows to learn from, 1,078 to judge by
@@ -62,8 +64,18 @@ def measured(root: Path, kind: str, seed: int, epochs: int) -> dict[str, float]:
         for split, make in (("train", train_batches), ("eval", eval_batches))
     )
     strategy = make_strategy(config.strategy)
-    with strategy.scope():
-        model = build_model(config, task, {names.PIXELS: spec[names.PIXELS]})
+
+    def built(config: TrainerConfig) -> Any:
+        with strategy.scope():
+            return build_model(config, task, {names.PIXELS: spec[names.PIXELS]})
+
+    step = config.step.for_task(task)
+    if step.HAS_TEACHER:  # the same model, as another step has trained it on the same rows
+        of_teacher = config.model_copy(update={"step": TEACHERS_STEP, "seed": TEACHERS_SEED})
+        teacher = built(of_teacher)
+        gradient_tape.train(teacher, train, judged, strategy, of_teacher, [])
+        step = step.taught_by(lambda x: task.activated(teacher(x, training=False)))
+    config, model = config.model_copy(update={"step": step}), built(config)
     began = time.perf_counter()
     gradient_tape.train(model, train, judged, strategy, config, [])
     seconds = time.perf_counter() - began

@@ -6,6 +6,7 @@ the version that a release made stable, else the newest -> its files as a Model 
 """
 
 import os
+from collections.abc import Callable
 
 from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
@@ -39,16 +40,17 @@ def ServedModel(
         io_utils.copy_dir(os.path.join(serving_path, served), path_utils.serving_model_dir(model.uri))
 
 
-def served_version(serving_path: str) -> str | None:
+def served_version(serving_path: str, counts: Callable[[str], bool] | None = None) -> str | None:
     """The folder's name of the version that a release made stable; where nobody has released one that is there, the newest.
 
-    Only complete versions count; None where there is none. Names are numbers as TensorFlow Serving reads them, see `serving.versions`.
+    Only complete versions count, or those folders of which `counts` is true; None where there is none. Names are numbers as TensorFlow
+    Serving reads them, see `serving.versions`.
     """
     if not fileio.exists(serving_path) or not fileio.isdir(serving_path):
         return None
     names = [name.rstrip("/") for name in fileio.listdir(serving_path)]
     numbers = [name for name in names if versions.parse(name) is not None]
-    complete = versions.by_number(name for name in numbers if _is_complete(os.path.join(serving_path, name)))
+    complete = versions.by_number(name for name in numbers if (counts or is_complete)(os.path.join(serving_path, name)))
     stable = _stable(os.path.join(serving_path, released.FILE))
     if stable in complete:
         return complete[stable]
@@ -63,5 +65,6 @@ def _stable(note: str) -> int | None:
         return released.stable(file.read())
 
 
-def _is_complete(folder: str) -> bool:
+def is_complete(folder: str) -> bool:
+    """Whether it has its `saved_model.pb`."""
     return any(fileio.exists(os.path.join(folder, name)) for name in _SAVED_MODELS)

@@ -11,6 +11,7 @@ _SOURCES = {
     "ingestion": ["components/example_gen", "trainer/features/names.py"],
     "preprocessing": ["trainer/preprocessing.py", "trainer/problem.py", "trainer/features", "trainer/tasks", "trainer/lazy.py"],
     "training": ["trainer"],
+    "teacher": ["components/teacher.py", "components/served_model.py"],
     "gate": [
         "components/data_gate.py",
         "components/data_found.py",

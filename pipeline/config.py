@@ -225,12 +225,14 @@ def _yaml_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")] if folder.is_dir() else []
 
 
-_PATH_KEYS = (("data", "path"), ("schema", "path"), ("pusher", "base_path"))
+_PATH_KEYS = (("data", "path"), ("schema", "path"), ("pusher", "base_path"), ("trainer", "step", "teacher"))
 
 
 def _absolute_paths(values: dict[str, Any], base: Path) -> None:
-    for section, key in _PATH_KEYS:
-        table = values.get(section)
+    for *sections, key in _PATH_KEYS:
+        table: Any = values
+        for section in sections:
+            table = table.get(section) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(table.get(key), str):
             table[key] = _absolute(table[key], base)
 

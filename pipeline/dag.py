@@ -30,8 +30,10 @@ from components.evaluation import eval_config
 from components.evaluator import Evaluator
 from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
+from components.teacher import TeacherModel
 from pipeline import steps
 from pipeline.config import PipelineConfig
+from trainer.steps import Distill
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Inputs:
       serving_path: the folder that gets the versions.
       accepted: the folder of the statistics that the data is compared with, empty where there are none.
       accepted_place: instead of `accepted`, the folder in which the steps find and keep these statistics themselves.
+      teacher: a digest of the model that this run's learns from, empty where there is none, or where its step looks it up each time.
       code: digests of the source, from `pipeline.code_digest`, so that edited code runs again.
     """
 
@@ -53,6 +56,7 @@ class Inputs:
     code: dict[str, str]
     accepted: str = ""
     accepted_place: str = ""
+    teacher: str = ""
 
 
 def create_pipeline(
@@ -104,9 +108,13 @@ def create_pipeline(
         },
     )
     transform.add_upstream_node(gate)
+    teacher = _teacher(config, inputs)
+    if teacher:
+        teacher.add_upstream_node(gate)
     trainer = Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
+        base_model=teacher.outputs["model"] if teacher else None,
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
         eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
@@ -135,7 +143,9 @@ def create_pipeline(
         pipeline_name=config.name,
         pipeline_root=root,
         components=[
-            *(example_gen, statistics_gen, schema_gen, validator, gate, transform, trainer),
+            *(example_gen, statistics_gen, schema_gen, validator, gate, transform),
+            *([teacher] if teacher else []),
+            trainer,
             *([baseline] if baseline else []),
             *(evaluator, push),
         ],
@@ -143,6 +153,13 @@ def create_pipeline(
         metadata_connection_config=metadata,
         beam_pipeline_args=beam_args,
     )
+
+
+def _teacher(config: PipelineConfig, inputs: Inputs) -> base_node.BaseNode | None:
+    if not isinstance(config.trainer.step, Distill):
+        return None
+    given = config.trainer.step.teacher or ""
+    return TeacherModel(teacher=given, serving_path=inputs.serving_path, fingerprint=inputs.teacher).with_id(steps.TEACHER.id)
 
 
 def _baseline(find_baseline: Callable[[], base_node.BaseNode] | None, config: PipelineConfig) -> base_node.BaseNode | None:

@@ -54,6 +54,7 @@ DATA_GATE = Step("DataGate", "stop if there are anomalies", about="The data's ga
 TRANSFORM = Step(
     "Transform", "transform every feature", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
 )
+TEACHER = Step("TeacherModel", "find the model to learn from", about="The look-up of the teacher.", code="teacher", is_cached_by_kfp=False)
 TRAINER = Step(
     "Trainer",
     "train",
@@ -72,6 +73,6 @@ PUSHER = Step("Pusher", "push the version to serve", about="The push.", code="pu
 
 STEPS = (
     *(INGESTION, STATISTICS, SCHEMA, REVIEWED_SCHEMA, VALIDATION, DATA_GATE),
-    *(TRANSFORM, TRAINER, BASELINE, EVALUATOR, PUSHER),
+    *(TRANSFORM, TEACHER, TRAINER, BASELINE, EVALUATOR, PUSHER),
 )
 BY_ID = {step.id: step for step in STEPS}

@@ -13,7 +13,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, watched
+from trainer import checkpoints, teacher, watched
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
@@ -23,6 +23,7 @@ from trainer.input_pipeline import START, Batches, Split, eval_batches, read_spl
 from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.settings import Settings
+from trainer.steps import Step
 from trainer.strategy import make_strategy
 from trainer.tasks import Task
 from trainer.tasks.own import check_loss, check_metrics
@@ -79,6 +80,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
+    config = config.model_copy(update={"step": _prepared(config.step, task, graph, fn_args.base_model)})
     _check_own(model, config, task, train_data.dataset.element_spec[1])
     callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples, file if config.checkpoints else None)
     with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
@@ -89,7 +91,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
-    export(model, graph, problem.model_copy(update={"task": task}), fn_args.serving_model_dir)
+    problem = problem.model_copy(update={"task": task})
+    export(model, graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
     checkpoints.remove(file)
     return history
 
@@ -100,11 +103,18 @@ def _checkpoint_file(fn_args: Any, config: TrainerConfig, task: Task, strategy: 
         config.model_copy(update={"checkpoints": None}).to_json(),
         task.to_json(),
         str(fn_args.custom_config.get("code")),
+        *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder
         str(strategy.num_replicas_in_sync),
         *(f"{split.spec} {split.rows is None}" for split in splits),  # rows that are not kept come in another order
         *(tf.__version__, keras.__version__),
     )
     return checkpoints.file_for(fn_args.model_run_dir, checkpoints.fingerprint([file for split in splits for file in split.files], *parts))
+
+
+def _prepared(step: Step, task: Task, graph: tft.TFTransformOutput, base_model: str | None) -> Step:
+    """The step with what it needs beside a batch."""
+    step = step.for_task(task)
+    return step.taught_by(teacher.load(base_model, task, graph)) if step.HAS_TEACHER and base_model else step
 
 
 def _check_own(model: keras.Model, config: TrainerConfig, task: Task, y: tf.TensorSpec) -> None:

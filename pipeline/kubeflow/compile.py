@@ -172,7 +172,7 @@ def _add_parameters(spec: dict[str, Any], config: PipelineConfig, fingerprint: s
             "defaultValue": parameter.default(config, fingerprint),
             "description": parameter.description,
         }
-        for step in parameter.steps:
+        for step in (each for each in parameter.steps if each.id in spec["components"]):  # a teacher is not in every pipeline
             _add_input(spec, step.id, parameter.name, parameter.kind, {"componentInputParameter": parameter.name})
     tasks = spec["root"]["dag"]["tasks"]
     tasks[steps.INGESTION.id]["inputs"]["parameters"]["fingerprint"] = {"componentInputParameter": "data_fingerprint"}

@@ -10,6 +10,7 @@ import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
+from components import teacher
 from components.data_found import read_found
 from components.gate_verdict import read_verdict
 from pipeline import accepted_data, dag, interruption, places, reviewed_schema, steps
@@ -21,6 +22,7 @@ from pipeline.runs.store import forget_removed_artifacts, forget_superseded_vers
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
 from trainer import environment
+from trainer.steps import Distill
 
 SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
 # The setup file is for Beam's remote workers; without it every Beam component builds a source package of the whole of TFX in the
@@ -63,6 +65,7 @@ def run(
         serving_path=workspace.stored(serving_path(config, workspace)),
         code=under_settings(code_digests(), environment.named(os.environ)),
         accepted=accepted_data.for_run(workspace, data_fingerprint),
+        teacher=_teacher(config, workspace),
     )
     observer = _Observer(workspace, connection, progress, summary)
     artifacts = workspace.stored(str(workspace.artifacts))
@@ -70,6 +73,13 @@ def run(
         forget_removed_artifacts(connection)
         forget_superseded_versions(connection)
         ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
+
+
+def _teacher(config: PipelineConfig, workspace: Workspace) -> str:
+    """The fingerprint of the model to learn from. Raises ConfigError where one is needed and there is none."""
+    if not isinstance(config.trainer.step, Distill):
+        return ""
+    return teacher.fingerprint_of(teacher.find(config.trainer.step.teacher or "", serving_path(config, workspace)))
 
 
 class _Observer:

@@ -18,6 +18,18 @@ def test_a_baseline_is_looked_for_only_where_a_bound_needs_one(settings, drop, h
     assert (steps.BASELINE.id in [node.id for node in pipeline.components]) is has_baseline
 
 
+@pytest.mark.parametrize(("step", "has_teacher"), [("standard", False), ("distill", True)])
+def test_a_teacher_is_looked_for_only_where_the_step_learns_from_one(settings, step, has_teacher):
+    inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests(), teacher="DIGEST")
+    nodes = {
+        node.id: node
+        for node in dag.create_pipeline(settings(trainer={"loop": "gradient_tape", "step": step}), inputs, "root", None, []).components
+    }
+    assert (steps.TEACHER.id in nodes) is ("base_model" in nodes[steps.TRAINER.id].inputs) is has_teacher
+    if has_teacher:  # an edited one is another value, and so no answer from the cache
+        assert nodes[steps.TEACHER.id].exec_properties == {"teacher": "", "serving_path": "/serving/digits", "fingerprint": "DIGEST"}
+
+
 def test_statistics_count_up_to_1024_values_exactly_and_estimate_shares_of_more(settings, tmp_path):
     inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests())
     [node] = [each for each in dag.create_pipeline(settings(), inputs, "root", None, []).components if each.id == "StatisticsGen"]

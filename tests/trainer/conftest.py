@@ -14,10 +14,12 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tests.problems import of_pictures
 from tests.trainer import transform_run
+from trainer import fit
 from trainer.config import TrainerConfig
 from trainer.features import Features, names
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem
+from trainer.run import run
 
 # `mirrored` is tried on two logical CPUs, which must be there before TensorFlow first looks at its devices.
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -57,7 +59,15 @@ class Artifacts(NamedTuple):
             serving_model_dir=str(folder / "serving_model"),
             model_run_dir=str(folder / "model_run"),
             custom_config={"trainer": TrainerConfig(**trainer).to_json(), "problem": self.problem.to_json()},
+            base_model=self.teacher() if TrainerConfig(**trainer).step.HAS_TEACHER else None,
         )
+
+    def teacher(self):
+        """The folder of a perceptron that was trained on these rows and exported."""
+        folder = pathlib.Path(self.graph_path, "teacher")
+        if not folder.exists():
+            run(self.fn_args(folder, model="mlp", epochs=3, batch_size=32, learning_rate=0.004, strategy="one_device"), fit.train)
+        return str(folder / "serving_model")
 
 
 def to_example(png, label):

@@ -16,7 +16,7 @@ from trainer import checkpoints, fit, gradient_tape
 from trainer.input_pipeline import Position
 from trainer.termination import Terminated
 
-STEPS = [("fit", "standard"), ("gradient_tape", "standard"), ("gradient_tape", "sam"), ("gradient_tape", "mixup")]
+STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in ("standard", "sam", "virtual_adversarial", "mixup", "distill"))]
 
 
 @pytest.fixture(params=["kept", "streamed"])

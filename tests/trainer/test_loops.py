@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import fit, gradient_tape
+from trainer import fit, gradient_tape, teacher
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.errors import ConfigError
@@ -29,6 +29,7 @@ def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **sett
     config = TrainerConfig(**{"loop": loop, "model": "mlp", "epochs": 2, "batch_size": 32, "strategy": "one_device", **settings})
     spec = tft.TFTransformOutput(artifacts.graph_path).transformed_feature_spec()
     task = artifacts.problem.task
+    config = config.model_copy(update={"step": prepared(config.step, artifacts)})
     batches = [
         make(read_split(artifacts.files(split), spec, config), config, task)
         for split, make in (("train", train_batches), ("eval", eval_batches))
@@ -42,6 +43,14 @@ def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **sett
     callbacks = callbacks or make_callbacks(config, str(folder / loop), batches[0].examples)
     history = LOOPS[loop].train(model, *batches, strategy, config, callbacks)
     return model, history.history
+
+
+def prepared(step, artifacts):
+    """The step with what `run` gives it."""
+    step = step.for_task(artifacts.problem.task)
+    if not step.HAS_TEACHER:
+        return step
+    return step.taught_by(teacher.load(artifacts.teacher(), artifacts.problem.task, tft.TFTransformOutput(artifacts.graph_path)))
 
 
 def assert_same(first, second):

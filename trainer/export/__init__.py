@@ -12,13 +12,18 @@ import tensorflow_transform as tft
 from trainer.export.columns import ServedColumns, use_own_names
 from trainer.export.picture import ServedPicture, is_picture
 from trainer.problem import FILE, Problem
+from trainer.transform_digest import transform_digest
 
 # Read by `serving.server.saved_model`, which batches the requests of a model only where it has this file. It is part of the model:
 # whoever copies the folder copies it, and the pusher's digest covers it.
 ROWS_INDEPENDENT = "assets.extra/tapeline.rows_independent"
+TRANSFORM = "assets.extra/tapeline.transform_digest"  # what `transform_digest` says of the graph inside
+DISTILLED = "assets.extra/tapeline.distilled"  # is there where the model has learnt from another one; read by `components.teacher`
 
 
-def export(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, serving_model_dir: str) -> None:
+def export(
+    model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, serving_model_dir: str, *, is_distilled: bool = False
+) -> None:
     """Saves the model, with the transform graph inside, in TensorFlow Serving's format, marked as one whose rows are independent.
 
     Args:
@@ -26,16 +31,23 @@ def export(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, s
       graph: Transform's output.
       problem: what was learnt.
       serving_model_dir: the folder that will hold `saved_model.pb`.
+      is_distilled: whether it has learnt from another model.
     """
     served = (ServedPicture if is_picture(problem) else ServedColumns)(model, graph, problem)
     tf.saved_model.save(served, serving_model_dir, signatures=served.signatures())
     if isinstance(served, ServedColumns):
         use_own_names(served, serving_model_dir)
     tf.io.gfile.makedirs(os.path.join(serving_model_dir, "assets.extra"))
-    with tf.io.gfile.GFile(os.path.join(serving_model_dir, ROWS_INDEPENDENT), "w") as file:
-        file.write("Each row of an output depends on the same row of the inputs alone.\n")
-    with tf.io.gfile.GFile(os.path.join(serving_model_dir, FILE), "w") as file:
-        file.write(problem.to_json())
+    beside = {
+        ROWS_INDEPENDENT: "Each row of an output depends on the same row of the inputs alone.\n",
+        FILE: problem.to_json(),
+        TRANSFORM: transform_digest(graph.transform_savedmodel_dir),
+    }
+    if is_distilled:
+        beside[DISTILLED] = "The model has learnt from another model's answers.\n"
+    for name, text in beside.items():
+        with tf.io.gfile.GFile(os.path.join(serving_model_dir, name), "w") as file:
+            file.write(text)
 
 
 def exported_problem(serving_model_dir: str) -> Problem | None:

@@ -1,6 +1,7 @@
 """What every saved model has: the transform graph and the trained one, behind a signature that takes tf.Examples."""
 
 import functools
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
@@ -33,7 +34,9 @@ class Served(tf.Module):
         if problem.task.names:  # not the transform graph, which would want the features too, and decode every picture
             classes = tf.lookup.KeyValueTensorInitializer(problem.task.names, tf.range(len(problem.task.names), dtype=tf.int64))
             self._numbers = tf.lookup.StaticHashTable(classes, -1)
-        self._inputs = [name for name in graph.transformed_feature_spec() if name != names.LABEL]
+        specs = {name: spec for name, spec in graph.transformed_feature_spec().items() if name != names.LABEL}
+        self._inputs = list(specs)
+        self.predict_transformed = tf.function(self._predict_transformed, autograph=False, input_signature=[_of_batches(specs)])
 
     @property
     def raw_names(self) -> list[str]:
@@ -65,6 +68,13 @@ class Served(tf.Module):
         features = self._transform.call(raw)
         return {name: features[name] for name in self._inputs}
 
+    def _predict_transformed(self, features: dict[str, tf.Tensor]) -> tf.Tensor:
+        """`task.activated` outputs (n, outputs) of transformed features, (n, ...) by name: for whoever learns from this model.
+
+        No signature, and so not served.
+        """
+        return predicted(self._task, self._logits(only_or_all(features)))
+
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The methods under the names by which callers ask for them."""
         examples = tf.TensorSpec((None,), tf.string, "examples")
@@ -78,3 +88,9 @@ def _with_default(spec: tf.io.FixedLenFeature | tf.io.VarLenFeature, kind: str) 
     if missing is None or not isinstance(spec, tf.io.FixedLenFeature):
         return spec
     return tf.io.FixedLenFeature(spec.shape, spec.dtype, tf.fill(spec.shape, tf.constant(missing, spec.dtype)))
+
+
+def _of_batches(specs: Mapping[str, tf.io.FixedLenFeature]) -> dict[str, tf.TensorSpec]:
+    """Of a batch's features by name; texts may be cut to the longest one."""
+    texts = [name for own in names.text_inputs(specs).values() for name in own]
+    return {name: tf.TensorSpec((None, *([None] if name in texts else spec.shape)), spec.dtype, name) for name, spec in specs.items()}

@@ -8,14 +8,29 @@ from pydantic import BeforeValidator, Field
 
 from trainer.reference import Reference, check_near_reference, is_reference
 from trainer.steps.adversarial import Adversarial
+from trainer.steps.distill import Distill
 from trainer.steps.gradient_penalty import GradientPenalty
 from trainer.steps.mixup import Mixup
 from trainer.steps.own import Own
 from trainer.steps.sam import Sam
 from trainer.steps.standard import Standard
 from trainer.steps.step import Outcome, Step
+from trainer.steps.virtual_adversarial import VirtualAdversarial
 
-__all__ = ["STEPS", "Adversarial", "GradientPenalty", "Mixup", "Outcome", "Own", "Sam", "Standard", "Step", "StepSetting"]
+__all__ = [
+    "STEPS",
+    "Adversarial",
+    "Distill",
+    "GradientPenalty",
+    "Mixup",
+    "Outcome",
+    "Own",
+    "Sam",
+    "Standard",
+    "Step",
+    "StepSetting",
+    "VirtualAdversarial",
+]
 
 
 def _in_full(given: Any) -> Any:
@@ -26,8 +41,10 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-_NAMED = Standard | Sam | GradientPenalty | Adversarial | Mixup
+_NAMED = Standard | Sam | GradientPenalty | Adversarial | VirtualAdversarial | Mixup | Distill
 STEPS = tuple(kind.model_fields["kind"].default for kind in get_args(_NAMED))  # their names
 _InFull = Annotated[_NAMED | Own, Field(discriminator="kind")]
-_Short = Literal["standard", "sam", "gradient_penalty", "adversarial", "mixup"]  # for the JSON Schema: what `_in_full` takes
+_Short = Literal[
+    "standard", "sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill"
+]  # for the JSON Schema: what `_in_full` takes
 StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | Reference | _InFull)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+from pydantic import PrivateAttr
 
 from trainer.errors import ConfigError
 from trainer.lazy import keras, tf
@@ -21,6 +23,18 @@ class Outcome(NamedTuple):
     predictions: tf.Tensor  # what the model gave, (batch, ...)
 
 
+class LeastTask(Protocol):
+    """What a step asks of the task, which is one of `trainer.tasks`."""
+
+    kind: Any
+
+    def activated(self, logits: tf.Tensor) -> tf.Tensor:
+        """See `Multiclass`."""
+
+    def distance(self, answers: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """See `Multiclass`."""
+
+
 class Step(Settings):
     """One step's settings; called with a batch it says what the model's weights should be moved by.
 
@@ -28,11 +42,26 @@ class Step(Settings):
     that is done again after an interruption is the same one.
     """
 
+    HAS_TEACHER: ClassVar[bool] = False  # whether it learns from another model, which the pipeline finds
+
     kind: Any = None  # each subclass's own literal
+
+    _task: Any = PrivateAttr(None)  # a LeastTask, once it is known
 
     def with_code(self, code: Mapping[str, str]) -> Step:
         """The step, able to run; `code` is the text of the user's own files."""
         del code
+        return self
+
+    def for_task(self, task: LeastTask) -> Step:
+        """The step, which knows what is predicted; `task` has its classes and weights. Raises ConfigError where it cannot train that."""
+        step = self.model_copy()
+        step._task = task
+        return step
+
+    def taught_by(self, answers: Callable[[Inputs], tf.Tensor]) -> Step:
+        """The step with the model that it learns from: `answers` gives `task.activated` outputs (batch, outputs) of a batch's inputs."""
+        del answers
         return self
 
     def check(self, x: Inputs) -> None:

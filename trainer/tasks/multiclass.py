@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 100_000
 _VOCABULARY = "classes"
+_LEAST = 1e-30  # of a probability whose logarithm is taken
 _UNKNOWN = -1  # the number of a class that the train split does not have
 _TOP_K = {"top_3_accuracy": 3, "top_5_accuracy": 5}
 
@@ -209,7 +210,25 @@ class Multiclass(Settings):
 
         A weighted loss teaches probabilities of data in which each class is so much more frequent: that is taken back.
         """
-        return tf.nn.softmax(logits if self.weights is None else logits - tf.math.log(tf.constant(self.weights, logits.dtype)))
+        return tf.nn.softmax(self._of_the_data(logits))
+
+    def distance(self, answers: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """How far what a model gives is from another's answers: the Kullback-Leibler divergence of the softened ones.
+
+        Args:
+          answers: what `activated` gives of the other's, float32 (batch, ..., classes).
+          logits: (batch, ..., classes).
+          temperature: what the logits of both are divided by.
+
+        Returns:
+          float32 (batch, ...), times the square of the temperature, so that gradients of softer answers are as large.
+        """
+        theirs = tf.nn.log_softmax(tf.math.log(tf.maximum(answers, _LEAST)) / temperature)
+        ours = tf.nn.log_softmax(tf.cast(self._of_the_data(logits), theirs.dtype) / temperature)
+        return temperature**2 * tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=-1)
+
+    def _of_the_data(self, logits: tf.Tensor) -> tf.Tensor:
+        return logits if self.weights is None else logits - tf.math.log(tf.constant(self.weights, logits.dtype))
 
     def decided(self, probabilities: tf.Tensor) -> tf.Tensor:
         """int64 (batch,), the number of the class that is answered, of probabilities (batch, classes): the one that weighs most."""

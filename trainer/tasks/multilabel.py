@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainer.config import TrainerConfig
 
 MOST_LABELS = 10_000  # a row's labels are kept as a byte for each
+_LEAST = 1e-7  # of a probability, and of one less it, whose logarithm is taken
 THRESHOLD = 0.5  # of a probability, above which a row has the label
 _VOCABULARY = "labels"
 _SEPARATOR = ";"  # of what is answered, where the data has lists
@@ -130,6 +131,14 @@ class Multilabel(Settings):
     def activated(self, logits: tf.Tensor) -> tf.Tensor:
         """What can be averaged over models: probabilities (batch, ..., labels) of logits (batch, ..., labels)."""
         return tf.sigmoid(logits)
+
+    def distance(self, answers: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """See `Multiclass.distance`: the mean over the labels, each by itself, as the loss has it."""
+        clipped = tf.clip_by_value(answers, _LEAST, 1 - _LEAST)
+        theirs = (tf.math.log(clipped) - tf.math.log1p(-clipped)) / temperature
+        ours = tf.cast(logits, theirs.dtype) / temperature
+        yes, no = (tf.sigmoid(side * theirs) * (tf.math.log_sigmoid(side * theirs) - tf.math.log_sigmoid(side * ours)) for side in (1, -1))
+        return temperature**2 * tf.reduce_mean(yes + no, axis=-1)
 
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """What a caller is answered, of `activated` logits.

@@ -110,6 +110,11 @@ class Regression(Settings):
         """What can be averaged over models."""
         return logits
 
+    def distance(self, answers: tf.Tensor, logits: tf.Tensor, temperature: float) -> tf.Tensor:
+        """See `Multiclass.distance`: the squared difference, in squared standard deviations; a number has no softer answers."""
+        del temperature
+        return tf.reduce_sum(tf.square(answers - tf.cast(logits, answers.dtype)), axis=-1)
+
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """`values` float32 (batch,), in the label's own units, of the model's outputs (batch, 1)."""
         return {"values": tf.squeeze(predicted, -1) * self.deviation + self.mean}
