@@ -64,7 +64,7 @@ class LinearModel:
 
 def _blocks(rows: Transformed) -> list[Block]:
     numbers = [name for name in _NUMBERS if name in rows]
-    texts = [name for name in rows if name.startswith(names.TOKENS)]
+    texts = list(names.text_inputs(rows))
     blocks = [_numbers(numbers, rows)] if numbers else []
     return blocks + [_places(name, rows) for name in _PLACES if name in rows] + [_text(name, rows) for name in texts]
 

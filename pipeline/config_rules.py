@@ -1,7 +1,7 @@
 """The rules by which the parts of a config fit together, each a function from a config to what is wrong with it.
 
-rows of columns, or pictures in numbered classes? -> that kind's rules -> do the loss and the metrics fit the task? -> do the lists of
-anomalies name what there is? -> the first fault's sentence, or None
+rows of columns, or pictures in numbered classes? -> that kind's rules -> is the model for such features? (`model_rules`)
+-> do the loss and the metrics fit the task? -> do the lists of anomalies name what there is? -> the first fault's sentence, or None
 """
 
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from components import metric_names
 from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.example_gen.columns import LABELS
+from pipeline.model_rules import model_fault
 from trainer import watched
 from trainer.errors import did_you_mean
 from trainer.features.cross import cross_fault
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 def fault(config: "PipelineConfig") -> str | None:
     """The first thing that does not fit, in a sentence that begins with its key; None where all of it fits together."""
     of_kind = _column_fault(config) if config.has_columns else _picture_fault(config)
-    return of_kind or _loss_fault(config) or _metric_fault(config) or _severity_fault(config) or _bound_fault(config)
+    return (
+        of_kind
+        or model_fault(config.trainer.model, config.inputs)
+        or _loss_fault(config)
+        or _metric_fault(config)
+        or _severity_fault(config)
+        or _bound_fault(config)
+    )
 
 
 def _picture_fault(config: "PipelineConfig") -> str | None:

@@ -36,12 +36,18 @@ MISSPELT = (
 )
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r" *# .*$", re.MULTILINE)
-COMMAND = re.compile(r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema|kubeflow|release|new) [a-z]+|[a-z]+)([^|>\n]*)")
+COMMAND = re.compile(r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema|kubeflow|release|new|show) [a-z]+|[a-z]+)([^|>\n]*)")
 
 
 @pytest.mark.parametrize(
     ("japanese", "least"),
-    [("README.ja.md", 6), ("docs/commands.ja.md", 2), ("docs/your-own-data.ja.md", 12), ("docs/your-own-code.ja.md", 3)],
+    [
+        ("README.ja.md", 6),
+        ("docs/commands.ja.md", 2),
+        ("docs/your-own-data.ja.md", 12),
+        ("docs/your-own-code.ja.md", 3),
+        ("docs/models.ja.md", 3),
+    ],
 )
 def test_a_translation_has_the_same_code_blocks(japanese, least):
     blocks = CODE_BLOCK.findall(text_of(original(japanese)))
@@ -118,7 +124,7 @@ def test_the_commands_are_those_that_the_tests_above_look_for():
     expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
     expected += [f"release {command}" for command in ("status", "promote", "rollback")]
     expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema"]
-    expected += ["schema accept", "schema diff", "schema edit", "doctor"]
+    expected += ["schema accept", "schema diff", "schema edit", "show model", "doctor"]
     assert commands(cli._parser()) == expected
 
 

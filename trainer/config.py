@@ -46,7 +46,11 @@ class CheckpointsConfig(Settings):
 
 
 Augmentation = Literal["flip", "crop", "rotate", "colour"]
-_Model = or_reference(Literal["auto", "mlp", "cnn", "resnet", "tabular", "text"])
+PictureModel = Literal["mlp", "cnn", "resnet", "vit"]  # one picture, and nothing else
+RowModel = Literal["tabular", "linear", "wide_deep"]  # columns of any kind
+TextModel = Literal["text", "embedding_bag"]  # nothing but texts
+SequenceModel = Literal["conv", "lstm", "transformer"]  # nothing but texts, each with `sequence`
+_Model = or_reference(Literal["auto", PictureModel, RowModel, TextModel, SequenceModel])
 _Loss = or_reference(
     Literal[
         "auto",
@@ -70,7 +74,9 @@ class TrainerConfig(Settings):
     model: _Model = Field(
         "auto",
         description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
-        "numbered classes and `resnet`, a small residual network, for one in named classes. `my_model.py:build` is a function of your own.",
+        "numbered classes and `resnet`, a small residual network, for one in named classes. `cnn` and `vit` are for pictures, too; "
+        "`linear` and `wide_deep` for columns; `embedding_bag`, another name of `text`, for texts; `conv`, `lstm` and `transformer` for "
+        "texts with `sequence`. `my_model.py:build` is a function of your own.",
     )
     step: StepSetting = Field(
         Standard(),

@@ -83,7 +83,11 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "trainer: {loop: gradient_tap}",
             "trainer.loop: Expected 'fit' or 'gradient_tape'. Received: \"gradient_tap\". Did you mean 'gradient_tape'?",
         ),
-        ("trainer: {model: CNN}", "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'tabular' or 'text'. Received: \"CNN\"."),
+        (
+            "trainer: {model: CNN}",
+            "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'vit', 'tabular', 'linear', 'wide_deep', 'text', 'embedding_bag', "
+            "'conv', 'lstm' or 'transformer'. Received: \"CNN\".",
+        ),
         ("trainer: {epochs: ten}", 'trainer.epochs: Expected a valid integer. Received: "ten".'),
         ("trainer: {epochs: 2.5}", "trainer.epochs: Expected a valid integer. Received: 2.5."),
         ("trainer: {epochs: true}", "trainer.epochs: Expected a valid integer. Received: true."),

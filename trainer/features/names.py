@@ -21,12 +21,26 @@ CROSSES = "crosses"  # int64 (crosses,), see `trainer.features.cross`
 TIMES = "times"  # float32 (n,), see `trainer.features.time`
 TOKENS = "tokens"  # int64 (n,), numbers of n-grams from 1 on, then 0, of the first text feature; `tokens_2` and so on of further ones
 NGRAM_WEIGHTS = "ngram_weights"  # float32 (n,), how much each of them counts, where it is given; `ngram_weights_2` and so on
+SEQUENCE = "sequence"  # int64 (n,), numbers of words or characters in their order, then 0; `sequence_2` and so on, as `tokens`
 LABEL = "label"  # int64 or float32, one or several, as the task says
 
 
 def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:
-    """Of the names of a model's inputs those that belong to a text, its tokens and their weights if it has such, by the first of them."""
+    """Of the names of a model's inputs those that belong to a text, by the first of them.
+
+    These are its tokens, with their weights if it has such, or its sequence.
+    """
     inputs = list(inputs)
-    tokens = [name for name in inputs if name == TOKENS or name.startswith(f"{TOKENS}_")]
+    tokens = [name for name in inputs if _is(TOKENS, name) or _is(SEQUENCE, name)]
     texts = {name: [name, NGRAM_WEIGHTS + name.removeprefix(TOKENS)] for name in tokens}
     return {name: [each for each in own if each in inputs] for name, own in texts.items()}
+
+
+def sequence_inputs(inputs: Iterable[str]) -> list[str]:
+    """Of the names of a model's inputs those of texts as sequences."""
+    return [name for name in inputs if _is(SEQUENCE, name)]
+
+
+def _is(plain: str, name: str) -> bool:
+    """Whether it is the name that a kind's first feature has, or a further one's."""
+    return name == plain or name.startswith(f"{plain}_")

@@ -1,5 +1,7 @@
 """Texts: a bag of hashed n-grams of words and of characters, which needs no vocabulary and no idea of a language.
 
+With `sequence` its words or characters in their order instead, see `trainer.features.sequence`.
+
 text -> lower case, full-width letters and digits as plain ones, one space for several
      -> n-grams of its words, then n-grams of its characters -> the number of each one's bucket -> without rare ones, where asked for
      -> as many as there is room for
@@ -15,14 +17,15 @@ from pydantic import Field
 
 from trainer.features import names
 from trainer.features.kind import Kind, RawType, numbered, one_a_row, places_in_table
+from trainer.features.sequence import places_of, tokens_of
+from trainer.features.words import normalized, words_of
 from trainer.lazy import tf, tft
 
 BUCKETS = 1 << 16  # of n-grams; bucket 0 is padding
-_FULL_WIDTH = (0xFF01, 0xFF5E)  # the code points of ASCII's printable characters in East Asian width, in ASCII's order
-_FULL_WIDTH_SPACE = 0x3000
-_TO_ASCII = 0xFEE0
-_SIGN = r"[^\pL\pM\pN ]"  # what is neither a letter, a mark, a digit nor a space is a word of its own
 _WORD = b"\x1f"  # begins an n-gram of words, so that it has another bucket than the same characters inside a word
+
+_OF_BAGS = ("words", "characters", "length", "weights", "min_documents")
+_OF_SEQUENCES = ("tokens", "vocabulary")
 
 Characters = Annotated[int, Field(ge=1, le=10)]
 
@@ -54,6 +57,31 @@ class TextFeature(Kind):
         "that nearly all have; those that none has are left out. In both an n-gram counts as often as it occurs.",
     )
     min_documents: int = Field(1, ge=1, description="How many texts of the training split must have an n-gram; rarer ones are left out.")
+    sequence: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="The most words of a text, in their order, for the models that read texts so: `conv`, `lstm`, `transformer`. What is "
+        "behind them is cut off. Without it, a text is a bag of n-grams, whose settings are those above.",
+    )
+    tokens: Literal["words", "characters"] = Field(
+        "words", description="What `sequence` counts: words and signs, or characters, for languages without spaces."
+    )
+    vocabulary: int = Field(
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="The most words or characters that a `sequence` tells apart, the most frequent ones of the training split; all others "
+        "are one.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _is_bag_or_sequence(self) -> Self:
+        unused = _OF_BAGS if self.sequence else _OF_SEQUENCES
+        for name in (name for name in unused if getattr(self, name) != type(self).model_fields[name].default):
+            what, received = ("no", "both") if self.sequence else ("a", "none")
+            raise ValueError(f"features: Expected {what} `sequence` of a `text` with `{name}`. Received: {received}. Remove `{name}`.")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _has_ngrams(self) -> Self:
@@ -68,17 +96,22 @@ class TextFeature(Kind):
 
     @property
     def learns_from_data(self) -> bool:
-        """A hash decides each n-gram's bucket; only how many texts have it is learnt."""
-        return self.weights != "equal" or self.min_documents > 1
+        """A hash decides each n-gram's bucket; only how many texts have it is learnt, and the vocabulary of a sequence."""
+        return self.weights != "equal" or self.min_documents > 1 or self.sequence is not None
 
     @classmethod
     def transform(cls, features: Mapping[str, Self], raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
         """`tokens`, int64 (batch, length), for each text: the buckets of its n-grams from 1 on, then 0.
 
-        With weights `ngram_weights` beside them, float32 (batch, length), with 0 where there is no n-gram.
+        With weights `ngram_weights` beside them, float32 (batch, length), with 0 where there is no n-gram. For each text that is a
+        sequence `sequence` instead, int64 (batch, sequence).
         """
         result = {}
         for index, (name, feature) in enumerate(features.items()):
+            if feature.sequence:
+                own, tokens = numbered(names.SEQUENCE, index), tokens_of(normalized(one_a_row(raw[name], b"")), feature.tokens)
+                result[own] = places_of(tokens, feature.sequence, feature.vocabulary, own)
+                continue
             buckets, shape = _buckets(one_a_row(raw[name], b""), feature), (None, feature.length)
             if feature.learns_from_data:
                 counts, texts = _documents(buckets)
@@ -96,10 +129,10 @@ def _looked_up(table: tf.Tensor, buckets: tf.RaggedTensor) -> tf.RaggedTensor:
 
 def _buckets(texts: tf.Tensor, feature: TextFeature) -> tf.RaggedTensor:
     """int64 (batch, n-grams), from 1 on, of string (batch,)."""
-    texts = _normalized(texts)
+    texts = normalized(texts)
     ngrams = []  # of each sort no more than there is room for, else a long text takes much memory for nothing
     if feature.words:
-        words = tf.strings.split(tf.strings.regex_replace(texts, _SIGN, r" \0 "))[:, : feature.length]
+        words = words_of(texts)[:, : feature.length]
         ngrams.append(tf.strings.ngrams(words, list(range(1, feature.words + 1))))
         ngrams[0] = tf.ragged.map_flat_values(lambda values: tf.strings.join([_WORD, values]), ngrams[0])
     if feature.characters:
@@ -118,16 +151,3 @@ def _documents(buckets: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
     counts = tft.sum(tf.ensure_shape(counts, (BUCKETS,))[tf.newaxis], reduce_instance_dims=False)
     texts = tft.sum(tf.fill([1], buckets.nrows(tf.int64)))
     return tf.cast(tf.ensure_shape(counts, (BUCKETS,)), tf.float64), tf.cast(texts, tf.float64)
-
-
-def _normalized(texts: tf.Tensor) -> tf.Tensor:
-    """The texts as valid UTF-8 in lower case, with plain letters, digits, signs and spaces in place of full-width ones."""
-    points = tf.strings.unicode_decode(texts, "UTF-8")
-    lower = tf.strings.lower(tf.strings.unicode_encode(tf.ragged.map_flat_values(_plain, points), "UTF-8"), encoding="utf-8")
-    return tf.strings.strip(tf.strings.regex_replace(lower, r"\s+", " "))
-
-
-def _plain(points: tf.Tensor) -> tf.Tensor:
-    """The code points with those of full-width ASCII as ASCII."""
-    points = tf.where((points >= _FULL_WIDTH[0]) & (points <= _FULL_WIDTH[1]), points - _TO_ASCII, points)
-    return tf.where(tf.equal(points, _FULL_WIDTH_SPACE), ord(" "), points)

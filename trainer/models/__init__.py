@@ -13,6 +13,7 @@ from trainer.models.optimizers import make_optimizer
 from trainer.reference import is_reference
 from trainer.tasks import Task
 
+_SAME = {"embedding_bag": "text"}  # what the field calls the model of a file that has another name
 NO_SIZES: Mapping[str, int] = {}
 
 
@@ -32,21 +33,27 @@ def build_model(
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
       initial weights and equal sequences of dropout masks and augmentations.
     """
-    keras.utils.set_random_seed(config.seed)
-    if is_reference(config.model):
-        model = own.build(config, task, inputs, sizes)
-    else:
-        build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
-        model = build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment)
+    model = make_model(config, task, inputs, sizes)
     model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
+def make_model(
+    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES
+) -> keras.Model:
+    """The same, not compiled."""
+    keras.utils.set_random_seed(config.seed)
+    if is_reference(config.model):
+        return own.build(config, task, inputs, sizes)
+    build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
+    return build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment)
+
+
 def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
     """The file of the model that `config.model` names, or that suits the inputs."""
     if config.model != "auto":
-        return config.model
+        return _SAME.get(config.model, config.model)
     if list(inputs) != [names.PIXELS]:
         return "text" if sum(map(len, names.text_inputs(inputs).values())) == len(inputs) else "tabular"
     return "resnet" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

@@ -24,17 +24,19 @@ class NgramBag(layers.Layer):
 
     With weights: of the vectors times their weights, over the root of the sum of the weights' squares, which is the same where all are 1.
 
-    While training, a share `dropout` of the n-grams is left out, so that the others learn to do without any of them.
+    While training, a share `dropout` of the n-grams is left out, so that the others learn to do without any of them. The vectors begin
+    as `initializer` says, the name of one of Keras's, else at random.
     """
 
-    def __init__(self, rows: int, width: int, dropout: float, **kwargs: object) -> None:
+    def __init__(self, rows: int, width: int, dropout: float, initializer: str | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.rows, self.width, self.dropout = rows, width, dropout
+        self.rows, self.width, self.dropout, self.initializer = rows, width, dropout, initializer
         self.kept = layers.Dropout(dropout)
 
     def build(self, tokens_shape: tuple[int | None, ...], weights_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the table."""
-        self.table = self.add_weight((self.rows, self.width), keras.initializers.RandomNormal(stddev=self.width**-0.5), name="table")
+        initializer = self.initializer or keras.initializers.RandomNormal(stddev=self.width**-0.5)
+        self.table = self.add_weight((self.rows, self.width), initializer, name="table")
 
     def call(self, tokens: tf.Tensor, weights: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """int64 (batch, n), and float32 (batch, n) if any -> float32 (batch, width); zeros for a text without n-grams."""
@@ -48,4 +50,5 @@ class NgramBag(layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         """The arguments."""
-        return {**super().get_config(), "rows": self.rows, "width": self.width, "dropout": self.dropout}
+        own = {"rows": self.rows, "width": self.width, "dropout": self.dropout, "initializer": self.initializer}
+        return {**super().get_config(), **own}

@@ -7,8 +7,9 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from trainer.errors import ConfigError
+from trainer.models.encodings import EMBEDDING
 from trainer.models.members import average
-from trainer.models.tabular import EMBEDDING, MEMBERS, build
+from trainer.models.tabular import MEMBERS, build
 
 INPUTS = {
     "numbers": tf.io.FixedLenFeature((3,), tf.float32),

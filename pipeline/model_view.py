@@ -1,0 +1,78 @@
+"""What a config's model looks like: its layers, their shapes and sizes, before or after it is trained.
+
+config + what Transform gave in the last run (of pictures in numbered classes the config says it) -> the untrained model -> text
+"""
+
+import json
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipeline import steps
+from pipeline.config import PipelineConfig
+from pipeline.plain import command
+from pipeline.workspace import Workspace
+from trainer import json_text
+from trainer.errors import ConfigError
+from trainer.features import names, table_sizes
+from trainer.features.image import ImageFeature
+from trainer.models import make_model
+from trainer.tasks import Task
+
+
+def model_of(config: PipelineConfig, workspace: Workspace, file: str) -> keras.Model:
+    """The model that a run would train, with its first weights.
+
+    Args:
+      config: the whole configuration.
+      workspace: where the last run was; what Transform gave there decides the inputs, and how many classes there are.
+      file: the config's, for people.
+
+    Raises:
+      ConfigError: there was no such run and the config alone does not say it, or the model is not for such inputs.
+    """
+    place = _transform_graph(config, workspace)
+    if place:
+        graph = tft.TFTransformOutput(place)
+        spec = graph.transformed_feature_spec()
+        inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        return make_model(config.trainer, config.problem.task.resolved(graph), inputs, table_sizes(graph))
+    found = _known_by_config(config)
+    if found is None:
+        raise ConfigError(
+            f"Expected a run of these features in '{workspace.root}', for Transform decides the model's inputs. Received: none. "
+            f"Run `{command('run', file)}` first, or name its --root."
+        )
+    task, inputs = found
+    return make_model(config.trainer, task, inputs)
+
+
+def summary(model: keras.Model) -> str:
+    """Keras's table of the layers, with how many parameters there are and how much memory they take."""
+    lines: list[str] = []
+    model.summary(print_fn=lambda text, **_: lines.append(text))
+    return "\n".join(lines).rstrip()
+
+
+def _transform_graph(config: PipelineConfig, workspace: Workspace) -> str | None:
+    """The folder of the newest run's transform graph that is of the very features of `config`, None where there is none."""
+    features = json.loads(config.inputs.to_json())
+    for file in sorted(workspace.records.glob("*.json"), reverse=True):
+        try:
+            record = json_text.loads(file.read_text(encoding="utf-8"))
+            place = workspace.place(record["artifacts"][steps.TRANSFORM.id]["transform_graph"])
+            ran = PipelineConfig.model_validate_json(json.dumps(record["config"]))
+        except (OSError, ValueError, KeyError, TypeError):  # a run that ended before, or another version's record
+            continue
+        if json.loads(ran.inputs.to_json()) == features and ran.label == config.label and tf.io.gfile.isdir(place):
+            return place
+    return None
+
+
+def _known_by_config(config: PipelineConfig) -> tuple[Task, dict[str, tf.io.FixedLenFeature]] | None:
+    """The task and the inputs of one picture in numbered classes."""
+    image = next(iter(config.inputs.by_name.values()))
+    if config.has_columns or not isinstance(image, ImageFeature):
+        return None
+    return config.problem.task, {names.PIXELS: tf.io.FixedLenFeature((*image.size, image.channels), tf.float32)}

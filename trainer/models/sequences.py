@@ -1,0 +1,106 @@
+"""What models that read texts in order share: tokens -> vectors -> a model's own reading of each text -> logits.
+
+How long the batch's longest text is must change no answer: training cuts batches there, serving does not. So what stands for padding is
+zero, and each model's reading leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from trainer.errors import ConfigError
+from trainer.features import names
+from trainer.input_pipeline import only_or_all
+from trainer.models.ngrams import model_inputs
+
+# Tokens' vectors (batch, n, values), which of them are there (batch, n) bool, n at most -> one vector a text (batch, values).
+Reading = Callable[[keras.KerasTensor, keras.KerasTensor, int], keras.KerasTensor]
+
+
+def of_sequences(
+    model: str,
+    read: Reading,
+    width: int,
+    inputs: Mapping[str, tf.io.FixedLenFeature],
+    outputs: int,
+    dropout: float,
+    sizes: Mapping[str, int],
+) -> keras.Model:
+    """The model called `model`, which reads each text by `read` and takes a linear function of all of them.
+
+    Args:
+      model: its name, for people.
+      read: what makes one vector of a text's; it is given no more of its places than the batch's longest text has.
+      width: values of a token's vector.
+      inputs: shape and dtype of a row of each input, by name: `sequence`, `sequence_2` and so on, int64 (n,).
+      outputs: logits.
+      dropout: share of the tokens' values, and of the texts', dropped while training.
+      sizes: how many places the table of each input's tokens has.
+
+    Returns:
+      A model from the inputs by name (or the only one) to float32 logits (batch, outputs).
+
+    Raises:
+      ConfigError: an input is no sequence, or there is none.
+    """
+    if not inputs or len(names.sequence_inputs(inputs)) < len(inputs):
+        raise ConfigError(
+            f"Expected nothing but texts with `sequence` as features for `trainer.model: {model}`. "
+            f"Received: {', '.join(inputs) or 'none'}. Set `sequence: 128` of each text, or choose another `trainer.model`."
+        )
+    tensors = model_inputs(inputs)
+    texts = []
+    for name, tokens in tensors.items():
+        vectors, there = TokenVectors(sizes[name], width, name=f"{name}_vectors")(tokens)
+        texts.append(read(layers.Dropout(dropout)(vectors), there, inputs[name].shape[0]))
+    x = layers.Dropout(dropout)(layers.Concatenate()(texts) if len(texts) > 1 else texts[0])
+    return keras.Model(only_or_all(tensors), layers.Dense(outputs, name="logits")(x), name=model)
+
+
+@keras.saving.register_keras_serializable("tapeline")
+class TokenVectors(layers.Layer):
+    """Each token's learnt vector, zeros for padding, and which tokens are there."""
+
+    def __init__(self, rows: int, width: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.rows, self.width = rows, width
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Makes the table."""
+        self.table = self.add_weight((self.rows, self.width), keras.initializers.RandomNormal(stddev=self.width**-0.5), name="table")
+
+    def call(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """int64 (batch, n) -> float32 (batch, n, width), bool (batch, n)."""
+        there = tokens > 0
+        return tf.gather(self.table, tokens) * tf.cast(there, self.compute_dtype)[..., tf.newaxis], there
+
+    def compute_output_spec(self, tokens: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """The shapes and dtypes of what `call` gives."""
+        return keras.KerasTensor((*tokens.shape, self.width), self.compute_dtype), keras.KerasTensor(tokens.shape, "bool")
+
+    def get_config(self) -> dict[str, object]:
+        """The arguments."""
+        return {**super().get_config(), "rows": self.rows, "width": self.width}
+
+
+@keras.saving.register_keras_serializable("tapeline")
+class MaskedMean(layers.Layer):
+    """The mean of the vectors that are there."""
+
+    def call(self, vectors: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        """Float (batch, n, values), bool (batch, n) -> (batch, values); zeros where there is none."""
+        counted = tf.cast(there, vectors.dtype)[..., tf.newaxis]
+        return tf.reduce_sum(vectors * counted, axis=1) / tf.maximum(tf.reduce_sum(counted, axis=1), 1.0)
+
+
+@keras.saving.register_keras_serializable("tapeline")
+class MaskedMaximum(layers.Layer):
+    """The greatest value of each channel over the places that are there, of values from 0 on."""
+
+    def call(self, vectors: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        """Float (batch, n, values), bool (batch, n) -> (batch, values); zeros where there is none."""
+        return tf.reduce_max(vectors * tf.cast(there, vectors.dtype)[..., tf.newaxis], axis=1)

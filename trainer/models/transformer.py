@@ -1,0 +1,37 @@
+"""A small transformer encoder for texts (arXiv:1706.03762): tokens with their places -> attention -> the mean of them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from trainer.models.attention import LearnedPositions, encoder_block
+from trainer.models.sequences import MaskedMean, of_sequences
+
+WIDTH = 64  # of a token's vector
+BLOCKS = 2
+HEADS = 4
+UNITS = 128  # hidden, in each block
+DROPOUT = 0.1  # inside of the blocks
+
+
+def build(
+    inputs: Mapping[str, tf.io.FixedLenFeature],
+    outputs: int,
+    dropout: float,
+    *,
+    sizes: Mapping[str, int] = MappingProxyType({}),
+    **_: Any,
+) -> keras.Model:
+    """Texts as sequences -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
+    return of_sequences("transformer", _read, WIDTH, inputs, outputs, dropout, sizes)
+
+
+def _read(vectors: keras.KerasTensor, there: keras.KerasTensor, length: int) -> keras.KerasTensor:
+    x = LearnedPositions(length)(vectors)
+    for _ in range(BLOCKS):
+        x = encoder_block(x, HEADS, UNITS, DROPOUT, there)
+    return MaskedMean()(layers.LayerNormalization(epsilon=1e-6)(x), there)
