@@ -119,6 +119,15 @@ def test_rest_answers_the_same_with_the_pictures_in_base64(table, rows, server, 
     assert [each["classes"] for each in predictions] == [each["class"] for each in by_grpc[:8]]
 
 
+def test_the_model_of_the_run_is_shown_with_what_goes_in(here, pushed):
+    drawn = here.folder / "model.svg"
+    shown = here.tapeline("show", "model", here.folder / "both.yaml", "--root", here.root, "-o", drawn)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "Total params: " in shown.stdout
+    for name in ("numbers", "categories", "pixels"):
+        assert name in shown.stdout and f">{name}<" in drawn.read_text("utf-8")
+
+
 def read(path):
     if path.suffix == ".csv":
         with path.open(encoding="utf-8", newline="") as file:

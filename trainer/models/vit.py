@@ -28,7 +28,7 @@ def build(
 ) -> keras.Model:
     """Float32 pixels (batch, height, width, channels) of any size -> logits (batch, outputs).
 
-    The mean of the patches takes the place of the paper's class token, which learns no better from few pictures.
+    The mean of the patches takes the place of the paper's class token.
     """
     shape = only_picture(inputs, "vit")
     pixels = keras.Input(shape)
