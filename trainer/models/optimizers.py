@@ -24,10 +24,10 @@ class _CountsFiniteSteps:
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """One step."""
+        super().apply(grads, trainable_variables)  # builds it, if need be
         if last := [grad for grad in grads if grad is not None][-1:]:
             total = tf.reduce_sum(last[0].values if isinstance(last[0], tf.IndexedSlices) else last[0])
             self.finite_steps.assign_add(tf.cast(tf.math.is_finite(total), tf.int64))
-        super().apply(grads, trainable_variables)
 
     def rate_at(self, step: int) -> float:
         """The learning rate in a step, counted from 0."""
