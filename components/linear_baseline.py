@@ -56,21 +56,19 @@ def floor(problem: Problem, model: Any, train: str, test: str, naive: BoundConfi
 
 
 def compared(own: np.ndarray, linear: np.ndarray, naive: BoundConfig) -> Floor | None:
-    """The bound from the losses of the same test rows, float64 (rows,) each; the metric of `naive` is their mean, or of `rmse` its root."""
+    """The bound from the losses of the same test rows, float64 (rows,) each: log losses, or squares where `naive` is of `rmse`."""
     if len(own) < 2:
         return None
     difference = float((own - linear).mean())
     chance = _STANDARD_ERRORS * float((own - linear).std(ddof=1)) / math.sqrt(len(own))
-    scale = math.sqrt if naive.metric == "rmse" else float
+    metric, scale = ("rmse", math.sqrt) if naive.metric == "rmse" else ("log_loss", float)
     reached, limit, of_model = (scale(loss) for loss in (linear.mean(), linear.mean() + chance, own.mean()))
     note = (
-        f"a linear model does as well: its {naive.metric} is {reached:.4f} on the test rows, and the model's {of_model:.4f}."
+        f"a linear model does as well: its {metric} is {reached:.4f} on the test rows, and the model's {of_model:.4f}."
         if 0 <= difference <= chance and reached < (naive.max or 0.0)
         else None
     )
-    return Floor(
-        BoundConfig(metric=naive.metric, max=limit), f" (a linear model's {reached:.4f}, and {limit - reached:.4f} for chance)", note
-    )
+    return Floor(BoundConfig(metric=metric, max=limit), f" (a linear model's {reached:.4f}, and {limit - reached:.4f} for chance)", note)
 
 
 def sample(batches: Iterable[tf.Tensor], most: int) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """What somebody reaches who has never seen a feature: the bound that every model of columns must keep.
 
 labels of the train split -> how often each class or label is, or the mean -> that answer to every test row -> its log loss, or its RMSE
+classes whose answers `threshold: auto` has weighed -> the macro F1 of answers that know no row
 """
 
 import math
@@ -30,8 +31,25 @@ def floor(problem: Problem, model: Any, train: str, test: str) -> Floor | None:
     learnt, asked = ((labels(problem, model)(batch) for batch in rows(folder)) for folder in (train, test))
     if isinstance(problem.task, Regression):
         return _of_numbers(_finite(learnt), _finite(asked))
-    loss = _of_labels(learnt, asked) if isinstance(problem.task, Multilabel) else _of_classes(learnt, asked, problem.task.outputs)
+    if isinstance(problem.task, Multilabel):
+        return _of_loss(_of_labels(learnt, asked))
+    of_test = np.concatenate([np.zeros(0, np.int64), *asked])
+    if problem.task.answer_weights is not None and (there := len(np.unique(of_test[of_test >= 0]))) > 1:
+        return _of_answers(there)
+    return _of_loss(_of_classes(learnt, of_test, problem.task.outputs))
+
+
+def _of_loss(loss: float | None) -> Floor | None:
     return None if loss is None else Floor(BoundConfig(metric="log_loss", max=loss), " (the train split's class shares for every row)")
+
+
+def _of_answers(classes: int) -> Floor:
+    """The bound where rare classes are to be answered: the log loss is nearly all of the frequent class, and hardly knows of them.
+
+    Whoever answers a class in a share a of all rows, of which it has a share s, has precision s, recall a and F1 2as / (a + s). The mean
+    over the classes is the greatest where each a is s: then it is the mean of the shares, whatever they are.
+    """
+    return Floor(BoundConfig(metric="f1", min=1 / classes), " (the most to be expected of answers that know no row)")
 
 
 def _of_numbers(learnt: np.ndarray, asked: np.ndarray) -> Floor | None:
@@ -46,8 +64,8 @@ def _finite(batches: Iterator[np.ndarray]) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def _of_classes(learnt: Iterator[np.ndarray], asked: Iterator[np.ndarray], classes: int) -> float | None:
-    of_train, of_test = (np.concatenate([np.zeros(0, np.int64), *batches]) for batches in (learnt, asked))
+def _of_classes(learnt: Iterator[np.ndarray], of_test: np.ndarray, classes: int) -> float | None:
+    of_train = np.concatenate([np.zeros(0, np.int64), *learnt])
     shares = np.bincount(of_train[of_train >= 0], minlength=classes) / max(1, int((of_train >= 0).sum()))
     own = np.where(of_test >= 0, shares[np.maximum(of_test, 0)], 0.0)
     return float(-np.log(np.maximum(own, _LEAST_PROBABILITY)).mean()) if len(of_test) else None

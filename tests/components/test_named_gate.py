@@ -28,6 +28,9 @@ RIGHT, WRONG = 0.8, 0.1  # the probabilities of the answer, and of each other cl
 PROBLEM = Problem(features={"answer": "number"}, label="label", task=Multiclass())
 RESOLVED = PROBLEM.model_copy(update={"task": Multiclass(classes=3, names=CLASSES)})
 DECIDED = RESOLVED.model_copy(update={"task": RESOLVED.task.model_copy(update={"class_weights": "balanced", "weights": (1.0, 1.0, 99.0)})})
+AUTO = DECIDED.task.model_copy(update={"threshold": "auto", "answer_weights": (1.0, 1.0, 1.0)})
+GOOD_WEIGHTS = RESOLVED.model_copy(update={"task": AUTO})
+BAD_WEIGHTS = RESOLVED.model_copy(update={"task": AUTO.model_copy(update={"answer_weights": AUTO.weights})})
 BENT = RESOLVED.model_copy(update={"features": {"answer": "category"}})
 NUMBERS = Problem(features={"answer": "number"}, label="price", task=Regression())
 
@@ -114,7 +117,8 @@ def model(tmp_path_factory):
     def make(problem):
         artifact = standard_artifacts.Model()
         artifact.uri = str(tmp_path_factory.mktemp("model"))
-        modules = {NUMBERS.to_json(): _Numbers, DECIDED.to_json(): _Decided, BENT.to_json(): _Bent}
+        learners = [(NUMBERS, _Numbers), (DECIDED, _Decided), (BAD_WEIGHTS, _Decided), (BENT, _Bent)]
+        modules = {learnt.to_json(): module for learnt, module in learners}
         module = modules.get(problem.to_json(), _Named)()
         signatures = {"serving_default": module.answer}
         if problem is not NUMBERS:
@@ -131,7 +135,7 @@ def model(tmp_path_factory):
 @pytest.fixture(scope="module")
 def evaluate(examples, model, beam_context, tmp_path_factory):
     """evaluate(config, learnt, given): the Verdict of a model of `learnt`, where the pipeline was `given` the problem."""
-    models = {problem.to_json(): model(problem) for problem in (RESOLVED, DECIDED, NUMBERS, BENT)}
+    models = {problem.to_json(): model(problem) for problem in (RESOLVED, DECIDED, GOOD_WEIGHTS, BAD_WEIGHTS, NUMBERS, BENT)}
 
     def run(config, learnt=RESOLVED, given=PROBLEM):
         folder = tmp_path_factory.mktemp("evaluator")
@@ -237,6 +241,15 @@ def test_the_gate_and_the_confusion_matrix_follow_the_answered_class_and_not_the
     assert verdict.metrics["confusion_matrix"] == [[0, 0, 6], [0, 0, 2], [0, 0, 2]]
     assert [bound.passed for bound in verdict.bounds] == [False, True]
     assert verdict.metrics["log_loss"] == blessed.metrics["log_loss"]
+
+
+def test_answers_that_weights_decide_must_be_better_than_any_that_know_no_row(evaluate):
+    """The test split has rows of three classes: whoever knows no row has a macro F1 of a third, however frequent the classes are."""
+    good, bad = (evaluate(EvaluatorConfig(max_accuracy_drop=None), learnt) for learnt in (GOOD_WEIGHTS, BAD_WEIGHTS))
+    assert good.bounds[-1].metric == bad.bounds[-1].metric == "f1"
+    assert good.bounds[-1].bound == bad.bounds[-1].bound == pytest.approx(1 / 3)
+    assert good.reasons == []
+    assert [reason.partition(" is ")[0] for reason in bad.reasons] == ["f1"]
 
 
 def test_numbers_have_their_own_metrics_and_must_beat_the_train_splits_mean(evaluate):
