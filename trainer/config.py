@@ -151,6 +151,11 @@ class TrainerConfig(Settings):
         {},
         description="Whether less or more of a metric of your own is better, `{f2: max}`: to stop early by it or to keep the best weights.",
     )
+    must_learn: bool = Field(
+        True,
+        description="Whether a model is refused that has not learnt: whose loss on the eval split is not below that of the same answer for "
+        "every row, as the train split's labels have it best. `false` exports it nevertheless.",
+    )
     checkpoints: CheckpointsConfig | None = Field(
         CheckpointsConfig(),
         description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
