@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 def make_callbacks(
     config: TrainerConfig, model_run_dir: str, examples: int, checkpoint: str | None = None
 ) -> list[keras.callbacks.Callback]:
-    """The end at NaN, best weights, early stopping and a time limit if configured, TensorBoard logs, a line an epoch, and the history.
+    """What ends a training, keeps its best weights, lowers its rate and shows how it goes, as configured; the history is the last.
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
@@ -36,6 +36,7 @@ def make_callbacks(
         StopAtNotFinite(config, checkpoint),
         *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
         *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
+        *([_lower_rate(config)] if config.schedule == "plateau" else []),
         *([TimeLimit(config.minutes)] if config.minutes else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
@@ -55,6 +56,15 @@ def _keep_best(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Cal
 
 def _stop_early(config: TrainerConfig, stop: EarlyStoppingConfig) -> keras.callbacks.Callback:
     return keras.callbacks.EarlyStopping(f"val_{stop.metric}", stop.min_delta, stop.patience, mode=watched.mode(config, stop.metric))
+
+
+def _lower_rate(config: TrainerConfig) -> keras.callbacks.Callback:
+    """Earlier than the training is stopped, so that a lower rate is tried before."""
+    stop = config.early_stopping
+    metric, patience, min_delta = (stop.metric, max(1, stop.patience // 2), stop.min_delta) if stop else (config.best_by, 2, 0.0)
+    return keras.callbacks.ReduceLROnPlateau(
+        f"val_{metric}", factor=0.5, patience=patience, mode=watched.mode(config, metric), min_delta=min_delta
+    )
 
 
 def restore_best_weights(model: keras.Model, model_run_dir: str) -> None:

@@ -32,6 +32,7 @@ _VALUES, _BEST = "values.json", "best"  # in the file, beside the variables
 _STATE: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("wait", "best", "best_epoch", "stopped_epoch"),
     keras.callbacks.ModelCheckpoint: ("best",),
+    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
     keras.callbacks.History: ("epoch", "history"),
     Progress: ("lines",),
     TimeLimit: ("spent",),

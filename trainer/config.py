@@ -98,11 +98,12 @@ class TrainerConfig(Settings):
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer, at the start.")
-    schedule: Literal["constant", "step", "exponential", "cosine", "one_cycle"] = Field(
+    schedule: Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"] = Field(
         "constant",
         description="How the learning rate goes on over all steps: as it is; `step`, a tenth from half of them on and a hundredth from "
         "three quarters on; `exponential`, evenly down to a hundredth; `cosine`, down to 0 along half of one; `one_cycle`, up from a 25th "
-        "for three tenths of them, then down to nearly 0.",
+        "for three tenths of them, then down to nearly 0; `plateau`, to half whenever the metric that `early_stopping` watches, else "
+        "`best_by`, has not improved on the eval split for half of `early_stopping.patience`, without early stopping for 2 epochs.",
     )
     warmup: float = Field(
         0.0, ge=0.0, lt=1.0, description="Share of the steps in which the learning rate first rises from 0; `one_cycle` has its own."
@@ -157,6 +158,11 @@ class TrainerConfig(Settings):
         {},
         description="Whether less or more of a metric of your own is better, `{f2: max}`: to stop early by it or to keep the best weights.",
     )
+    must_learn: bool = Field(
+        True,
+        description="Whether a model is refused that has not learnt: whose loss on the eval split is not below that of the same answer for "
+        "every row, as the train split's labels have it best. `false` exports it nevertheless.",
+    )
     checkpoints: CheckpointsConfig | None = Field(
         CheckpointsConfig(),
         description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
@@ -210,6 +216,15 @@ class TrainerConfig(Settings):
             raise ValueError(
                 f"trainer.warmup: Expected 0 with `trainer.schedule: one_cycle`, which begins with a rise of its own. "
                 f"Received: {self.warmup:g}. Leave it out."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _plateau_has_no_warmup(self) -> Self:
+        if self.schedule == "plateau" and self.warmup:
+            raise ValueError(
+                f"trainer.warmup: Expected 0 with `trainer.schedule: plateau`, which knows epochs and no steps. "
+                f"Received: {self.warmup:g}. Leave it out, or set `trainer.schedule: cosine`."
             )
         return self
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from trainer import watched
 from trainer.config import TrainerConfig
 from trainer.errors import TrainingError
 
@@ -34,10 +35,12 @@ class StopAtNotFinite(keras.callbacks.Callback):
             self._looked = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the loss of the train split, the weights, and the loss of the eval split."""
+        """Looks at the loss of the train split, the weights, the loss of the eval split, and what else decides which weights are best."""
         self._check("loss", logs)
         self.check_weights()
         self._check("val_loss", logs)
+        for key, name in watched.watched(self._config).items():
+            self._check_watched(key, f"val_{name}", logs)
 
     def check_weights(self) -> None:
         """Raises TrainingError where a weight is no finite number, as a gradient that was none leaves it behind a finite loss."""
@@ -54,6 +57,15 @@ class StopAtNotFinite(keras.callbacks.Callback):
         value = float((logs or {}).get(name, 0.0))
         if not math.isfinite(value):
             raise self._error(f"a finite `{name}`", str(value))
+
+    def _check_watched(self, key: str, name: str, logs: dict[str, Any] | None) -> None:
+        """No learning rate mends a metric that is no number behind a finite loss, and no later one would be better than it to Keras."""
+        value = float((logs or {}).get(name, 0.0))
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"Expected a finite `{name}`, which `{key}` names. Received: {value}, though the loss is finite. "
+                f"Mend the metric, as where it divides by 0, or name another one in `{key}`."
+            )
 
     def _error(self, expected: str, received: str) -> TrainingError:
         optimizer, steps = self.model.optimizer, self.params["steps"]

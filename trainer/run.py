@@ -1,7 +1,7 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
 transform graph, the state of an interrupted training, batches -> model, under the strategy's scope -> train -> best weights, if wanted
-    -> the task's decision -> SavedModel
+    -> has it learnt? -> the task's decision -> SavedModel
 """
 
 import contextlib
@@ -13,10 +13,10 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, teacher, watched
+from trainer import checkpoints, constant_prediction, teacher, watched
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, TrainingError
 from trainer.export import export
 from trainer.features import names, table_sizes
 from trainer.input_pipeline import START, Batches, Split, eval_batches, read_split, train_batches
@@ -59,7 +59,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
       train: the loop.
 
     Raises:
-      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN.
+      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN, or the
+      model has learnt nothing.
     """
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
@@ -90,6 +91,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         history = train(model, train_data, eval_data, strategy, config, callbacks)
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
+    if config.must_learn and (fault := constant_prediction.fault(model, task, config, train_split.labels, eval_data)):
+        raise TrainingError(fault)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
     problem = problem.model_copy(update={"task": task})
     export(model, graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
@@ -100,7 +103,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
 def _checkpoint_file(fn_args: Any, config: TrainerConfig, task: Task, strategy: tf.distribute.Strategy, *splits: Split) -> str:
     """Of this very training: other settings, data, code or devices have another file."""
     parts = (
-        config.model_copy(update={"checkpoints": None}).to_json(),
+        config.model_copy(update={"checkpoints": None, "must_learn": True}).to_json(),  # which decide nothing of the weights
         task.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder

@@ -33,7 +33,7 @@ def fault(config: TrainerConfig, shown: Sequence[str]) -> str | None:
         if name not in own:
             listed = ", ".join(own) or "none, for `trainer.metrics` names none"
             return f"trainer.metric_modes: Expected metrics of your own ({listed}). Received: '{name}'.{did_you_mean(name, own)} Remove it."
-    for key, name in _watched(config).items():
+    for key, name in watched(config).items():
         known = ["loss", *shown]
         if name not in known:
             return (
@@ -48,7 +48,7 @@ def fault(config: TrainerConfig, shown: Sequence[str]) -> str | None:
     return None
 
 
-def _watched(config: TrainerConfig) -> dict[str, str]:
-    """By the key of the setting."""
+def watched(config: TrainerConfig) -> dict[str, str]:
+    """The metrics that decide, by the key of the setting that names them."""
     stop = config.early_stopping
     return {"trainer.best_by": config.best_by} | ({"trainer.early_stopping.metric": stop.metric} if stop else {})

@@ -91,6 +91,17 @@ def test_a_gradient_of_the_very_last_step_is_noticed_and_nothing_is_exported(sca
     assert not list(Path(tmp_path).rglob("*.npz")) + list(Path(tmp_path).rglob("best.weights.h5"))
 
 
+@pytest.mark.parametrize("key", ["best_by", "early_stopping"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_watched_metric_that_is_no_number_is_not_taken_for_the_best_for_ever(scaled, tmp_path, loop, key):
+    metric = "def ratio(y_true, y_pred):\n    return 0.0 * y_pred[:, 0] / 0.0\n"
+    own = {"metrics": ["own.py:ratio"], "metric_modes": {"ratio": "max"}, "code": {"own.py": metric}}
+    watched = {"best_by": "ratio"} if key == "best_by" else {"early_stopping": {"metric": "ratio"}}
+    with pytest.raises(TrainingError, match=rf"^Expected a finite `val_ratio`, which `trainer\.{key}.*` names\. Received: nan, though"):
+        execute(loop, scaled, tmp_path, **DIGITS, **own, **watched)
+    assert not list(Path(tmp_path).rglob("best.weights.h5"))
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
 def test_every_optimizer_counts_the_finite_steps_on_any_number_of_replicas(optimizer, strategy):

@@ -25,7 +25,8 @@ def write_with_the_next_label(patterns, path):
 @pytest.mark.parametrize("loop", [fit, gradient_tape], ids=["fit", "gradient_tape"])
 def test_the_exported_model_answers_with_the_weights_of_the_epoch_that_is_wanted(scaled, tmp_path, monkeypatch, loop, weights):
     monkeypatch.setenv("TAPELINE_PROGRESS", str(tmp_path / "progress.jsonl"))
-    fn_args = scaled.fn_args(tmp_path, epochs=4, learning_rate=0.01, early_stopping=None, strategy="one_device", weights=weights)
+    settings = {"epochs": 4, "learning_rate": 0.01, "early_stopping": None, "strategy": "one_device", "must_learn": False}
+    fn_args = scaled.fn_args(tmp_path, **settings, weights=weights)
     write_with_the_next_label(fn_args.eval_files, tmp_path / "eval.gz")  # so that every epoch is worse than the one before it
     fn_args.eval_files = [str(tmp_path / "eval.gz")]
     loop.run_fn(fn_args)

@@ -17,7 +17,7 @@ _ONE_CYCLE_END = 1e-5
 
 
 def make_schedule(config: TrainerConfig, steps: int) -> _Rate:
-    """The learning rate that `config.schedule` and `config.warmup` say.
+    """The learning rate that `config.schedule` and `config.warmup` say; of `plateau` the first one, which a callback lowers.
 
     Args:
       config: the settings.

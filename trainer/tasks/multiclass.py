@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_CLASSES = 100_000
 _VOCABULARY = "classes"
 _LEAST = 1e-30  # of a probability whose logarithm is taken
+_RARE = 0.5  # rows of a class that none is seen of, whose logarithm is taken
+FLATTER = (1.0, 0.75, 0.5, 0.25, 0.0)  # what the logits of shares are multiplied by
 _UNKNOWN = -1  # the number of a class that the train split does not have
 _TOP_K = {"top_3_accuracy": 3, "top_5_accuracy": 5}
 
@@ -140,6 +142,19 @@ class Multiclass(Settings):
         from trainer.tasks.answer_weights import answer_weights  # it imports NumPy
 
         return self.model_copy(update={"answer_weights": answer_weights(evaluate()[0], self.weights)})
+
+    def constant_logits(self, labels: tf.Tensor) -> tf.Tensor:
+        """float32 (constants, outputs): the logits of answers that are the same for every row, one of which is about the best there is.
+
+        What the best one is, the loss says: probabilities that are the shares of the classes, each times its weight, or flatter ones, as a
+        focal loss or smoothed labels have them.
+
+        Args:
+          labels: transformed ones of the train split, (rows, ...), that are known.
+        """
+        counts = tf.cast(tf.math.bincount(tf.cast(labels, tf.int32), minlength=self.outputs), tf.float32)
+        weights = 1.0 if self.weights is None else tf.constant(self.weights, tf.float32)
+        return tf.math.log(tf.maximum(counts, _RARE) * weights) * tf.constant(FLATTER)[:, tf.newaxis]
 
     def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
         """int64 (batch,), of a parsed transformed row, as it is."""

@@ -11,6 +11,7 @@ from trainer.features.kind import RawType
 from trainer.lazy import keras, tf, tft
 from trainer.reference import is_reference
 from trainer.settings import FOUND, Settings
+from trainer.tasks.multiclass import FLATTER
 from trainer.tasks.own import names_of, own_loss, own_metric
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 10_000  # a row's labels are kept as a byte for each
 _LEAST = 1e-7  # of a probability, and of one less it, whose logarithm is taken
+_RARE = 0.5  # rows that are added to those with a label and to those without, of which there may be none
 THRESHOLD = 0.5  # of a probability, above which a row has the label
 _VOCABULARY = "labels"
 _SEPARATOR = ";"  # of what is answered, where the data has lists
@@ -84,6 +86,14 @@ class Multilabel(Settings):
         """See `Multiclass.tuned`."""
         del evaluate
         return self
+
+    def constant_logits(self, labels: tf.Tensor) -> tf.Tensor:
+        """See `Multiclass.constant_logits`: of each label's own share."""
+        import numpy as np  # not above: a config is read without it
+
+        counts = np.count_nonzero(labels, axis=0)  # which makes no floats of all marks
+        shares = np.log((counts + _RARE) / (labels.shape[0] - counts + _RARE))
+        return tf.constant(np.outer(FLATTER, shares), tf.float32)
 
     def parsed_label(self, parsed: tf.SparseTensor) -> tf.Tensor:
         """uint8 (batch, labels), 1 where a row has the label, of what `transform_label` gives."""

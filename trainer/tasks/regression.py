@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from trainer.config import TrainerConfig
 
+_PERCENTILES = range(5, 100, 5)  # of the labels, one of which is about the best answer by any loss
+
 
 class Regression(Settings):
     """Labels are numbers."""
@@ -66,6 +68,14 @@ class Regression(Settings):
                 "Give another `label`."
             )
         return self.model_copy(update={"mean": mean, "deviation": deviation})
+
+    def constant_logits(self, labels: tf.Tensor) -> tf.Tensor:
+        """See `Multiclass.constant_logits`: the mean and quantiles, of which the median is one, standardised."""
+        import numpy as np  # not above: a config is read without it
+
+        numbers = np.asarray(labels, np.float64)
+        found = [self.mean, *np.quantile(numbers, [percent / 100 for percent in _PERCENTILES])]
+        return tf.constant([[(number - self.mean) / self.deviation] for number in found], tf.float32)
 
     def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:
         """float32 (batch,), as it is."""
