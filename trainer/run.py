@@ -1,11 +1,14 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
-transform graph, the state of an interrupted training, batches -> model, under the strategy's scope -> train -> best weights, if wanted
-    -> the task's decision -> SavedModel
+transform graph and rows -> Material -> the state of an interrupted training, batches, model under the strategy's scope -> train
+    -> best weights, if wanted -> the task's decision -> SavedModel
+
+A search over settings reads the material once, and trains many models of it.
 """
 
 import contextlib
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -19,7 +22,7 @@ from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.export import export
 from trainer.features import names, table_sizes
-from trainer.input_pipeline import START, Batches, Split, eval_batches, read_split, train_batches
+from trainer.input_pipeline import START, Batches, Position, Split, eval_batches, read_split, train_batches
 from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.settings import Settings
@@ -51,6 +54,44 @@ class Train(Protocol):
         """Returns the history: for each epoch the loss and the metrics, those of the eval split with the prefix `val_`."""
 
 
+class Material(NamedTuple):
+    """What a training is made of, before there is a model.
+
+    Attributes:
+      config: the settings.
+      problem: what is learnt; its task knows the classes and what the train split's labels are like.
+      graph: Transform's output.
+      train_split: its rows.
+      eval_split: its rows.
+      strategy: the devices.
+      base_model: the folder of the teacher, where there is one.
+    """
+
+    config: TrainerConfig
+    problem: Problem
+    graph: tft.TFTransformOutput
+    train_split: Split
+    eval_split: Split
+    strategy: tf.distribute.Strategy
+    base_model: str | None
+
+
+class Prepared(NamedTuple):
+    """What a loop is called with.
+
+    Attributes:
+      config: the settings, with the model by its own name and a step that can run.
+      model: compiled.
+      train_data: the train split from where the training begins.
+      eval_data: the eval split.
+    """
+
+    config: TrainerConfig
+    model: keras.Model
+    train_data: Batches
+    eval_data: Batches
+
+
 def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
 
@@ -61,6 +102,22 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     Raises:
       ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN.
     """
+    material = read_material(fn_args)
+    file = _checkpoint_file(fn_args, material)
+    prepared, history = trained(material, fn_args.model_run_dir, file, train)
+    model = prepared.model
+    if material.config.weights == "best":
+        restore_best_weights(model, fn_args.model_run_dir)
+    task = material.problem.task
+    task = task.tuned(lambda: _evaluated(model, task, prepared.eval_data))
+    problem = material.problem.model_copy(update={"task": task})
+    export(model, material.graph, problem, fn_args.serving_model_dir, is_distilled=material.config.step.HAS_TEACHER)
+    checkpoints.remove(file)
+    return history
+
+
+def read_material(fn_args: Any) -> Material:
+    """What `fn_args` say, with both splits read. Arguments and errors are those of `run`."""
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
@@ -68,43 +125,59 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         raise ConfigError(fault)
     task = problem.task.resolved(graph)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
-    task = task.fitted(train_split.labels)
-    strategy = make_strategy(config.strategy)
-    file = _checkpoint_file(fn_args, config, task, strategy, train_split, eval_split)
-    found = checkpoints.read(file) if config.checkpoints else None
-    train_data = train_batches(train_split, config, task, found.position if found else START)
-    eval_data = eval_batches(eval_split, config, task)
+    problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
+    return Material(config, problem, graph, train_split, eval_split, make_strategy(config.strategy), fn_args.base_model)
+
+
+def prepare(material: Material, begin: Position = START) -> Prepared:
+    """Batches from `begin` on and a new model, compiled under the strategy's scope. Raises ConfigError."""
+    config, task, strategy = material.config, material.problem.task, material.strategy
+    train_data = train_batches(material.train_split, config, task, begin)
+    eval_data = eval_batches(material.eval_split, config, task)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
+        spec = material.graph.transformed_feature_spec()
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
-        sizes, steps = table_sizes(graph), config.epochs * train_data.steps
-        model = build_model(config, task, inputs, sizes, steps)
-    config = config.model_copy(update={"step": _prepared(config.step, task, graph, fn_args.base_model)})
+        model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps)
+    config = config.model_copy(update={"step": _prepared(config.step, task, material.graph, material.base_model)})
     _check_own(model, config, task, train_data.dataset.element_spec[1])
-    callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples, file if config.checkpoints else None)
-    with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
-        if config.checkpoints and termination:
-            every, steps = config.checkpoints, train_data.steps
-            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, steps, callbacks[:], found, termination))
-        history = train(model, train_data, eval_data, strategy, config, callbacks)
-    if config.weights == "best":
-        restore_best_weights(model, fn_args.model_run_dir)
-    task = task.tuned(lambda: _evaluated(model, task, eval_data))
-    problem = problem.model_copy(update={"task": task})
-    export(model, graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
-    checkpoints.remove(file)
-    return history
+    return Prepared(config, model, train_data, eval_data)
 
 
-def _checkpoint_file(fn_args: Any, config: TrainerConfig, task: Task, strategy: tf.distribute.Strategy, *splits: Split) -> str:
+def trained(
+    material: Material, model_run_dir: str, file: str, train: Train, more: Sequence[keras.callbacks.Callback] = ()
+) -> tuple[Prepared, keras.callbacks.History]:
+    """Trains a new model, or goes on with the one whose state lies in `file`, with the weights of the last epoch in the end.
+
+    Args:
+      material: what to train on, and how.
+      model_run_dir: where the best weights and the logs go.
+      file: where the training's state is kept; it is not removed.
+      train: the loop.
+      more: callbacks beside those of `make_callbacks`, in front of the one that keeps the state.
+    """
+    every = material.config.checkpoints
+    found = checkpoints.read(file) if every else None
+    prepared = prepare(material, found.position if found else START)
+    config, data = prepared.config, prepared.train_data
+    callbacks = [*make_callbacks(config, model_run_dir, data.examples, file if every else None), *more]
+    with Termination() if every else contextlib.nullcontext() as termination:
+        if every and termination:
+            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination))
+        history = train(prepared.model, data, prepared.eval_data, material.strategy, config, callbacks)
+    return prepared, history
+
+
+def _checkpoint_file(fn_args: Any, material: Material) -> str:
     """Of this very training: other settings, data, code or devices have another file."""
+    config, splits = material.config, (material.train_split, material.eval_split)
     parts = (
         config.model_copy(update={"checkpoints": None}).to_json(),
-        task.to_json(),
+        material.problem.task.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder
-        str(strategy.num_replicas_in_sync),
+        str(material.strategy.num_replicas_in_sync),
         *(f"{split.spec} {split.rows is None}" for split in splits),  # rows that are not kept come in another order
         *(tf.__version__, keras.__version__),
     )
