@@ -38,6 +38,7 @@ ACTS = {
     ("new", "model"): True,
     ("run",): True,
     ("tune lr",): True,
+    ("tune",): True,
     ("compile",): True,
     ("kubeflow", "emulate"): True,
     ("kubeflow", "submit"): True,

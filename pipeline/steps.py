@@ -55,6 +55,16 @@ TRANSFORM = Step(
     "Transform", "transform every feature", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
 )
 TEACHER = Step("TeacherModel", "find the model to learn from", about="The look-up of the teacher.", code="teacher", is_cached_by_kfp=False)
+TUNER = Step(
+    "Tuner",
+    "search better settings",
+    about="The search over settings of the training; the accelerator comes on top.",
+    cpu=4.0,
+    memory=8.0,
+    splits=("train",),
+    code="training",
+    is_accelerated=True,
+)
 TRAINER = Step(
     "Trainer",
     "train",
@@ -73,6 +83,6 @@ PUSHER = Step("Pusher", "push the version to serve", about="The push.", code="pu
 
 STEPS = (
     *(INGESTION, STATISTICS, SCHEMA, REVIEWED_SCHEMA, VALIDATION, DATA_GATE),
-    *(TRANSFORM, TEACHER, TRAINER, BASELINE, EVALUATOR, PUSHER),
+    *(TRANSFORM, TEACHER, TUNER, TRAINER, BASELINE, EVALUATOR, PUSHER),
 )
 BY_ID = {step.id: step for step in STEPS}

@@ -7,6 +7,7 @@ A search over settings reads the material once, and trains many models of it.
 """
 
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -17,7 +18,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer import checkpoints, teacher, watched
-from trainer.callbacks import make_callbacks, restore_best_weights
+from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.export import export
@@ -25,6 +26,7 @@ from trainer.features import names, table_sizes
 from trainer.input_pipeline import START, Batches, Position, Split, eval_batches, read_split, train_batches
 from trainer.models import build_model, model_name
 from trainer.problem import Problem
+from trainer.search import merged
 from trainer.settings import Settings
 from trainer.steps import Step
 from trainer.strategy import make_strategy
@@ -97,6 +99,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
 
     Args:
       fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem.
+        `hyperparameters`, where a search has found some, take the place of the config's.
       train: the loop.
 
     Raises:
@@ -104,7 +107,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """
     material = read_material(fn_args)
     file = _checkpoint_file(fn_args, material)
-    prepared, history = trained(material, fn_args.model_run_dir, file, train)
+    prepared, history = trained(material, fn_args.model_run_dir, file, train, progress=os.environ.get(PROGRESS_VARIABLE))
     model = prepared.model
     if material.config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
@@ -119,6 +122,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
 def read_material(fn_args: Any) -> Material:
     """What `fn_args` say, with both splits read. Arguments and errors are those of `run`."""
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
+    if fn_args.hyperparameters:
+        config = merged(config, fn_args.hyperparameters["values"])
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
     if fault := watched.fault(config, problem.task.metric_names(config)):
@@ -146,7 +151,12 @@ def prepare(material: Material, begin: Position = START) -> Prepared:
 
 
 def trained(
-    material: Material, model_run_dir: str, file: str, train: Train, more: Sequence[keras.callbacks.Callback] = ()
+    material: Material,
+    model_run_dir: str,
+    file: str,
+    train: Train,
+    more: Sequence[keras.callbacks.Callback] = (),
+    progress: str | None = None,
 ) -> tuple[Prepared, keras.callbacks.History]:
     """Trains a new model, or goes on with the one whose state lies in `file`, with the weights of the last epoch in the end.
 
@@ -155,17 +165,18 @@ def trained(
       model_run_dir: where the best weights and the logs go.
       file: where the training's state is kept; it is not removed.
       train: the loop.
-      more: callbacks beside those of `make_callbacks`, in front of the one that keeps the state.
+      more: callbacks behind the one that keeps the state, which knows nothing of them.
+      progress: the file that gets a line an epoch, if there is one.
     """
     every = material.config.checkpoints
     found = checkpoints.read(file) if every else None
     prepared = prepare(material, found.position if found else START)
     config, data = prepared.config, prepared.train_data
-    callbacks = [*make_callbacks(config, model_run_dir, data.examples, file if every else None), *more]
+    callbacks = [*make_callbacks(config, model_run_dir, data.examples, file if every else None, progress)]
     with Termination() if every else contextlib.nullcontext() as termination:
         if every and termination:
             callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination))
-        history = train(prepared.model, data, prepared.eval_data, material.strategy, config, callbacks)
+        history = train(prepared.model, data, prepared.eval_data, material.strategy, config, [*callbacks, *more])
     return prepared, history
 
 

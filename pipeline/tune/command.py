@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.subcommand import add_command
+from trainer.errors import ConfigError
 
 RATE = "tune lr"  # a command of two words beside one that is the first of them, which argparse cannot have
+
+_EXAMPLE = "Such as: tuner: {search: {trainer.learning_rate: {min: 1.0e-4, max: 1.0e-1, scale: log}}}"
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -24,7 +27,27 @@ def add_to(commands: Any) -> list[argparse.ArgumentParser]:
     rate.add_argument("--steps", metavar="N", type=int, default=100, help="how many learning rates (default: 100)")
     rate.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout")
     rate.add_argument("--verbose", action="store_true", help="show tracebacks")
-    return [rate]
+    search = add_command(commands, "tune", _search, "search better settings of the training, as `tuner` in the config says")
+    search.add_argument("--root", metavar="DIR", type=Path, help="folder for everything that is written (default: runs/NAME)")
+    search.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
+    search.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
+    return [rate, search]
+
+
+def _search(options: argparse.Namespace) -> int:
+    import json
+
+    from pipeline import config, interruption, steps, workspace
+    from pipeline.runs import local
+
+    settings = config.load(options.config, options.overrides)
+    if settings.tuner is None:
+        raise ConfigError(f"Expected the section `tuner` in {options.config}, with what is to be searched. Received: none. {_EXAMPLE}")
+    root = options.root or workspace.default_root(settings)
+    summary = local.run(settings, root, options.verbose, options.json, interruption.hold, steps.TUNER.id)
+    if options.json:
+        print(json.dumps(summary.to_json()))
+    return summary.exit_status
 
 
 def _rate(options: argparse.Namespace) -> int:
