@@ -114,7 +114,7 @@ def test_the_page_of_commands_names_every_command_with_its_flags(name, capsys, m
 
 
 def test_the_commands_are_those_that_the_tests_above_look_for():
-    expected = ["init", "new step", "new model", "run", "tune lr", "compile"]
+    expected = ["init", "new step", "new model", "run", "tune lr", "tune", "compile"]
     expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
     expected += [f"release {command}" for command in ("status", "promote", "rollback")]
     expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema"]
