@@ -25,7 +25,7 @@ class Step:
       code: the part of `pipeline.code_digest` that is in its cache key; empty where the step is all TFX's own.
       is_accelerated: whether `accelerator` is for it: the resource, the nodes that have it, and the image.
       is_cached_by_kfp: False where the answer depends on the world beside the inputs, so that a cached one would be an old one.
-      stands_for: the step whose place it takes; `kubeflow.resources` has one setting for both.
+      stands_for: the step whose place it takes, or whose work it does; `kubeflow.resources` has one setting for both.
     """
 
     id: str
@@ -55,16 +55,6 @@ TRANSFORM = Step(
     "Transform", "transform every feature", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
 )
 TEACHER = Step("TeacherModel", "find the model to learn from", about="The look-up of the teacher.", code="teacher", is_cached_by_kfp=False)
-TUNER = Step(
-    "Tuner",
-    "search better settings",
-    about="The search over settings of the training; the accelerator comes on top.",
-    cpu=4.0,
-    memory=8.0,
-    splits=("train",),
-    code="training",
-    is_accelerated=True,
-)
 TRAINER = Step(
     "Trainer",
     "train",
@@ -75,6 +65,7 @@ TRAINER = Step(
     code="training",
     is_accelerated=True,
 )
+TUNER = Step("Tuner", "search better settings", splits=("train",), code="training", is_accelerated=True, stands_for=TRAINER)
 BASELINE = Step(
     "BaselineModel", "find the last blessed model", about="The look-up of the served model.", code="push", is_cached_by_kfp=False
 )
