@@ -81,7 +81,9 @@ class Search(BaseTuner):
         """Says how many are left, and for how long."""
         super().on_trial_end(trial)
         self._seconds.append(time.monotonic() - self._began)
-        self._tell(trial, done=len(self.oracle.end_order))
+        done, tried = len(self.oracle.end_order), trial.hyperparameters.values
+        _log.info("Trial %d of %d: %s %s, %s.", done, self._total, self._metric, trial.score, tried)
+        self._tell(trial, done)
 
     def on_search_end(self) -> None:
         """Nothing goes on from the trials' states any more."""
@@ -124,9 +126,6 @@ class Search(BaseTuner):
         left = sum(self._seconds) / len(self._seconds) * max(self._total - done, 0) if self._seconds else None
         line = {"trial": int(trial.trial_id) + 1, "trials": self._total, "done": done, "metric": self._metric}
         line |= {"best": best[0] if best else None, "seconds_left": left}
-        if done and self._seconds:
-            tried = trial.hyperparameters.values
-            _log.info("Trial %d of %d: %s %s, %s.", done, self._total, self._metric, trial.score, tried)
         if self._progress:
             with contextlib.suppress(OSError), open(self._progress, "a", encoding="utf-8") as file:  # noqa: PTH123 - as the epochs'
                 file.write(json.dumps(line) + "\n")

@@ -128,11 +128,16 @@ def test_bayesian_search_tries_whole_numbers_and_choices_of_their_own_kind(scale
     assert tuner.oracle.get_best_trials()[0].score == max(score for _, score in scores(tuner).values())
 
 
-def test_each_trial_is_a_line_of_progress_with_the_time_that_is_left(scaled, tmp_path, monkeypatch):
+def test_each_trial_is_a_line_of_progress_with_the_time_that_is_left(scaled, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", "trainer.tuner")
     monkeypatch.setenv("TAPELINE_PROGRESS", str(tmp_path / "progress.jsonl"))
     tuner = searched(arguments(scaled, tmp_path, {"trials": 2, "search": RATES}, epochs=1))
     lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
     assert [(line["trial"], line["done"], line["trials"]) for line in lines] == [(1, 0, 2), (1, 1, 2), (2, 1, 2), (2, 2, 2)]
     assert lines[0]["seconds_left"] is None
     assert lines[1]["seconds_left"] > 0 == lines[3]["seconds_left"]
+    assert [record.getMessage().split(":")[0] for record in caplog.records if "Trial" in record.getMessage()] == [
+        "Trial 1 of 2",
+        "Trial 2 of 2",
+    ]
     assert lines[3]["best"] == min(score for _, score in scores(tuner).values())
