@@ -17,6 +17,7 @@ from pipeline.new import command as new
 from pipeline.release import command as release
 from pipeline.runs import batch
 from pipeline.subcommand import add_command
+from pipeline.tune import command as tune
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
 from trainer.cause import one_line
@@ -36,6 +37,8 @@ ACTS = {
     ("new", "step"): True,
     ("new", "model"): True,
     ("run",): True,
+    ("tune lr",): True,
+    ("tune",): True,
     ("compile",): True,
     ("kubeflow", "emulate"): True,
     ("kubeflow", "submit"): True,
@@ -75,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done (`run`: pushed), 1 a crash or unreadable data, 2 a usage or configuration error, 3 the gate refused,
     4 the data has anomalies, 130 Ctrl-C, 143 SIGTERM.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = tune.joined(sys.argv[1:] if argv is None else argv)
     given = dict(os.environ)
     environment.settle()  # before anything imports Keras or TensorFlow
     forwarded = {"serve": _serve, "predict": _predict, "loadtest": _loadtest}.get(arguments[0]) if arguments else None
@@ -117,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     _root_argument(run, "folder for everything the run writes")
     run.add_argument("--json", action="store_true", help="print one JSON object as the last line of stdout; progress goes to stderr")
     run.add_argument("--verbose", action="store_true", help="show what TFX, Beam and TensorFlow say, and tracebacks")
+    for parser_of_config in tune.add_to(commands):
+        _config_arguments(parser_of_config)
     _compile_command(commands)
     kubeflow.add_to(commands)
     release.add_to(commands)
@@ -408,6 +413,7 @@ def _acts(arguments: Sequence[str]) -> bool:
         return False
     if arguments[:1] == ["predict"] and batch.is_meant(arguments):
         return True
+    arguments = tune.joined(arguments)
     return ACTS.get(tuple(arguments[:1]), False) or ACTS.get(tuple(arguments[:2]), False)
 
 

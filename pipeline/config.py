@@ -29,6 +29,7 @@ from trainer.features import KINDS, Feature, Features, names
 from trainer.features.cross import Crosses
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem, Written
+from trainer.search import TunerConfig
 from trainer.settings import FOUND, Settings
 from trainer.tasks import TASKS, Multiclass, Multilabel, Task
 
@@ -64,6 +65,9 @@ class PipelineConfig(Settings):
         "`[colour, shape]`, or a mapping with `of` and `buckets`, for each. They are categories, or numbers with `buckets`.",
     )
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
+    tuner: TunerConfig | None = Field(
+        None, description="Settings of `trainer` that are searched before the training, which takes the best that were found."
+    )
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
     accelerator: AcceleratorConfig = Field(

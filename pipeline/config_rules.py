@@ -10,7 +10,7 @@ from components import metric_names
 from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.example_gen.columns import LABELS
 from pipeline.model_rules import model_fault
-from trainer import watched
+from trainer import search, watched
 from trainer.errors import did_you_mean
 from trainer.features.cross import cross_fault
 from trainer.reference import is_reference
@@ -28,6 +28,7 @@ def fault(config: "PipelineConfig") -> str | None:
         or model_fault(config.trainer.model, config.inputs)
         or _loss_fault(config)
         or _metric_fault(config)
+        or _tuner_fault(config)
         or _severity_fault(config)
         or _bound_fault(config)
     )
@@ -128,6 +129,15 @@ def _loss_fault(config: "PipelineConfig") -> str | None:
 def _metric_fault(config: "PipelineConfig") -> str | None:
     """That a metric is watched which is not computed, or of which nobody knows where it is better."""
     return watched.fault(config.trainer, config.problem.task.metric_names(config.trainer))
+
+
+def _tuner_fault(config: "PipelineConfig") -> str | None:
+    """What cannot be searched, or a metric that does not say which of two trials is the better one."""
+    if config.tuner is None:
+        return None
+    by = config.trainer.model_copy(update={"best_by": config.tuner.metric})
+    wrong = watched.fault(by, config.problem.task.metric_names(by))
+    return search.fault(config.tuner, config.trainer) or (wrong and wrong.replace("trainer.best_by:", "tuner.metric:"))
 
 
 def _severity_fault(config: "PipelineConfig") -> str | None:

@@ -16,6 +16,7 @@ from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGe
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
+from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base import base_node, executor_spec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -66,11 +67,12 @@ def create_pipeline(
     metadata: ConnectionConfigType | None,
     beam_args: list[str],
     find_baseline: Callable[[], base_node.BaseNode] | None = None,
+    until: str | None = None,
 ) -> tfx_pipeline.Pipeline:
     """The whole pipeline with its artifacts below `root`.
 
     `find_baseline` makes the node whose output `model` the new model is held against; by default it finds the last blessed one in the
-    metadata, and there is no such node where no bound needs a baseline.
+    metadata, and there is no such node where no bound needs a baseline. `until` is the id of the last node, where not all are wanted.
     """
     example_gen = ImageExampleGen(
         data=config.data.to_json(),
@@ -111,14 +113,24 @@ def create_pipeline(
     teacher = _teacher(config, inputs)
     if teacher:
         teacher.add_upstream_node(gate)
+    material = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "base_model": teacher.outputs["model"] if teacher else None,
+        "train_args": trainer_pb2.TrainArgs(splits=[split.TRAIN]),
+        "eval_args": trainer_pb2.EvalArgs(splits=[split.EVAL]),
+    }
+    settings = {"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code[steps.TRAINER.code]}
+    tuner = (
+        Tuner(**material, tuner_fn="trainer.tuner.tuner_fn", custom_config={**settings, "tuner": config.tuner.to_json()})
+        if config.tuner
+        else None
+    )
     trainer = Trainer(
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        base_model=teacher.outputs["model"] if teacher else None,
+        **material,
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
-        train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
-        eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
-        custom_config={"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code[steps.TRAINER.code]},
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        custom_config=settings,
     )
     model = trainer.outputs["model"]
 
@@ -139,16 +151,18 @@ def create_pipeline(
         custom_executor_spec=executor_spec.ExecutorClassSpec(pusher.Executor),
         custom_config={pusher.ACCEPTED_PLACE: inputs.accepted_place} if inputs.accepted_place else None,
     )
+    components = [
+        *(example_gen, statistics_gen, schema_gen, validator, gate, transform),
+        *([teacher] if teacher else []),
+        *([tuner] if tuner else []),
+        trainer,
+        *([baseline] if baseline else []),
+        *(evaluator, push),
+    ]
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=root,
-        components=[
-            *(example_gen, statistics_gen, schema_gen, validator, gate, transform),
-            *([teacher] if teacher else []),
-            trainer,
-            *([baseline] if baseline else []),
-            *(evaluator, push),
-        ],
+        components=components[: [node.id for node in components].index(until) + 1] if until else components,
         enable_cache=True,
         metadata_connection_config=metadata,
         beam_pipeline_args=beam_args,

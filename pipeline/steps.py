@@ -25,7 +25,7 @@ class Step:
       code: the part of `pipeline.code_digest` that is in its cache key; empty where the step is all TFX's own.
       is_accelerated: whether `accelerator` is for it: the resource, the nodes that have it, and the image.
       is_cached_by_kfp: False where the answer depends on the world beside the inputs, so that a cached one would be an old one.
-      stands_for: the step whose place it takes; `kubeflow.resources` has one setting for both.
+      stands_for: the step whose place it takes, or whose work it does; `kubeflow.resources` has one setting for both.
     """
 
     id: str
@@ -65,6 +65,7 @@ TRAINER = Step(
     code="training",
     is_accelerated=True,
 )
+TUNER = Step("Tuner", "search better settings", splits=("train",), code="training", is_accelerated=True, stands_for=TRAINER)
 BASELINE = Step(
     "BaselineModel", "find the last blessed model", about="The look-up of the served model.", code="push", is_cached_by_kfp=False
 )
@@ -73,6 +74,6 @@ PUSHER = Step("Pusher", "push the version to serve", about="The push.", code="pu
 
 STEPS = (
     *(INGESTION, STATISTICS, SCHEMA, REVIEWED_SCHEMA, VALIDATION, DATA_GATE),
-    *(TRANSFORM, TEACHER, TRAINER, BASELINE, EVALUATOR, PUSHER),
+    *(TRANSFORM, TEACHER, TUNER, TRAINER, BASELINE, EVALUATOR, PUSHER),
 )
 BY_ID = {step.id: step for step in STEPS}

@@ -36,7 +36,9 @@ MISSPELT = (
 )
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r" *# .*$", re.MULTILINE)
-COMMAND = re.compile(r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema|kubeflow|release|new|show) [a-z]+|[a-z]+)([^|>\n]*)")
+COMMAND = re.compile(
+    r"(?:(?<![\w./~-])|(?<=\.venv/bin/))tapeline ((?:config|schema|kubeflow|release|new|show) [a-z]+|tune lr|[a-z]+)([^|>\n]*)"
+)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_the_page_of_commands_names_every_command_with_its_flags(name, capsys, m
 
 
 def test_the_commands_are_those_that_the_tests_above_look_for():
-    expected = ["init", "new step", "new model", "run", "compile"]
+    expected = ["init", "new step", "new model", "run", "tune lr", "tune", "compile"]
     expected += [f"kubeflow {command}" for command in ("emulate", "submit", "schedule", "status", "logs", "terminate")]
     expected += [f"release {command}" for command in ("status", "promote", "rollback")]
     expected += ["serve", "predict", "loadtest", "config check", "config show", "config schema"]

@@ -3,7 +3,6 @@
 import datetime
 import json
 import logging
-import os
 import pathlib
 import time
 from typing import Any
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_callbacks(
-    config: TrainerConfig, model_run_dir: str, examples: int, checkpoint: str | None = None
+    config: TrainerConfig, model_run_dir: str, examples: int, checkpoint: str | None = None, progress: str | None = None
 ) -> list[keras.callbacks.Callback]:
     """What ends a training, keeps its best weights, lowers its rate and shows how it goes, as configured; the history is the last.
 
@@ -31,6 +30,7 @@ def make_callbacks(
       model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
       checkpoint: where the training's state lies, if it is kept.
+      progress: the file that gets a line an epoch, if there is one.
     """
     return [
         StopAtNotFinite(config, checkpoint),
@@ -39,7 +39,7 @@ def make_callbacks(
         *([_lower_rate(config)] if config.schedule == "plateau" else []),
         *([TimeLimit(config.minutes)] if config.minutes else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
-        Progress(config.epochs, examples, os.environ.get(PROGRESS_VARIABLE)),
+        Progress(config.epochs, examples, progress),
         keras.callbacks.History(),
     ]
 

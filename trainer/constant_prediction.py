@@ -16,6 +16,7 @@ from trainer.input_pipeline import Batches, Inputs
 from trainer.models.members import average
 from trainer.tasks import Task
 
+_STANDARD_ERRORS = 2.0  # as the gate allows for chance
 _ALIKE = 1e-3  # logits that differ by less between all rows are one answer, which the rows' chance alone puts above or below a constant
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Comparison(NamedTuple):
 def compared(batches: Iterable[RowLosses]) -> Comparison:
     """The model's loss compared with that of the best constant answer.
 
-    A model that is worse by less than one standard error has learnt nevertheless: of few rows, one that is a little better than the
+    A model that is worse by less than two standard errors has learnt nevertheless: of few rows, one that is a little better than the
     constant, as data with a faint signal allow no more, is that much worse by chance. The error is of the rows' differences, for what
     makes a row hard does so for both.
     """
@@ -58,7 +59,7 @@ def compared(batches: Iterable[RowLosses]) -> Comparison:
     worse, rows = ours - best, len(ours)
     error = worse.std(ddof=1) / rows**0.5 if rows > 1 else np.inf
     is_one_answer = rows > 1 and float((np.max(most, axis=0) - np.min(least, axis=0)).max()) < _ALIKE
-    has_learnt = not is_one_answer and (worse.mean() < 0 or worse.mean() < error)
+    has_learnt = not is_one_answer and (worse.mean() < 0 or worse.mean() < _STANDARD_ERRORS * error)
     return Comparison(float(ours.mean()), float(best.mean()), bool(has_learnt))
 
 

@@ -1,11 +1,15 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
-transform graph, the state of an interrupted training, batches -> model, under the strategy's scope -> train -> best weights, if wanted
-    -> has it learnt? -> the task's decision -> SavedModel
+transform graph and rows -> Material -> the state of an interrupted training, batches, model under the strategy's scope -> train
+    -> best weights, if wanted -> has it learnt? -> the task's decision -> SavedModel
+
+A search over settings reads the material once, and trains many models of it.
 """
 
 import contextlib
-from typing import Any, Protocol, TypeVar
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -14,14 +18,15 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer import checkpoints, constant_prediction, teacher, watched
-from trainer.callbacks import make_callbacks, restore_best_weights
+from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError, TrainingError
 from trainer.export import export
 from trainer.features import names, table_sizes
-from trainer.input_pipeline import START, Batches, Split, eval_batches, read_split, train_batches
+from trainer.input_pipeline import START, Batches, Position, Split, eval_batches, read_split, train_batches
 from trainer.models import build_model, model_name
 from trainer.problem import Problem
+from trainer.search import merged
 from trainer.settings import Settings
 from trainer.steps import Step
 from trainer.strategy import make_strategy
@@ -51,63 +56,141 @@ class Train(Protocol):
         """Returns the history: for each epoch the loss and the metrics, those of the eval split with the prefix `val_`."""
 
 
+class Material(NamedTuple):
+    """What a training is made of, before there is a model.
+
+    Attributes:
+      config: the settings.
+      problem: what is learnt; its task knows the classes and what the train split's labels are like.
+      graph: Transform's output.
+      train_split: its rows.
+      eval_split: its rows.
+      strategy: the devices.
+      base_model: the folder of the teacher, where there is one.
+    """
+
+    config: TrainerConfig
+    problem: Problem
+    graph: tft.TFTransformOutput
+    train_split: Split
+    eval_split: Split
+    strategy: tf.distribute.Strategy
+    base_model: str | None
+
+
+class Prepared(NamedTuple):
+    """What a loop is called with.
+
+    Attributes:
+      config: the settings, with the model by its own name and a step that can run.
+      model: compiled.
+      train_data: the train split from where the training begins.
+      eval_data: the eval split.
+    """
+
+    config: TrainerConfig
+    model: keras.Model
+    train_data: Batches
+    eval_data: Batches
+
+
 def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
 
     Args:
       fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem.
+        `hyperparameters`, where a search has found some, take the place of the config's.
       train: the loop.
 
     Raises:
       ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN, or the
       model has learnt nothing.
     """
+    material = read_material(fn_args)
+    file = _checkpoint_file(fn_args, material)
+    prepared, history = trained(material, fn_args.model_run_dir, file, train, progress=os.environ.get(PROGRESS_VARIABLE))
+    model, config, task = prepared.model, prepared.config, material.problem.task
+    if config.weights == "best":
+        restore_best_weights(model, fn_args.model_run_dir)
+    if config.must_learn and (fault := constant_prediction.fault(model, task, config, material.train_split.labels, prepared.eval_data)):
+        raise TrainingError(fault)
+    task = task.tuned(lambda: _evaluated(model, task, prepared.eval_data))
+    problem = material.problem.model_copy(update={"task": task})
+    export(model, material.graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
+    checkpoints.remove(file)
+    return history
+
+
+def read_material(fn_args: Any) -> Material:
+    """What `fn_args` say, with both splits read. Arguments and errors are those of `run`."""
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
+    if fn_args.hyperparameters:
+        config = merged(config, fn_args.hyperparameters["values"])
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
     if fault := watched.fault(config, problem.task.metric_names(config)):
         raise ConfigError(fault)
     task = problem.task.resolved(graph)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
-    task = task.fitted(train_split.labels)
-    strategy = make_strategy(config.strategy)
-    file = _checkpoint_file(fn_args, config, task, strategy, train_split, eval_split)
-    found = checkpoints.read(file) if config.checkpoints else None
-    train_data = train_batches(train_split, config, task, found.position if found else START)
-    eval_data = eval_batches(eval_split, config, task)
+    problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
+    return Material(config, problem, graph, train_split, eval_split, make_strategy(config.strategy), fn_args.base_model)
+
+
+def prepare(material: Material, begin: Position = START) -> Prepared:
+    """Batches from `begin` on and a new model, compiled under the strategy's scope. Raises ConfigError."""
+    config, task, strategy = material.config, material.problem.task, material.strategy
+    train_data = train_batches(material.train_split, config, task, begin)
+    eval_data = eval_batches(material.eval_split, config, task)
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
+        spec = material.graph.transformed_feature_spec()
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
-        sizes, steps = table_sizes(graph), config.epochs * train_data.steps
-        model = build_model(config, task, inputs, sizes, steps)
-    config = config.model_copy(update={"step": _prepared(config.step, task, graph, fn_args.base_model)})
+        model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps)
+    config = config.model_copy(update={"step": _prepared(config.step, task, material.graph, material.base_model)})
     _check_own(model, config, task, train_data.dataset.element_spec[1])
-    callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples, file if config.checkpoints else None)
-    with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
-        if config.checkpoints and termination:
-            every, steps = config.checkpoints, train_data.steps
-            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, steps, callbacks[:], found, termination))
-        history = train(model, train_data, eval_data, strategy, config, callbacks)
-    if config.weights == "best":
-        restore_best_weights(model, fn_args.model_run_dir)
-    if config.must_learn and (fault := constant_prediction.fault(model, task, config, train_split.labels, eval_data)):
-        raise TrainingError(fault)
-    task = task.tuned(lambda: _evaluated(model, task, eval_data))
-    problem = problem.model_copy(update={"task": task})
-    export(model, graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
-    checkpoints.remove(file)
-    return history
+    return Prepared(config, model, train_data, eval_data)
 
 
-def _checkpoint_file(fn_args: Any, config: TrainerConfig, task: Task, strategy: tf.distribute.Strategy, *splits: Split) -> str:
+def trained(
+    material: Material,
+    model_run_dir: str,
+    file: str,
+    train: Train,
+    more: Sequence[keras.callbacks.Callback] = (),
+    progress: str | None = None,
+) -> tuple[Prepared, keras.callbacks.History]:
+    """Trains a new model, or goes on with the one whose state lies in `file`, with the weights of the last epoch in the end.
+
+    Args:
+      material: what to train on, and how.
+      model_run_dir: where the best weights and the logs go.
+      file: where the training's state is kept; it is not removed.
+      train: the loop.
+      more: callbacks behind the one that keeps the state, which knows nothing of them.
+      progress: the file that gets a line an epoch, if there is one.
+    """
+    every = material.config.checkpoints
+    found = checkpoints.read(file) if every else None
+    prepared = prepare(material, found.position if found else START)
+    config, data = prepared.config, prepared.train_data
+    callbacks = [*make_callbacks(config, model_run_dir, data.examples, file if every else None, progress)]
+    with Termination() if every else contextlib.nullcontext() as termination:
+        if every and termination:
+            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination))
+        history = train(prepared.model, data, prepared.eval_data, material.strategy, config, [*callbacks, *more])
+    return prepared, history
+
+
+def _checkpoint_file(fn_args: Any, material: Material) -> str:
     """Of this very training: other settings, data, code or devices have another file."""
+    config, splits = material.config, (material.train_split, material.eval_split)
     parts = (
         config.model_copy(update={"checkpoints": None, "must_learn": True}).to_json(),  # which decide nothing of the weights
-        task.to_json(),
+        material.problem.task.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder
-        str(strategy.num_replicas_in_sync),
+        str(material.strategy.num_replicas_in_sync),
         *(f"{split.spec} {split.rows is None}" for split in splits),  # rows that are not kept come in another order
         *(tf.__version__, keras.__version__),
     )

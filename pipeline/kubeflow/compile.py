@@ -41,6 +41,11 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
     Raises:
       ConfigError: the config cannot run there.
     """
+    if config.tuner:
+        raise ConfigError(
+            "Expected no `tuner` on Kubeflow, where no step searches yet. Received: one. "
+            "Search here by `tapeline tune`, write the settings that it prints into the config, and remove `tuner`."
+        )
     places.check_name(config.kubeflow.pipeline_root, "kubeflow.pipeline_root")
     places.check_name(config.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
     fingerprint = data_fingerprint(config)
@@ -255,7 +260,7 @@ def _platform(config: PipelineConfig) -> dict[str, Any]:
 
 
 def _accelerated() -> list[Step]:
-    return [step for step in steps.STEPS if step.is_accelerated]
+    return [step for step in steps.STEPS if step.is_accelerated and step != steps.TUNER]  # which is refused
 
 
 def _plain(spec: dict[str, Any]) -> dict[str, Any]:

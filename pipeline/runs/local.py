@@ -21,6 +21,7 @@ from components.example_gen import download, raw_files
 from pipeline import accepted_data, interruption, lock_watch, places, reviewed_schema, steps
 from pipeline.config import PipelineConfig
 from pipeline.runs import last_run, record, worker_process
+from pipeline.runs.parallel_coordinates import svg
 from pipeline.runs.progress import EPOCHS_VARIABLE, START, Progress
 from pipeline.runs.quiet import log_of
 from pipeline.runs.summary import Summary, print_summary, sample
@@ -31,7 +32,12 @@ from trainer.errors import ConfigError
 
 
 def run(
-    config: PipelineConfig, root: Path, verbose: bool = False, as_json: bool = False, settled: Callable[[], None] = lambda: None
+    config: PipelineConfig,
+    root: Path,
+    verbose: bool = False,
+    as_json: bool = False,
+    settled: Callable[[], None] = lambda: None,
+    until: str | None = None,
 ) -> Summary:
     """Runs `config` with everything it writes below `root`.
 
@@ -41,6 +47,7 @@ def run(
       verbose: show the log on stderr, too.
       as_json: keep stdout free; progress goes to stderr.
       settled: called as soon as the outcome is clear, from when on nothing is left to interrupt.
+      until: the id of the last step, where not all are wanted.
 
     Raises:
       ConfigError: before anything is run: the data is not there, or the root or the folder of the versions cannot be written.
@@ -66,6 +73,11 @@ def run(
                 with contextlib.suppress(OSError):  # a full disk must not make a pushed run a failed one
                     accepted_data.remember(workspace, fingerprint, workspace.place(gated["found"]))
             kept = record.of(config, workspace, fingerprint, began, summary, os.environ)
+            if summary.tuning:
+                with contextlib.suppress(OSError):  # the record has all that it shows
+                    workspace.record(kept.run).parent.mkdir(exist_ok=True)
+                    title = f"{config.name}: {len(summary.tuning.trials)} trials"
+                    workspace.record(kept.run).with_suffix(".svg").write_text(svg(summary.tuning, title), encoding="utf-8")
             if not record.write(workspace, kept):
                 summary.notes = [*summary.notes, f"the run's record could not be written to '{workspace.record(kept.run)}'"]
             elif not summary.answered_from and last_run.key(config, workspace, fingerprint, schema) == key:  # else the code was edited
@@ -73,25 +85,37 @@ def run(
 
         try:
             # Who the teacher is, only the run itself finds out.
-            summary = None if config.trainer.step.HAS_TEACHER else _recalled(workspace, key, held.log, terminal)
+            summary = None if until or config.trainer.step.HAS_TEACHER else _recalled(workspace, key, held.log, terminal)
             if summary:
                 settled()
             else:
                 places.check_metadata(workspace.metadata)
                 places.check_writable(serving_path(config, workspace), "pusher.base_path" if config.pusher.base_path else "--root")
-                summary = _run(config, workspace, fingerprint, schema, held, verbose, terminal, settled)
+                summary = _run(config, workspace, fingerprint, schema, held, verbose, terminal, settled, until)
         except (ConfigError, KeyboardInterrupt) as error:  # before anything was run
             status = interruption.exit_status(error)
             keep(Summary(reasons=[interrupted(START) if status else str(error)], usage_error=not status, signal_status=status))
             raise
         keep(summary)
         try:
-            print_summary(Console(file=terminal, highlight=False), summary, config.name, asked=sample(config.problem))
+            console, following = Console(file=terminal, highlight=False), _following(summary, workspace)
+            print_summary(console, summary, config.name, following, sample(config.problem))
         except Exception:  # noqa: BLE001 - what has been done is done, whether it can be shown or not
             _note(held.log, traceback.format_exc())
             with contextlib.suppress(OSError, UnicodeError):
                 terminal.write(f"{summary.outcome}: {summary.model_dir or summary.reasons}\n")
     return summary
+
+
+def _following(summary: Summary, workspace: Workspace) -> list[str] | None:
+    """What to look at and to type next after a search; what is said of a push is the same for all."""
+    if summary.outcome != "tuned":
+        return None
+    picture = workspace.record(Path(summary.log or "").stem).with_suffix(".svg")
+    return [
+        f"Picture: {picture}",
+        "`tapeline run` of this config trains with these settings. Or write them into it and remove `tuner`.",
+    ]
 
 
 def _with_data(config: PipelineConfig) -> PipelineConfig:
@@ -123,12 +147,14 @@ def _run(
     verbose: bool,
     terminal: TextIO,
     settled: Callable[[], None],
+    until: str | None,
 ) -> Summary:
     job = {
         "config": config.model_dump(mode="json", by_alias=True),
         "root": str(workspace.root),
         "data_fingerprint": fingerprint,
         "schema_file": schema,
+        "until": until,
     }
     environ = {**os.environ, "TMPDIR": str(workspace.temporary), EPOCHS_VARIABLE: str(workspace.epochs)}
     heard = _Heard()

@@ -20,6 +20,7 @@ from pipeline.runs.beam_args import IN_MEMORY
 from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
 from pipeline.runs.summary import Summary
+from pipeline.runs.tuning import read_tuning
 from pipeline.workspace import Workspace, serving_path
 from trainer import environment
 from trainer.steps import Distill
@@ -47,8 +48,9 @@ def run(
     schema_file: str | None,
     progress: Shown,
     summary: Summary,
+    until: str | None = None,
 ) -> None:
-    """Runs every component of `config`, telling `progress`, and fills in `summary`.
+    """Runs every component of `config`, or those up to `until`, telling `progress`, and fills in `summary`.
 
     Raises:
       whatever a component raises; `summary` then holds what was found until there.
@@ -67,12 +69,14 @@ def run(
         accepted=accepted_data.for_run(workspace, data_fingerprint),
         teacher=_teacher(config, workspace),
     )
-    observer = _Observer(workspace, connection, progress, summary)
+    observer = _Observer(workspace, connection, progress, summary, config.tuner.metric if config.tuner else "")
     artifacts = workspace.stored(str(workspace.artifacts))
     with workspace.entered():
         forget_removed_artifacts(connection)
         forget_superseded_versions(connection)
-        ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS))
+        ObservedDagRunner(observer).run(dag.create_pipeline(config, inputs, artifacts, connection, BEAM_ARGS, until=until))
+    if until:
+        summary.outcome = "tuned"
 
 
 def _teacher(config: PipelineConfig, workspace: Workspace) -> str:
@@ -91,7 +95,9 @@ class _Observer:
         connection: metadata.ConnectionConfigType,
         progress: Shown,
         summary: Summary,
+        metric: str,
     ) -> None:
+        self._metric = metric  # of the search
         self._workspace, self._connection = workspace, connection
         self._progress, self._summary = progress, summary
         self._candidate = 0  # the id of this run's model
@@ -112,6 +118,8 @@ class _Observer:
             self._summary.notes += _json(examples, "notes", [])
         elif result.node == steps.DATA_GATE.id:
             self._summary.warn(*read_found(result.outputs["found"].uri))
+        elif result.node == steps.TUNER.id:
+            self._summary.tuning = read_tuning(self._metric, {name: output.uri for name, output in result.outputs.items()})
         elif result.node == steps.TRAINER.id:
             self._candidate = result.outputs["model"].id
         elif result.node == steps.BASELINE.id:

@@ -104,10 +104,17 @@ class Progress:
             epoch = json.loads(last)
         except (OSError, IndexError, json.JSONDecodeError):  # no epoch yet, or a line half written
             return ""
+        if "trial" in epoch:
+            left = "" if epoch["seconds_left"] is None else f", {_span(epoch['seconds_left'])} left"
+            return f"trial {epoch['trial']}/{epoch['trials']}{left}"
         if epoch.get("resumed"):
             return f"goes on from epoch {min(epoch['epoch'] + 1, epoch['epochs'])} of {epoch['epochs']}"
         accuracy = f", val_acc {epoch['val_accuracy']:.4f}" if "val_accuracy" in epoch else f", val_loss {epoch['val_loss']:.4f}"
         return f"epoch {epoch['epoch']}/{epoch['epochs']}{accuracy}"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -> Table:
@@ -118,7 +125,7 @@ def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -
         running = line.state == "running"
         seconds = time.monotonic() - line.started if running else line.seconds
         mark: RenderableType = (spinner or Text("·")) if running else Text(*_MARKS[line.state])
-        what = epoch if running and line.name == steps.TRAINER.id and epoch else WHAT.get(line.name, "")
+        what = epoch if running and line.name in (steps.TUNER.id, steps.TRAINER.id) and epoch else WHAT.get(line.name, "")
         what = NOTHING_TO_PUSH if line.state == "refused" else what
         rows = f"{line.rows:,} rows" if line.rows is not None else ""
         state = "" if running else line.state

@@ -22,6 +22,7 @@ from components.bound import Bound
 from pipeline import steps
 from pipeline.config import PipelineConfig
 from pipeline.runs.summary import Component, Outcome, Summary
+from pipeline.runs.tuning import Tuning
 from pipeline.workspace import Workspace
 from trainer import environment, json_text
 
@@ -101,6 +102,7 @@ class RunRecord(_Part):
     anomalies: list[Anomaly] = Field([], description="What was wrong with the data, whether it stopped the run or was only warned of.")
     shifts: list[Shift] = Field([], description="How far distributions are from those accepted last (drift) and from train's (skew).")
     gate: Gate = Field(description="What the gate said.")
+    tuning: Tuning | None = Field(None, description="What the search over settings has found, null where there was none.")
     pushed: Pushed | None = Field(description="What was pushed, null where nothing was.")
     packages: dict[str, str | None] = Field(description="Versions of Python and of the packages that results depend on.")
     environment: dict[str, str] = Field(description="The environment variables that count and may change results.")
@@ -122,6 +124,7 @@ class RunRecord(_Part):
             seconds=self.seconds,
             bounds=self.gate.bounds,
             log=workspace.place(self.log),
+            tuning=self.tuning,
             rows=self.data.rows,
             spans=[span.model_dump() for span in self.data.spans],
             duplicates={name: each.model_dump() for name, each in self.data.duplicates.items()},
@@ -168,6 +171,7 @@ def of(
         anomalies=summary.anomalies,
         shifts=summary.shifts,
         gate=Gate(bounds=summary.bounds, reasons=summary.reasons if summary.is_decided else [], notes=summary.notes),
+        tuning=summary.tuning,
         pushed=pushed or None,
         packages={"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},
         environment=dict(setting.split("=", 1) for setting in environment.named(given)),
@@ -213,11 +217,15 @@ def _epochs(workspace: Workspace, summary: Summary) -> list[dict[str, float | No
     try:
         lines = workspace.epochs.read_text(encoding="utf-8").splitlines()
     except OSError:  # nothing was trained
+        lines = []
+    if all('"trial"' in line for line in lines):
         return _earlier_epochs(workspace, summary.artifacts.get(steps.TRAINER.id))
     epochs = []
     for line in lines:
         with contextlib.suppress(ValueError):  # half a line, of a run that was ended while it wrote
-            epochs.append(json_text.loads(line))
+            epoch = json_text.loads(line)
+            if "trial" not in epoch:  # of the search, which comes first
+                epochs.append(epoch)
     return epochs
 
 

@@ -13,13 +13,14 @@ from components.bound import Bound
 from components.gate_verdict import Verdict
 from pipeline import steps
 from pipeline.plain import command, print_line
+from pipeline.runs.tuning import Tuning, print_tuning
 from trainer.errors import ConfigError
 
 if TYPE_CHECKING:  # pydantic may be what is missing where a failure is told
     from trainer.problem import Problem
 
-Outcome = Literal["pushed", "refused", "failed", "anomalies"]
-EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4}
+Outcome = Literal["pushed", "refused", "failed", "anomalies", "tuned"]
+EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4, "tuned": 0}
 # The exit status and the record say them.
 _NOT_PRINTED = ("usage_error", "signal_status", "rows", "spans", "duplicates", "artifacts", "answered_from")
 
@@ -61,6 +62,7 @@ class Summary:
     seconds: float = 0.0
     bounds: list[Bound] = dataclasses.field(default_factory=list)
     log: str | None = None
+    tuning: Tuning | None = None
     usage_error: bool = False
     signal_status: int | None = None
     rows: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -91,8 +93,8 @@ class Summary:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the Pusher has ended: what happens from then on changes nothing."""
-        return self.outcome in ("pushed", "refused")
+        """Whether the last step has ended: what happens from then on changes nothing."""
+        return self.outcome in ("pushed", "refused", "tuned")
 
     def is_refused_by(self, step: str) -> bool:
         """Whether the step of that id is the Pusher and had nothing to push."""
@@ -113,6 +115,7 @@ class Summary:
     def from_values(cls, values: dict[str, Any]) -> Self:
         """What `to_values` gave."""
         kinds = {"bounds": Bound, "anomalies": Anomaly, "shifts": Shift}
+        values = values | {"tuning": values["tuning"] and Tuning(**values["tuning"])}
         return cls(**values | {name: [kind(**each) for each in values[name]] for name, kind in kinds.items()})
 
     def to_json(self) -> dict[str, Any]:
@@ -127,11 +130,16 @@ def sample(problem: "Problem | None") -> str:
 
 def print_summary(console: Console, summary: Summary, name: str, following: Sequence[str] | None = None, asked: str = "IMAGE.png") -> None:
     """The gate's table, what became of the model, and what to type next: `following`, or how to serve it and ask about the file `asked`."""
+    if summary.tuning and summary.outcome != "failed":
+        print_tuning(console, summary.tuning)
     if summary.bounds:
         console.print(_gate_table(summary.bounds, ("≥", "≤") if console.encoding.startswith("utf") else (">=", "<=")))
     for note in summary.notes:
         print_line(console, f"   {note}", "Note:", "yellow")
-    if summary.outcome == "pushed":
+    if summary.outcome == "tuned":
+        for line in following or []:
+            print_line(console, line)
+    elif summary.outcome == "pushed":
         print_line(console, f" {name} version {summary.version} in {summary.seconds:.1f} s: {summary.model_dir}", "Pushed", "green")
         for line in _how_to_serve(summary, name, asked) if following is None else following:
             print_line(console, line)
@@ -144,7 +152,7 @@ def print_summary(console: Console, summary: Summary, name: str, following: Sequ
                 print_line(console, f" {reason}", f"{title}:", "red")
         if summary.outcome == "refused":
             print_line(console, "Nothing was pushed; what is served stays as it is.")
-    if summary.log and summary.outcome != "pushed":
+    if summary.log and summary.outcome not in ("pushed", "tuned"):
         print_line(console, f"Log:    {summary.log}")
 
 

@@ -51,8 +51,8 @@ def main(request: dict[str, Any]) -> NoReturn:
     os._exit(0)  # without the seconds that TensorFlow and Beam take to tear down
 
 
-def run(tell: Tell, config: dict[str, Any], root: str, data_fingerprint: str, schema_file: str | None) -> None:
-    """Runs the pipeline in a root that the caller holds.
+def run(tell: Tell, config: dict[str, Any], root: str, data_fingerprint: str, schema_file: str | None, until: str | None) -> None:
+    """Runs the pipeline, or its steps up to `until`, in a root that the caller holds.
 
     It tells what a `Progress` is told: `start`, `finish`, `end` and `fail`, each with the summary so far; then `outcome`, and how it ended.
     """
@@ -63,7 +63,7 @@ def run(tell: Tell, config: dict[str, Any], root: str, data_fingerprint: str, sc
 
         shown.finish("run")
         settings = PipelineConfig.from_json(json.dumps(config))
-        pipeline_run.run(settings, workspace, data_fingerprint, schema_file, shown, summary)
+        pipeline_run.run(settings, workspace, data_fingerprint, schema_file, shown, summary, until)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a component raises ends as one line
         interruption.hold()
         traceback.print_exc()  # into the log

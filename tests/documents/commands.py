@@ -25,6 +25,7 @@ NOT_HERE = [
     (r"tapeline kubeflow (submit|schedule|status|logs|terminate)\b", "needs a Kubeflow Pipelines: tests/pipeline/kubeflow/test_submit.py"),
     (r"tapeline release (status|promote|rollback)\b", "needs a cluster's ConfigMap: tests/pipeline/release, there also with a file"),
     (r"tapeline-serving-grpc", "needs a cluster's name server: tests/serving/test_client_connection.py"),
+    (r"tapeline tune CONFIG$", "needs a config with `tuner`: tests/e2e/test_tuned.py"),
     (r"make (test|test-all)$|\bpytest tests/", "would run these tests inside themselves"),
     (r"make test-next$", "makes a Debian root, and runs `make test` there"),
     (r"make image", "needs a Docker engine: scripts/test_image.sh"),

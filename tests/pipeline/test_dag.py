@@ -1,5 +1,7 @@
 """Which nodes the pipeline has, and what they are told."""
 
+import json
+
 import apache_beam as beam
 import pyarrow as pa
 import pytest
@@ -28,6 +30,19 @@ def test_a_teacher_is_looked_for_only_where_the_step_learns_from_one(settings, s
     assert (steps.TEACHER.id in nodes) is ("base_model" in nodes[steps.TRAINER.id].inputs) is has_teacher
     if has_teacher:  # an edited one is another value, and so no answer from the cache
         assert nodes[steps.TEACHER.id].exec_properties == {"teacher": "", "serving_path": "/serving/digits", "fingerprint": "DIGEST"}
+
+
+def test_a_search_feeds_the_trainer_and_is_told_what_to_search(settings):
+    inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests())
+    searching = settings(tuner={"trials": 3, "search": {"trainer.dropout": [0.1, 0.2]}})
+    nodes = {node.id: node for node in dag.create_pipeline(searching, inputs, "root", None, []).components}
+    assert nodes[steps.TRAINER.id].inputs["hyperparameters"] is nodes[steps.TUNER.id].outputs["best_hyperparameters"]
+    assert searching.tuner.to_json() in json.loads(nodes[steps.TUNER.id].exec_properties["custom_config"]).values()
+    without = {node.id: node for node in dag.create_pipeline(settings(), inputs, "root", None, []).components}
+    assert steps.TUNER.id not in without
+    assert "hyperparameters" not in without[steps.TRAINER.id].inputs
+    last = dag.create_pipeline(searching, inputs, "root", None, [], until=steps.TUNER.id).components[-1]
+    assert last.id == steps.TUNER.id
 
 
 def test_statistics_count_up_to_1024_values_exactly_and_estimate_shares_of_more(settings, tmp_path):

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer import fit, gradient_tape, teacher
-from trainer.callbacks import make_callbacks, restore_best_weights
+from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.errors import ConfigError
 from trainer.features import names
@@ -40,7 +41,7 @@ def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **sett
         if make_optimizer:
             model.compile(make_optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
             model.optimizer.build(model.trainable_variables)
-    callbacks = callbacks or make_callbacks(config, str(folder / loop), batches[0].examples)
+    callbacks = callbacks or make_callbacks(config, str(folder / loop), batches[0].examples, progress=os.environ.get(PROGRESS_VARIABLE))
     history = LOOPS[loop].train(model, *batches, strategy, config, callbacks)
     return model, history.history
 

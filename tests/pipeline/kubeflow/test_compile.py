@@ -210,6 +210,11 @@ def test_a_strategy_that_contradicts_the_accelerator_is_refused(compile_config):
         compile_config("configs/digits.yaml", TPU, "trainer.strategy=mirrored")
 
 
+def test_a_search_is_refused_with_what_to_do_instead(compile_config):
+    with pytest.raises(ConfigError, match=r"^Expected no `tuner` on Kubeflow.* Search here by `tapeline tune`"):
+        compile_config("configs/digits.yaml", "tuner={search: {trainer.dropout: [0.1, 0.2]}}")
+
+
 def test_a_strategy_that_was_asked_for_stays(compile_config):
     [spec] = compile_config("configs/digits.yaml", "trainer.strategy=mirrored")
     constant = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]

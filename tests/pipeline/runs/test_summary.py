@@ -28,7 +28,7 @@ def test_a_run_that_has_not_got_anywhere_has_failed():
 def test_the_record_has_the_promised_keys_and_is_json():
     record = json.loads(json.dumps(Summary(bounds=[Bound("accuracy", 0.9, None, False)]).to_json()))
     promised = {"outcome", "version", "model_dir", "metrics", "reasons", "components", "seconds"}
-    assert record.keys() == promised | {"notes", "anomalies", "shifts", "bounds", "log"}  # the exit status says all else
+    assert record.keys() == promised | {"notes", "anomalies", "shifts", "bounds", "log", "tuning"}  # the exit status says all else
 
 
 def test_a_push_is_told_with_the_gates_table_the_place_and_the_next_commands():
