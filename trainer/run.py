@@ -67,6 +67,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     if fault := watched.fault(config, problem.task.metric_names(config)):
         raise ConfigError(fault)
     task = problem.task.resolved(graph)
+    if fault := config.step.fault(task, config.loss):
+        raise ConfigError(fault)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     task = task.fitted(train_split.labels)
     strategy = make_strategy(config.strategy)

@@ -12,6 +12,7 @@ from trainer.steps.distill import Distill
 from trainer.steps.gradient_penalty import GradientPenalty
 from trainer.steps.mixup import Mixup
 from trainer.steps.own import Own
+from trainer.steps.reinforce import Reinforce
 from trainer.steps.sam import Sam
 from trainer.steps.standard import Standard
 from trainer.steps.step import Outcome, Step
@@ -25,6 +26,7 @@ __all__ = [
     "Mixup",
     "Outcome",
     "Own",
+    "Reinforce",
     "Sam",
     "Standard",
     "Step",
@@ -41,10 +43,10 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-_NAMED = Standard | Sam | GradientPenalty | Adversarial | VirtualAdversarial | Mixup | Distill
+_NAMED = Standard | Sam | GradientPenalty | Adversarial | VirtualAdversarial | Mixup | Distill | Reinforce
 STEPS = tuple(kind.model_fields["kind"].default for kind in get_args(_NAMED))  # their names
 _InFull = Annotated[_NAMED | Own, Field(discriminator="kind")]
 _Short = Literal[
-    "standard", "sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill"
+    "standard", "sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill", "reinforce"
 ]  # for the JSON Schema: what `_in_full` takes
 StepSetting = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | Reference | _InFull)]

@@ -13,9 +13,9 @@ from trainer.errors import TrainingError
 from trainer.input_pipeline import Batches
 from trainer.steps import Standard
 from trainer.strategy import make_strategy
-from trainer.tasks import Regression
+from trainer.tasks import Multiclass
 
-STEPS = ["sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill"]
+STEPS = ["sam", "gradient_penalty", "adversarial", "virtual_adversarial", "mixup", "distill", "reinforce"]
 
 
 def taped(artifacts, folder, **settings):
@@ -71,14 +71,14 @@ def test_fit_is_refused_a_step_that_only_a_tape_can_do(step):
 
 
 def half_used(config):
-    """A model with a dense layer that nothing of the output depends on."""
+    """A model of two classes with a dense layer that nothing of the output depends on."""
     inputs = keras.Input((3,))
-    unused = keras.layers.Dense(1, name="unused")(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(1, name="used")(inputs) + keras.ops.stop_gradient(unused))
-    model.compile("sgd", "mean_squared_error")
-    rows = tf.data.Dataset.from_tensors((np.ones((4, 3), np.float32), np.ones((4, 1), np.float32)))
+    unused = keras.layers.Dense(2, name="unused")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="used")(inputs) + keras.ops.stop_gradient(unused))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    rows = tf.data.Dataset.from_tensors((np.ones((4, 3), np.float32), np.array([0, 0, 0, 1])))
     data = Batches(rows.repeat(), 2, 8), Batches(rows, 1, 4)
-    step = config.step.for_task(Regression()).taught_by(lambda x: x[:, :1])
+    step = config.step.for_task(Multiclass(classes=2)).taught_by(lambda x: x[:, :2] / 2)
     gradient_tape.train(model, *data, make_strategy("one_device"), config.model_copy(update={"step": step}), [])
     return model
 
