@@ -29,7 +29,14 @@ def artifacts(root: Path, environment: dict[str, str]) -> None:
 
 
 def trained(
-    root: Path, step: Any, seed: int, epochs: int, class_weights: Any = "none", classes: tuple[int, ...] = tuple(range(10))
+    root: Path,
+    step: Any,
+    seed: int,
+    epochs: int,
+    *,
+    class_weights: Any = "none",
+    classes: tuple[int, ...] = tuple(range(10)),
+    batch_size: int = 32,
 ) -> Trained:
     """Trains on the rows of `classes`; `step` is its name or its settings, the judged rows are those of all classes."""
     import tensorflow as tf
@@ -43,7 +50,9 @@ def trained(
     from trainer.strategy import make_strategy
     from trainer.tasks import Multiclass
 
-    config = TrainerConfig(loop="gradient_tape", model="cnn", step=step, seed=seed, epochs=epochs, batch_size=32, strategy="one_device")
+    config = TrainerConfig(
+        loop="gradient_tape", model="cnn", step=step, seed=seed, epochs=epochs, batch_size=batch_size, strategy="one_device"
+    )
     task = Multiclass(classes=10, names=NAMES, class_weights=class_weights)  # rows of number -1 are left out of named classes
     [graph], [examples] = ((root / f"artifacts/Transform/{name}").iterdir() for name in ("transform_graph", "transformed_examples"))
     spec = tft.TFTransformOutput(str(graph)).transformed_feature_spec()

@@ -15,7 +15,7 @@ def _with(step: Any, class_weights: Any = "none") -> Callable[[Path, int, int], 
     def measured(root: Path, seed: int, epochs: int) -> list[float]:
         import numpy as np
 
-        model, task, x, y, _ = trained(root, step, seed, epochs, class_weights)
+        model, task, x, y, _ = trained(root, step, seed, epochs, class_weights=class_weights)
         answers, labels = task.decided(task.activated(model(x, training=False))).numpy(), y.numpy()
         is_wrong = answers != labels
         is_dear = is_wrong & (answers == DEAR)

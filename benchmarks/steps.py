@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import step_costs
+from benchmarks import step_adapting, step_costs
 from benchmarks.digits_trained import artifacts, trained
 from benchmarks.measured import python
 from benchmarks.printed import say
@@ -83,6 +83,7 @@ def _cell(values: tuple[float, ...]) -> str:
 TABLES = (
     Table("`trainer.step`", ("accuracy", "with noise", "moved against it", "seconds"), {f"`{step}`": _judged(step) for step in STEPS}),
     Table("what answers cost", step_costs.FIGURES, step_costs.ROWS),
+    Table("trained on 0 to 6", step_adapting.FIGURES, step_adapting.ROWS),
 )
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from trainer import checkpoints, fit, gradient_tape
 from trainer.input_pipeline import Position
 from trainer.termination import Terminated
 
-TAPED = ("standard", "sam", "virtual_adversarial", "mixup", "distill", "reinforce")
+TAPED = ("standard", "sam", "virtual_adversarial", "mixup", "distill", "reinforce", "maml")
 STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in TAPED)]
 
 
