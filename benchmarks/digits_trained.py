@@ -73,6 +73,8 @@ def trained(
         teacher = built(of_teacher)
         gradient_tape.train(teacher, train, judged, strategy, of_teacher, [])
         step = step.taught_by(lambda x: task.activated(teacher(x, training=False)))
+    with strategy.scope():
+        step = step.with_models(train.dataset.element_spec[0], seed, train.steps)
     config, model = config.model_copy(update={"step": step}), built(config)
     began = time.perf_counter()
     gradient_tape.train(model, train, judged, strategy, config, [])

@@ -82,13 +82,17 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
-    config = config.model_copy(update={"step": _prepared(config.step, task, graph, fn_args.base_model)})
+    step = _prepared(config.step, task, graph, fn_args.base_model)
+    with strategy.scope():
+        step = step.with_models(train_data.dataset.element_spec[0], config.seed, train_data.steps)
+    config = config.model_copy(update={"step": step})
     _check_own(model, config, task, train_data.dataset.element_spec[1])
     callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples, file if config.checkpoints else None)
+    callbacks += step.callbacks(fn_args.model_run_dir)
     with Termination() if config.checkpoints else contextlib.nullcontext() as termination:
         if config.checkpoints and termination:
             every, steps = config.checkpoints, train_data.steps
-            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, steps, callbacks[:], found, termination))
+            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, steps, callbacks[:], found, termination, step.variables))
         history = train(model, train_data, eval_data, strategy, config, callbacks)
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)

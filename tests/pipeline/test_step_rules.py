@@ -28,7 +28,7 @@ def table(tmp_path, task):
     return str(path)
 
 
-@pytest.mark.parametrize("step", ["reinforce", "maml"])
+@pytest.mark.parametrize("step", ["reinforce", "maml", "gan"])
 @pytest.mark.parametrize("task", ["regression", "{kind: multilabel, separator: ;}"])
 def test_a_step_of_classes_is_refused_other_tasks(tmp_path, step, task):
     with pytest.raises(ConfigError, match=rf"trainer\.step: Expected a task of classes.* for `{step}`\. Received: `task: (regr|multil)"):

@@ -74,6 +74,21 @@ class Step(Settings):
         del answers
         return self
 
+    def with_models(self, x: Inputs, seed: int, steps: int) -> Step:
+        """The step with the models of its own that it trains, for inputs like the specs `x` and `steps` an epoch; in a strategy's scope."""
+        del x, seed, steps
+        return self
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Of its own models and their optimizers, which it moves itself: a checkpoint keeps them, and the exported model has none."""
+        return []
+
+    def callbacks(self, model_run_dir: str) -> list[keras.callbacks.Callback]:
+        """What it wants to see the epochs' ends; `model_run_dir` is where the logs go."""
+        del model_run_dir
+        return []
+
     def check(self, x: Inputs) -> None:
         """Raises ConfigError where this step cannot train on inputs like `x`, tensors or their specs; before the first batch."""
 
