@@ -1,7 +1,8 @@
 """The rules by which the parts of a config fit together, each a function from a config to what is wrong with it.
 
 rows of columns, or pictures in numbered classes? -> that kind's rules -> is the model for such features? (`model_rules`)
--> do the loss and the metrics fit the task? -> do the lists of anomalies name what there is? -> the first fault's sentence, or None
+-> do the loss, the step, the metrics and the search fit the task? -> do the lists of anomalies name what there is? -> the first
+fault's sentence, or None
 """
 
 from typing import TYPE_CHECKING
@@ -23,15 +24,12 @@ if TYPE_CHECKING:
 def fault(config: "PipelineConfig") -> str | None:
     """The first thing that does not fit, in a sentence that begins with its key; None where all of it fits together."""
     of_kind = _column_fault(config) if config.has_columns else _picture_fault(config)
-    return (
-        of_kind
-        or model_fault(config.trainer.model, config.inputs)
-        or _loss_fault(config)
-        or _metric_fault(config)
-        or _tuner_fault(config)
-        or _severity_fault(config)
-        or _bound_fault(config)
-    )
+    rules = (_model_fault, _loss_fault, _step_fault, _metric_fault, _tuner_fault, _severity_fault, _bound_fault)
+    return of_kind or next((fault for rule in rules if (fault := rule(config))), None)
+
+
+def _model_fault(config: "PipelineConfig") -> str | None:
+    return model_fault(config.trainer.model, config.inputs)
 
 
 def _picture_fault(config: "PipelineConfig") -> str | None:
@@ -124,6 +122,11 @@ def _loss_fault(config: "PipelineConfig") -> str | None:
     if loss in task.LOSSES or is_reference(loss):
         return None
     return f"trainer.loss: Expected one of {', '.join(task.LOSSES)} for `task: {task.kind}`. Received: '{loss}'. Try `auto`."
+
+
+def _step_fault(config: "PipelineConfig") -> str | None:
+    """What the training's step cannot do with this task."""
+    return config.trainer.step.fault(config.problem.task, config.trainer.loss)
 
 
 def _metric_fault(config: "PipelineConfig") -> str | None:

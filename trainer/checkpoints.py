@@ -141,6 +141,7 @@ class Checkpoint(keras.callbacks.Callback):
         others: list[keras.callbacks.Callback],
         found: State | None,
         termination: Termination,
+        own: Iterable[keras.Variable] = (),
     ) -> None:
         """What it needs of the training.
 
@@ -152,10 +153,12 @@ class Checkpoint(keras.callbacks.Callback):
           others: the callbacks before this one, whose state belongs to it.
           found: what to go on from.
           termination: when this has come, the training ends as soon as its state is kept.
+          own: variables of the training's step, beside the model's and the optimizer's.
         """
         super().__init__()
         self._file, self._config, self._epochs, self._steps = file, config, epochs, steps
         self._others, self._found, self._termination = others, found, termination
+        self._own = list(own)
         self._position = found.position if found else START
         self._call_began = 0
         self._new_epochs = self._new_steps = 0  # since the last file
@@ -166,7 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._written = time.monotonic()
         if not self._found:
             return
-        self._assign(_trained(self.model))
+        self._assign(self._trained())
         for callback, values in zip(self._others, self._found.values, strict=True):
             if isinstance(callback, Progress):
                 callback.go_on(**values)
@@ -243,7 +246,7 @@ class Checkpoint(keras.callbacks.Callback):
         for callback in self._best():
             with contextlib.suppress(OSError, tf.errors.OpError), tf.io.gfile.GFile(callback.filepath, "rb") as file:  # there is none yet
                 arrays[_BEST] = np.frombuffer(file.read(), np.uint8)
-        for name, copies in [*_trained(self.model).items(), *_measured(self.model).items()]:
+        for name, copies in [*self._trained().items(), *_measured(self.model).items()]:
             first, *others = [copy.numpy() for copy in copies]
             arrays[f"{name}/0"] = first
             arrays |= {f"{name}/{replica}": other for replica, other in enumerate(others, 1) if other.tobytes() != first.tobytes()}
@@ -255,17 +258,17 @@ class Checkpoint(keras.callbacks.Callback):
             for replica, copy in enumerate(copies):
                 copy.assign(arrays.get(f"{name}/{replica}", arrays[f"{name}/0"]))
 
+    def _trained(self) -> dict[str, tuple[tf.Variable, ...]]:
+        """Weights, what else layers keep, the states of their random generators, the optimizer's and the step's own: copies by name."""
+        groups = {"model": self.model.variables, "optimizer": self.model.optimizer.variables, "step": self._own}
+        return {name: copy for group, of in groups.items() for name, copy in _copies(self.model, group, of).items()}
+
     def _best(self) -> list[keras.callbacks.ModelCheckpoint]:
         return [callback for callback in self._others if isinstance(callback, keras.callbacks.ModelCheckpoint)]
 
 
 def _kept(callback: keras.callbacks.Callback) -> tuple[str, ...]:
     return next((names for kind, names in _STATE.items() if isinstance(callback, kind)), ())
-
-
-def _trained(model: keras.Model) -> dict[str, tuple[tf.Variable, ...]]:
-    """Weights, what else layers keep, the states of their random generators, and the optimizer's own: each replica's copy, by name."""
-    return _copies(model, "model", model.variables) | _copies(model, "optimizer", model.optimizer.variables)
 
 
 def _measured(model: keras.Model) -> dict[str, tuple[tf.Variable, ...]]:

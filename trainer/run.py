@@ -131,6 +131,8 @@ def read_material(fn_args: Any) -> Material:
     if fault := watched.fault(config, problem.task.metric_names(config)):
         raise ConfigError(fault)
     task = problem.task.resolved(graph)
+    if fault := config.step.fault(task, config.loss):
+        raise ConfigError(fault)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
     return Material(config, problem, graph, train_split, eval_split, make_strategy(config.strategy), fn_args.base_model)
@@ -147,7 +149,10 @@ def prepare(material: Material, begin: Position = START) -> Prepared:
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps)
-    config = config.model_copy(update={"step": _prepared(config.step, task, material.graph, material.base_model)})
+    step = _prepared(config.step, task, material.graph, material.base_model)
+    with strategy.scope():
+        step = step.with_models(train_data.dataset.element_spec[0], config.seed, train_data.steps)
+    config = config.model_copy(update={"step": step})
     _check_own(model, config, task, train_data.dataset.element_spec[1])
     return Prepared(config, model, train_data, eval_data)
 
@@ -174,10 +179,14 @@ def trained(
     found = checkpoints.read(file) if every else None
     prepared = prepare(material, found.position if found else START)
     config, data = prepared.config, prepared.train_data
-    callbacks = [*make_callbacks(config, model_run_dir, data.examples, file if every else None, progress)]
+    callbacks = [
+        *make_callbacks(config, model_run_dir, data.examples, file if every else None, progress),
+        *config.step.callbacks(model_run_dir),
+    ]
     with Termination() if every else contextlib.nullcontext() as termination:
         if every and termination:
-            callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination))
+            state = checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination, config.step.variables)
+            callbacks.append(state)
         history = train(prepared.model, data, prepared.eval_data, material.strategy, config, [*callbacks, *more])
     return prepared, history
 

@@ -16,7 +16,8 @@ from trainer import checkpoints, fit, gradient_tape
 from trainer.input_pipeline import Position
 from trainer.termination import Terminated
 
-STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in ("standard", "sam", "virtual_adversarial", "mixup", "distill"))]
+TAPED = ("standard", "sam", "virtual_adversarial", "mixup", "distill", "reinforce", "maml", "gan")
+STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in TAPED)]
 
 
 @pytest.fixture(params=["kept", "streamed"])

@@ -41,6 +41,8 @@ def trained(loop, artifacts, folder, make_optimizer=None, callbacks=None, **sett
         if make_optimizer:
             model.compile(make_optimizer(), model.loss, metrics=config.metrics, jit_compile=False)
             model.optimizer.build(model.trainable_variables)
+        step = config.step.with_models(batches[0].dataset.element_spec[0], config.seed, batches[0].steps)
+        config = config.model_copy(update={"step": step})
     callbacks = callbacks or make_callbacks(config, str(folder / loop), batches[0].examples, progress=os.environ.get(PROGRESS_VARIABLE))
     history = LOOPS[loop].train(model, *batches, strategy, config, callbacks)
     return model, history.history

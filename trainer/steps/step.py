@@ -14,6 +14,8 @@ from trainer.settings import Settings
 if TYPE_CHECKING:
     Inputs = tf.Tensor | dict[str, tf.Tensor]
 
+_OF_CLASSES = ("binary", "multiclass")  # tasks whose rows have one class each
+
 
 class Outcome(NamedTuple):
     """What a step found on its replica's part of a batch. The loop applies the gradients and updates the metrics."""
@@ -59,10 +61,33 @@ class Step(Settings):
         step._task = task
         return step
 
+    def fault(self, task: LeastTask, loss: str) -> str | None:
+        """What of the task does not go with this step, or `loss`, its name in a config: a sentence from its key on; None for neither.
+
+        It is asked before a run, when a task whose classes have names may not know them yet, and again when it does.
+        """
+        del task, loss
+        return None
+
     def taught_by(self, answers: Callable[[Inputs], tf.Tensor]) -> Step:
         """The step with the model that it learns from: `answers` gives `task.activated` outputs (batch, outputs) of a batch's inputs."""
         del answers
         return self
+
+    def with_models(self, x: Inputs, seed: int, steps: int) -> Step:
+        """The step with the models of its own that it trains, for inputs like the specs `x` and `steps` an epoch; in a strategy's scope."""
+        del x, seed, steps
+        return self
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Of its own models and their optimizers, which it moves itself: a checkpoint keeps them, and the exported model has none."""
+        return []
+
+    def callbacks(self, model_run_dir: str) -> list[keras.callbacks.Callback]:
+        """What it wants to see the epochs' ends; `model_run_dir` is where the logs go."""
+        del model_run_dir
+        return []
 
     def check(self, x: Inputs) -> None:
         """Raises ConfigError where this step cannot train on inputs like `x`, tensors or their specs; before the first batch."""
@@ -97,6 +122,21 @@ def at(model: keras.Model, values: Iterable[tf.Tensor], compute: Callable[[], An
     """
     with keras.StatelessScope(list(zip(model.trainable_variables, values, strict=True))):
         return compute()
+
+
+def classes_fault(task: LeastTask, step: str) -> str | None:
+    """What is wrong with a task whose rows do not have one class each, for a step that needs that."""
+    if task.kind in _OF_CLASSES:
+        return None
+    return (
+        f"trainer.step: Expected a task of classes, `binary` or `multiclass`, for `{step}`. Received: `task: {task.kind}`. "
+        "Set `trainer.step: standard`."
+    )
+
+
+def class_names(task: Any) -> list[str] | None:
+    """The classes by their numbers, as text where they are numbers themselves; None as long as they are not known."""
+    return None if task.classes is None else list(task.names or map(str, range(task.classes)))
 
 
 def smooth_inputs(x: Inputs) -> list[str | None]:
