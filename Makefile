@@ -53,9 +53,10 @@ golden: env ## rewrite the golden files of the tests
 	@$(BIN)/python -m pytest -q tests/pipeline/test_golden.py tests/pipeline/kubeflow/test_compile.py --golden $(ARGS)
 
 .PHONY: docs
-docs: env ## rewrite docs/settings.md and docs/record.schema.json from the fields' descriptions
+docs: env ## rewrite docs/settings.md, docs/record.schema.json and examples/, which are made of other files
 	@$(BIN)/python scripts/settings_page.py
 	@$(BIN)/python scripts/record_schema.py
+	@$(BIN)/python scripts/notebooks.py
 
 .PHONY: image
 image: ## build the pipeline's image with Docker: make image VARIANT=gpu TAG=REGISTRY/tapeline:1 SBOM=sbom.json

@@ -177,7 +177,7 @@ def sections(name: str) -> list[str]:
 
 
 def original(japanese: str) -> str:
-    return japanese.replace(".ja.md", ".md")
+    return japanese.replace(".ja.", ".")
 
 
 def shape(section: str, page: str) -> tuple[str, int, set[str]]:
