@@ -96,6 +96,12 @@ class TrainerConfig(Settings):
     )
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32",
+        description="What the model computes in. `mixed_float16` and `mixed_bfloat16` compute in 16 bits, which suits newer GPUs and "
+        "TPUs, and keep weights, logits and losses in float32. With float16 the loss is scaled; a step whose gradients "
+        "overflow is left out and halves the scale.",
+    )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer, at the start.")
     schedule: Literal["constant", "step", "exponential", "cosine", "one_cycle"] = Field(
