@@ -13,7 +13,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, teacher, watched
+from trainer import checkpoints, teacher, watched, xla
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
@@ -77,9 +77,11 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        xla.check(config, strategy.num_replicas_in_sync, inputs)
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         sizes, steps = table_sizes(graph), config.epochs * train_data.steps
         model = build_model(config, task, inputs, sizes, steps)
+    xla.check_model(config, model)
     config = config.model_copy(update={"step": _prepared(config.step, task, graph, fn_args.base_model)})
     _check_own(model, config, task, train_data.dataset.element_spec[1])
     callbacks = make_callbacks(config, fn_args.model_run_dir, train_data.examples, file if config.checkpoints else None)
@@ -87,7 +89,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         if config.checkpoints and termination:
             every, steps = config.checkpoints, train_data.steps
             callbacks.append(checkpoints.Checkpoint(file, every, config.epochs, steps, callbacks[:], found, termination))
-        history = train(model, train_data, eval_data, strategy, config, callbacks)
+        with xla.told(config):
+            history = train(model, train_data, eval_data, strategy, config, callbacks)
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))

@@ -35,7 +35,8 @@ def build_model(
     """
     precision.check(config)
     model = make_model(config, task, inputs, sizes)
-    model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
+    loss, metrics = task.loss(config), task.metrics(config)
+    model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics, jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     return model
 
