@@ -1,6 +1,6 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -65,6 +65,13 @@ _Loss = or_reference(
     ]
 )
 _Metric = or_reference(Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "mae"])
+
+
+# TensorFlow's strategies of several machines, and what stands in the way.
+_ELSEWHERE = {
+    "parameter_server": "which `model.fit` of Keras 3 cannot feed, and whose workers change the weights in no fixed order",
+    "multi_worker": "which `model.fit` of Keras 3 fails with, and the loop `gradient_tape` does not have yet",
+}
 
 
 class TrainerConfig(Settings):
@@ -173,10 +180,10 @@ class TrainerConfig(Settings):
         description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
         "training goes on from there, to the same weights. `null` keeps none.",
     )
-    strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
+    strategy: Literal["auto", "cpu", "gpu", "one_device", "mirrored", "tpu"] = Field(
         "auto",
-        description="`auto` is `mirrored` where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow "
-        "`accelerator` decides it. `tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
+        description="`cpu` is one CPU, even where there is a GPU; `gpu` is one GPU, and refused where there is none. `auto` is `mirrored` "
+        "where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow `accelerator` decides it. `tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
@@ -197,6 +204,16 @@ class TrainerConfig(Settings):
     def is_one_hot(self) -> bool:
         """Whether the loss takes the labels of classes one-hot encoded."""
         return self.loss.startswith("categorical") and not is_reference(self.loss)
+
+    @pydantic.field_validator("strategy", mode="before")
+    @classmethod
+    def _strategy_is_of_one_machine(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in _ELSEWHERE:
+            raise ValueError(
+                f"trainer.strategy: Expected a strategy of one machine. Received: '{value}', {_ELSEWHERE[value]}. Set "
+                "`trainer.strategy: mirrored` for several GPUs of one machine."
+            )
+        return value
 
     @pydantic.model_validator(mode="after")
     def _loop_has_the_step(self) -> Self:
