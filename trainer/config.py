@@ -183,7 +183,8 @@ class TrainerConfig(Settings):
     strategy: Literal["auto", "cpu", "gpu", "one_device", "mirrored", "tpu"] = Field(
         "auto",
         description="`cpu` is one CPU, even where there is a GPU; `gpu` is one GPU, and refused where there is none. `auto` is `mirrored` "
-        "where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow `accelerator` decides it. `tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
+        "where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow `accelerator` decides it. "
+        "`tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
