@@ -15,6 +15,7 @@ from trainer.errors import ConfigError, TrainingError
 from trainer.features import names
 from trainer.loss_scale import DynamicLossScale
 from trainer.models import build_model
+from trainer.models.optimizers import make_optimizer
 from trainer.tasks import Multiclass
 
 MIXED = ["mixed_float16", "mixed_bfloat16"]
@@ -112,6 +113,16 @@ def test_a_step_that_overflows_halves_the_scale_and_is_left_out(scaled, tmp_path
     assert last == TOO_LARGE / 2 ** (len(scale.seen) - moved)
     assert 0 < moved < len(scale.seen) == 10
     assert (weights != others).any()
+
+
+def test_a_batch_that_was_left_out_counts_for_the_seed_and_not_for_the_schedule():
+    weight = keras.Variable(np.zeros(2, np.float32))
+    optimizer = make_optimizer(TrainerConfig(precision="mixed_float16"), 10)
+    optimizer.build([weight])
+    for value in (float("inf"), 1.0):
+        optimizer.apply([tf.fill([2], value)], [weight])
+    batches = next(variable for variable in optimizer.variables if variable.name == "iteration")  # as the loop looks for it
+    assert (int(batches.numpy()), int(optimizer.iterations.numpy())) == (2, 1)
 
 
 def test_both_loops_leave_out_the_same_steps(scaled, tmp_path):
