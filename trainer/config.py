@@ -111,8 +111,8 @@ class TrainerConfig(Settings):
     )
     jit_compile: bool = Field(
         False,
-        description="Whether XLA compiles the training step, on one replica and without texts: that takes seconds at the start, saves time "
-        "where steps are many and small, and gives other last bits. A TPU's step is always compiled.",
+        description="Whether XLA compiles the training step, on one replica and without texts: that takes seconds at the start, may save "
+        "time on a GPU, took longer on a CPU, and gives other last bits. A TPU's step is always compiled.",
     )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer, at the start.")

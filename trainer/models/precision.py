@@ -66,7 +66,10 @@ def check(config: TrainerConfig) -> None:
             "tape, or set `trainer.precision: mixed_bfloat16`."
         )
     if config.precision != "float32" and not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")):
-        _log.warning("`trainer.precision: %s` on a CPU, most of which compute 16 bits more slowly than float32.", config.precision)
+        _log.warning(
+            "`trainer.precision: %s` on a CPU, most of which compute 16 bits more slowly than float32, convolutions in float16 hundreds of times.",
+            config.precision,
+        )
 
 
 def _is_functional(model: keras.Model) -> bool:
