@@ -67,7 +67,7 @@ def check(config: TrainerConfig) -> None:
         )
     if config.precision != "float32" and not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")):
         _log.warning(
-            "`trainer.precision: %s` on a CPU, most of which compute 16 bits more slowly than float32, convolutions in float16 hundreds of times.",
+            "`trainer.precision: %s` on a CPU, most of which compute 16 bits more slowly, float16's convolutions hundreds of times.",
             config.precision,
         )
 
