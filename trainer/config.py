@@ -1,6 +1,6 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -67,6 +67,13 @@ _Loss = or_reference(
 _Metric = or_reference(Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "mae"])
 
 
+# TensorFlow's strategies of several machines, and what stands in the way.
+_ELSEWHERE = {
+    "parameter_server": "which `model.fit` of Keras 3 cannot feed, and whose workers change the weights in no fixed order",
+    "multi_worker": "which `model.fit` of Keras 3 fails with, and the loop `gradient_tape` does not have yet",
+}
+
+
 class TrainerConfig(Settings):
     """What is trained, by which loop, for how long."""
 
@@ -96,6 +103,17 @@ class TrainerConfig(Settings):
     )
     batch_size: int = Field(64, ge=1, le=65_536, description="Examples per training step, over all replicas together.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the weights, the dropout and the order of the examples.")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32",
+        description="What the model computes in. `mixed_float16` and `mixed_bfloat16` compute in 16 bits, which suits newer GPUs and "
+        "TPUs, and keep weights, logits and losses in float32. With float16 the loss is scaled; a step whose gradients "
+        "overflow is left out and halves the scale.",
+    )
+    jit_compile: bool = Field(
+        False,
+        description="Whether XLA compiles the training step, on one replica and without texts: that takes seconds at the start, may save "
+        "time on a GPU, took longer on a CPU, and gives other last bits. A TPU's step is always compiled.",
+    )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adam", description="The Keras optimizer.")
     learning_rate: float = Field(0.001, gt=0.0, le=10.0, description="Step size of the optimizer, at the start.")
     schedule: Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"] = Field(
@@ -168,10 +186,11 @@ class TrainerConfig(Settings):
         description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
         "training goes on from there, to the same weights. `null` keeps none.",
     )
-    strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
+    strategy: Literal["auto", "cpu", "gpu", "one_device", "mirrored", "tpu"] = Field(
         "auto",
-        description="`auto` is `mirrored` where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow "
-        "`accelerator` decides it. `tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
+        description="`cpu` is one CPU, even where there is a GPU; `gpu` is one GPU, and refused where there is none. `auto` is `mirrored` "
+        "where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow `accelerator` decides it. "
+        "`tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
@@ -192,6 +211,16 @@ class TrainerConfig(Settings):
     def is_one_hot(self) -> bool:
         """Whether the loss takes the labels of classes one-hot encoded."""
         return self.loss.startswith("categorical") and not is_reference(self.loss)
+
+    @pydantic.field_validator("strategy", mode="before")
+    @classmethod
+    def _strategy_is_of_one_machine(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in _ELSEWHERE:
+            raise ValueError(
+                f"trainer.strategy: Expected a strategy of one machine. Received: '{value}', {_ELSEWHERE[value]}. Set "
+                "`trainer.strategy: mirrored` for several GPUs of one machine."
+            )
+        return value
 
     @pydantic.model_validator(mode="after")
     def _loop_has_the_step(self) -> Self:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer import graph_rewrites, without_gradient
+from trainer import graph_rewrites, without_gradient, xla
 from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
@@ -41,8 +41,8 @@ def train(
     build_metrics(model, strategy, train_batches)
     step = config.step.with_code(config.code)
     step.check(train_batches.dataset.element_spec[0])
-    train_some = _over_batches(_train_step(model, strategy, config, step), strategy)
-    eval_epoch = _over_batches(_eval_step(model, strategy), strategy)
+    train_some = _over_batches(xla.compiled(_train_step(model, strategy, config, step), config), strategy)
+    eval_epoch = _over_batches(xla.compiled(_eval_step(model, strategy), config), strategy)
     train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
     eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
     driver = keras.callbacks.CallbackList(

@@ -17,7 +17,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, constant_prediction, teacher, watched
+from trainer import checkpoints, constant_prediction, teacher, watched, xla
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError, TrainingError
@@ -147,8 +147,10 @@ def prepare(material: Material, begin: Position = START) -> Prepared:
     with strategy.scope():
         spec = material.graph.transformed_feature_spec()
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        xla.check(config, strategy.num_replicas_in_sync, inputs)
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps)
+    xla.check_model(config, model)
     step = _prepared(config.step, task, material.graph, material.base_model)
     with strategy.scope():
         step = step.with_models(train_data.dataset.element_spec[0], config.seed, train_data.steps)
@@ -187,7 +189,8 @@ def trained(
         if every and termination:
             state = checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination, config.step.variables)
             callbacks.append(state)
-        history = train(prepared.model, data, prepared.eval_data, material.strategy, config, [*callbacks, *more])
+        with xla.told(config):
+            history = train(prepared.model, data, prepared.eval_data, material.strategy, config, [*callbacks, *more])
     return prepared, history
 
 

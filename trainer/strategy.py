@@ -4,27 +4,43 @@ import tensorflow as tf
 
 from trainer.errors import ConfigError, did_you_mean
 
-NAMES = ("auto", "one_device", "mirrored", "tpu")
+NAMES = ("auto", "cpu", "gpu", "one_device", "mirrored", "tpu")
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
     """The strategy called `name`.
 
-    `one_device` is TensorFlow's default strategy, which takes the GPU where there is one. `mirrored` keeps a copy of the model
+    `cpu` is one CPU, also where there is a GPU, and `gpu` is one GPU. `one_device` is TensorFlow's default strategy, which takes
+    the GPU where there is one. `mirrored` keeps a copy of the model
     on every GPU, or, without a GPU, on every logical CPU. `auto` is `mirrored` where there are several GPUs, else `one_device`.
     `tpu` takes the TPU chips of this machine.
 
     Raises:
-      ConfigError: no strategy has that name, or there is no TPU.
+      ConfigError: no strategy has that name, or there is no GPU or TPU where one is asked for.
     """
     if name not in NAMES:
         raise ConfigError(f"Expected `trainer.strategy` to be one of {list(NAMES)}. Received: {name!r}.{did_you_mean(name, NAMES)}")
     if name == "tpu":
         return _tpu()
+    if name == "cpu":
+        return tf.distribute.OneDeviceStrategy("/cpu:0")
     gpus = tf.config.list_logical_devices("GPU")
+    if name == "gpu":
+        return _gpu(gpus)
     if name == "one_device" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
     return tf.distribute.MirroredStrategy([device.name for device in gpus or tf.config.list_logical_devices("CPU")])
+
+
+def _gpu(gpus: list[tf.config.LogicalDevice]) -> tf.distribute.Strategy:
+    if gpus:
+        return tf.distribute.OneDeviceStrategy("/gpu:0")
+    built = "" if tf.test.is_built_with_cuda() else ", and a TensorFlow that was built without CUDA"
+    found = ", ".join(device.name.removeprefix("/device:") for device in tf.config.list_logical_devices())
+    raise ConfigError(
+        f"Expected a GPU on this machine for `trainer.strategy: gpu`. Received: {found}{built}. Install the driver and "
+        "requirements-cuda.lock's packages, or set `trainer.strategy: cpu` or `auto`."
+    )
 
 
 def _tpu() -> tf.distribute.Strategy:

@@ -136,7 +136,8 @@ def _schema(config: PipelineConfig) -> str | None:
 def _with_strategy(config: PipelineConfig) -> PipelineConfig:
     """`auto` becomes the accelerator's own strategy: what was asked for decides, and not what a node happens to have."""
     needed, given = config.accelerator.strategy, config.trainer.strategy
-    if given not in ("auto", needed) and "tpu" in (given, needed):
+    is_there = given != "gpu" or config.accelerator.gpu
+    if given not in ("auto", needed) and ("tpu" in (given, needed) or not is_there):
         raise ConfigError(
             f"Expected `trainer.strategy` to be `auto` or `{needed}` with `accelerator: {config.accelerator.kind}`. Received: '{given}'."
         )

@@ -82,13 +82,16 @@ def execute(loop, artifacts, folder, change=lambda data, callbacks: (data, callb
     raise AssertionError("Expected the loop to have been run.")
 
 
-def killed(loop, artifacts, folder, steps, **settings):
-    """An execution that ends after about so many of its training steps, wherever that is between two checkpoints."""
+def killed(loop, artifacts, folder, steps, more=(), **settings):
+    """An execution that ends after about so many of its training steps, wherever that is between two checkpoints.
+
+    `more` are callbacks before all others.
+    """
 
     def change(data, callbacks):
         if loop == "fit":  # which takes the end of the data for that of the epoch
-            return data, [Kill(max(1, steps // 2)), *callbacks]
-        return data._replace(dataset=data.dataset.take(steps)), callbacks
+            return data, [*more, Kill(max(1, steps // 2)), *callbacks]
+        return data._replace(dataset=data.dataset.take(steps)), [*more, *callbacks]
 
     try:
         execute(loop, artifacts, folder, change, **settings)

@@ -91,6 +91,17 @@ def test_both_loops_are_equal_on_two_replicas(scaled, tmp_path, cache):
     assert_same(*(trained(loop, scaled, tmp_path, strategy="mirrored", batch_size=64, cache=cache) for loop in LOOPS))
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_batch_has_the_same_rows_on_every_strategy(scaled, tmp_path, loop):
+    one, cpu, two = (trained(loop, scaled, tmp_path / name, strategy=name, batch_size=64) for name in ("one_device", "cpu", "mirrored"))
+    assert_same(one, cpu)
+    steps = [int(model.optimizer.iterations.numpy()) for model, _ in (one, cpu, two)]
+    assert steps == [2 * 5] * 3  # of 299 rows, 64 each time over all replicas together
+    for left, right in zip(one[0].get_weights(), two[0].get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, atol=0.02)  # the dropout differs
+    assert one[1]["val_loss"] == pytest.approx(two[1]["val_loss"], rel=0.05)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

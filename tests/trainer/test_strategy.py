@@ -10,7 +10,7 @@ from trainer.strategy import NAMES, make_strategy
 
 def test_every_name_that_the_config_allows_makes_a_strategy():
     assert set(TrainerConfig.model_json_schema()["properties"]["strategy"]["enum"]) == set(NAMES)
-    for name in set(NAMES) - {"tpu"}:
+    for name in set(NAMES) - {"tpu", "gpu"}:
         assert isinstance(make_strategy(name), tf.distribute.Strategy)
 
 
@@ -18,6 +18,27 @@ def test_every_name_that_the_config_allows_makes_a_strategy():
 def test_a_tpu_that_is_not_there_is_said_in_one_line():
     with pytest.raises(ConfigError, match=r"^Expected a TPU on this machine for `trainer.strategy: tpu`. Received: [^\n]*$"):
         make_strategy("tpu")
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_with_what_is_and_what_to_set():
+    with pytest.raises(ConfigError, match=r"^Expected a GPU on this machine for .*: gpu`\. Received: CPU:0[^\n]*`trainer\.strategy: cpu`"):
+        make_strategy("gpu")
+
+
+def test_cpu_places_the_weights_there():
+    with make_strategy("cpu").scope():
+        weight = tf.Variable(1.0)
+    assert make_strategy("cpu").num_replicas_in_sync == 1
+    assert tf.DeviceSpec.from_string(weight.device).device_type == "CPU"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("parameter_server", "in no fixed order"), ("multi_worker", "Keras 3 fails with")])
+def test_strategies_of_several_machines_are_refused_with_what_stands_in_the_way(name, reason):
+    with pytest.raises(
+        ValueError, match=rf"trainer\.strategy: Expected a strategy of one machine\. Received: '{name}', .*{reason}.*`trainer"
+    ):
+        TrainerConfig(strategy=name)
 
 
 def test_auto_is_one_replica_where_there_are_not_several_gpus():

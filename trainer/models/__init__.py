@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from trainer.config import TrainerConfig
 from trainer.features import names
-from trainer.models import own
+from trainer.models import own, precision
 from trainer.models.optimizers import make_optimizer
 from trainer.reference import is_reference
 from trainer.tasks import Task
@@ -23,7 +23,7 @@ def build_model(
     """The compiled model of `trainer/models/<config.model>.py`, or of the user's own function; call it under the strategy's scope.
 
     Args:
-      config: model, dropout, augmentation, seed, optimizer.
+      config: model, dropout, augmentation, precision, seed, optimizer.
       task: what the model gives, its loss and metrics.
       inputs: shape and dtype of a row of what it takes, by name.
       sizes: of those that are places in a table, how many rows the table has.
@@ -33,8 +33,10 @@ def build_model(
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
       initial weights and equal sequences of dropout masks and augmentations.
     """
+    precision.check(config)
     model = make_model(config, task, inputs, sizes)
-    model.compile(optimizer=make_optimizer(config, steps), loss=task.loss(config), metrics=task.metrics(config), jit_compile=False)
+    loss, metrics = task.loss(config), task.metrics(config)
+    model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics, jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -44,6 +46,12 @@ def make_model(
 ) -> keras.Model:
     """The same, not compiled."""
     keras.utils.set_random_seed(config.seed)
+    with precision.policy(config.precision):
+        model = _made(config, task, inputs, sizes)
+    return precision.giving_float32(model)
+
+
+def _made(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int]) -> keras.Model:
     if is_reference(config.model):
         return own.build(config, task, inputs, sizes)
     build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build

@@ -16,12 +16,13 @@ from trainer.config import Augmentation
 _ZOOM = (-0.65, 0.2)  # -0.65 shows 0.35 of the height and width
 _SHIFT = 0.2  # of the height and of the width
 _TURN = 0.05  # of a full circle
+_DTYPE = "float32"  # whatever the model computes in: 16 bits are too few for a place in a picture
 
 _LAYERS: dict[Augmentation, Callable[[], list[layers.Layer]]] = {
-    "flip": lambda: [layers.RandomFlip("horizontal")],
-    "crop": lambda: [layers.RandomZoom(_ZOOM), layers.RandomTranslation(_SHIFT, _SHIFT)],
-    "rotate": lambda: [layers.RandomRotation(_TURN)],
-    "colour": lambda: [RandomColour()],
+    "flip": lambda: [layers.RandomFlip("horizontal", dtype=_DTYPE)],
+    "crop": lambda: [layers.RandomZoom(_ZOOM, dtype=_DTYPE), layers.RandomTranslation(_SHIFT, _SHIFT, dtype=_DTYPE)],
+    "rotate": lambda: [layers.RandomRotation(_TURN, dtype=_DTYPE)],
+    "colour": lambda: [RandomColour(dtype=_DTYPE)],
 }
 
 

@@ -23,8 +23,11 @@ class ColourShares(layers.Layer):
 
     Colours are told apart by lightness and by two opponents: red, green and blue go up and down together with the light, so that most of
     the colours that their levels make are in no photo. A pixel counts for the eight colours round its own by how near they are.
-    No gradient goes through.
+    No gradient goes through. It computes in float32, whatever the model does, for a share is a mean of many small values.
     """
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**{**kwargs, "dtype": "float32"})
 
     def call(self, pixels: tf.Tensor) -> tf.Tensor:
         """float32 (batch, height, width, 3), standardised -> float32 (batch, 3 * the product of LEVELS)."""

@@ -95,7 +95,7 @@ class NumberEmbedding(layers.Layer):
     """
 
     def __init__(self, width: int, bins: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # of the inputs: 16 bits are too few to tell where in a bin a rank is
         self.width, self.bins = width, bins
 
     def build(self, numbers_shape: tuple[int | None, ...], ranks_shape: tuple[int | None, ...]) -> None:
@@ -108,8 +108,11 @@ class NumberEmbedding(layers.Layer):
     def call(self, numbers: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
         """float32 (batch, columns), twice -> (batch, columns * width)."""
         filled = tf.clip_by_value(tf.transpose(ranks)[..., tf.newaxis] * self.bins - tf.range(self.bins, dtype=ranks.dtype), 0, 1)
-        bent = tf.transpose(tf.matmul(filled, self.slopes), [1, 0, 2])
-        return tf.reshape(numbers[..., tf.newaxis] * self.scale + self.offset + bent, [-1, numbers.shape[1] * self.width])
+        numbers, filled, scale, offset, slopes = (
+            tf.cast(each, self.compute_dtype) for each in (numbers, filled, self.scale, self.offset, self.slopes)
+        )
+        bent = tf.transpose(tf.matmul(filled, slopes), [1, 0, 2])
+        return tf.reshape(numbers[..., tf.newaxis] * scale + offset + bent, [-1, numbers.shape[1] * self.width])
 
     def get_config(self) -> dict[str, object]:
         """The arguments."""

@@ -29,24 +29,26 @@ class NgramBag(layers.Layer):
     """
 
     def __init__(self, rows: int, width: int, dropout: float, initializer: str | None = None, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # float32 as far as the sum, whose terms are many; and so the table is not cast whole
         self.rows, self.width, self.dropout, self.initializer = rows, width, dropout, initializer
         self.kept = layers.Dropout(dropout)
 
     def build(self, tokens_shape: tuple[int | None, ...], weights_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the table."""
         initializer = self.initializer or keras.initializers.RandomNormal(stddev=self.width**-0.5)
-        self.table = self.add_weight((self.rows, self.width), initializer, name="table")
+        self.table = self.add_weight((self.rows, self.width), initializer, name="table", autocast=False)
 
     def call(self, tokens: tf.Tensor, weights: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
-        """int64 (batch, n), and float32 (batch, n) if any -> float32 (batch, width); zeros for a text without n-grams."""
-        there = self.kept(tf.cast(tokens > 0, self.compute_dtype), training=training)
-        there = tf.cast(there > 0, self.compute_dtype)  # a dropout layer makes the rest larger, which dividing by the number does already
+        """int64 (batch, n), and float32 (batch, n) if any -> (batch, width); zeros for a text without n-grams."""
+        there = self.kept(tf.cast(tokens > 0, tf.float32), training=training)
+        there = tf.cast(there > 0, tf.float32)  # a dropout layer makes the rest larger, which dividing by the number does already
         if weights is not None:
             pooled = tf.einsum("bn,bnw->bw", there * weights, tf.gather(self.table, tokens))
-            return pooled * tf.math.rsqrt(tf.maximum(tf.reduce_sum(there * tf.square(weights), axis=1, keepdims=True), 1.0))
-        pooled = tf.einsum("bn,bnw->bw", there, tf.gather(self.table, tokens))
-        return pooled * tf.math.rsqrt(tf.maximum(tf.reduce_sum(there, axis=1, keepdims=True), 1.0))
+            squares = tf.reduce_sum(there * tf.square(weights), axis=1, keepdims=True)
+        else:
+            pooled = tf.einsum("bn,bnw->bw", there, tf.gather(self.table, tokens))
+            squares = tf.reduce_sum(there, axis=1, keepdims=True)
+        return tf.cast(pooled * tf.math.rsqrt(tf.maximum(squares, 1.0)), self.compute_dtype)
 
     def get_config(self) -> dict[str, object]:
         """The arguments."""

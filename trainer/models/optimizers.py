@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
+from trainer.loss_scale import DynamicLossScale
 from trainer.models.schedules import make_schedule
 
 
@@ -91,11 +92,13 @@ _OPTIMIZERS = {
 def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimizer:
     """The optimizer that `config.optimizer` names, with the learning rate, decay, clipping and accumulation of `config`.
 
+    With float16 a `DynamicLossScale` is around it.
+
     Args:
       config: the settings.
       steps: of all epochs together, over which a schedule goes.
     """
-    return _OPTIMIZERS[config.optimizer](
+    optimizer = _OPTIMIZERS[config.optimizer](
         learning_rate=make_schedule(config, steps),
         global_clipnorm=config.clip_norm,
         clipnorm=config.clip_each_norm,
@@ -103,3 +106,4 @@ def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimi
         **({} if config.weight_decay is None else {"weight_decay": config.weight_decay}),
         **({} if config.accumulate == 1 else {"gradient_accumulation_steps": config.accumulate}),
     )
+    return DynamicLossScale(optimizer) if config.precision == "mixed_float16" else optimizer

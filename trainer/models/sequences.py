@@ -71,12 +71,13 @@ class TokenVectors(layers.Layer):
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Makes the table."""
-        self.table = self.add_weight((self.rows, self.width), keras.initializers.RandomNormal(stddev=self.width**-0.5), name="table")
+        initializer = keras.initializers.RandomNormal(stddev=self.width**-0.5)
+        self.table = self.add_weight((self.rows, self.width), initializer, name="table", autocast=False)  # a batch's rows are cast
 
     def call(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """int64 (batch, n) -> float32 (batch, n, width), bool (batch, n)."""
+        """int64 (batch, n) -> float (batch, n, width), bool (batch, n)."""
         there = tokens > 0
-        return tf.gather(self.table, tokens) * tf.cast(there, self.compute_dtype)[..., tf.newaxis], there
+        return tf.cast(tf.gather(self.table, tokens), self.compute_dtype) * tf.cast(there, self.compute_dtype)[..., tf.newaxis], there
 
     def compute_output_spec(self, tokens: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """The shapes and dtypes of what `call` gives."""

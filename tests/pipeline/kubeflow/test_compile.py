@@ -208,6 +208,8 @@ def test_a_tpu_slice_gets_its_chips_and_both_selectors(compile_config):
 def test_a_strategy_that_contradicts_the_accelerator_is_refused(compile_config):
     with pytest.raises(ConfigError, match="`auto` or `tpu`"):
         compile_config("configs/digits.yaml", TPU, "trainer.strategy=mirrored")
+    with pytest.raises(ConfigError, match=r"with `accelerator: cpu`\. Received: 'gpu'"):
+        compile_config("configs/digits.yaml", "trainer.strategy=gpu")
 
 
 def test_a_search_is_refused_with_what_to_do_instead(compile_config):

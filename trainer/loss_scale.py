@@ -1,0 +1,28 @@
+"""The scale that keeps float16's small gradients from becoming 0: as large as it can be without making others infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tapeline")
+class DynamicLossScale(keras.optimizers.LossScaleOptimizer):
+    """An optimizer around another one: a step whose gradients overflow halves the scale and is left out, many good ones double it.
+
+    Its own `iteration` counts all batches, those that were left out too; `iterations`, which schedules go by, counts the others.
+    """
+
+    LEAST = 2.0**-10  # gradients that overflow even here are no numbers at any scale
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """One step, which may be left out."""
+        super().apply(grads, trainable_variables)
+        self._iterations.assign_add(tf.ones((), self._iterations.dtype))
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate in a step, counted from 0."""
+        return self.inner_optimizer.rate_at(step)
