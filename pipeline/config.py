@@ -25,6 +25,7 @@ from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
+from trainer.export_config import ExportConfig
 from trainer.features import KINDS, Feature, Features, names
 from trainer.features.cross import Crosses
 from trainer.features.image import ImageFeature
@@ -64,6 +65,7 @@ class PipelineConfig(Settings):
         "`[colour, shape]`, or a mapping with `of` and `buckets`, for each. They are categories, or numbers with `buckets`.",
     )
     trainer: TrainerConfig = Field(TrainerConfig(), description="What is trained, by which loop, for how long.")
+    export: ExportConfig = Field(ExportConfig(), description="What goes with the saved model.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
     accelerator: AcceleratorConfig = Field(

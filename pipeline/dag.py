@@ -14,13 +14,12 @@ from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
-from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base import base_node, executor_spec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.metadata import ConnectionConfigType
-from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import pusher_pb2, transform_pb2
 from tfx.types import standard_artifacts
 
 from components import pusher
@@ -31,6 +30,7 @@ from components.evaluator import Evaluator
 from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
 from components.teacher import TeacherModel
+from components.trainer import Trainer
 from pipeline import steps
 from pipeline.config import PipelineConfig
 from trainer.steps import Distill
@@ -113,12 +113,18 @@ def create_pipeline(
         teacher.add_upstream_node(gate)
     trainer = Trainer(
         examples=transform.outputs["transformed_examples"],
+        raw_examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         base_model=teacher.outputs["model"] if teacher else None,
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
-        train_args=trainer_pb2.TrainArgs(splits=[split.TRAIN]),
-        eval_args=trainer_pb2.EvalArgs(splits=[split.EVAL]),
-        custom_config={"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code[steps.TRAINER.code]},
+        train_split=split.TRAIN,
+        eval_split=split.EVAL,
+        custom_config={
+            "trainer": config.trainer.to_json(),
+            "problem": config.problem.to_json(),
+            "export": config.export.to_json(),
+            "code": inputs.code[steps.TRAINER.code],
+        },
     )
     model = trainer.outputs["model"]
 

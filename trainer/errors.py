@@ -38,7 +38,7 @@ class AnomaliesError(TapelineError):
 
 
 class TrainingError(TapelineError):
-    """Training cannot go on: the loss is no longer a number."""
+    """Training cannot go on: the loss is no longer a number, or what was exported is not what was trained."""
 
 
 _SHOWN, _LISTED = 80, 20  # characters of a name in a line, and names

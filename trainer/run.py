@@ -1,7 +1,7 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
 transform graph, the state of an interrupted training, batches -> model, under the strategy's scope -> train -> best weights, if wanted
-    -> the task's decision -> SavedModel
+    -> the task's decision -> SavedModel, which must answer raw rows as the model does
 """
 
 import contextlib
@@ -17,7 +17,9 @@ from trainer import checkpoints, teacher, watched
 from trainer.callbacks import make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
-from trainer.export import export
+from trainer.export import converted, export, onnx
+from trainer.export.rows import RAW_FILES, raw_rows
+from trainer.export_config import ExportConfig
 from trainer.features import names, table_sizes
 from trainer.input_pipeline import START, Batches, Split, eval_batches, read_split, train_batches
 from trainer.models import build_model, model_name
@@ -31,6 +33,8 @@ from trainer.tasks.predicted import predicted
 from trainer.termination import Termination
 
 Section = TypeVar("Section", bound=Settings)
+
+_COMPARED = 256  # raw rows that the trained model and the exported one both answer
 
 
 class Train(Protocol):
@@ -55,13 +59,18 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
 
     Args:
-      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem.
+      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem, and
+        `custom_config["export"]`, which may be left out, ExportConfig.
       train: the loop.
 
     Raises:
-      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN.
+      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN, or the exported
+        model answers otherwise than the trained one.
     """
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
+    exported = _section({"export": "{}"} | fn_args.custom_config, "export", ExportConfig)
+    if exported.onnx:
+        onnx.check()
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()
     if fault := watched.fault(config, problem.task.metric_names(config)):
@@ -92,7 +101,18 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         restore_best_weights(model, fn_args.model_run_dir)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
     problem = problem.model_copy(update={"task": task})
-    export(model, graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
+    raw = fn_args.custom_config.get(RAW_FILES, {})
+    served = export(
+        model,
+        graph,
+        problem,
+        fn_args.serving_model_dir,
+        is_distilled=config.step.HAS_TEACHER,
+        rows=raw_rows(raw.get("eval"), _COMPARED),
+        warmup_rows=exported.warmup,
+    )
+    if exported.litert or exported.onnx:
+        converted.convert(served, model, graph, problem, exported, raw, fn_args.serving_model_dir.rpartition("/")[0])
     checkpoints.remove(file)
     return history
 

@@ -21,7 +21,7 @@ from pipeline.runs.observed_dag_runner import NodeResult, ObservedDagRunner
 from pipeline.runs.store import forget_removed_artifacts, forget_superseded_versions, lost_baseline
 from pipeline.runs.summary import Summary
 from pipeline.workspace import Workspace, serving_path
-from trainer import environment
+from trainer import environment, exported
 from trainer.steps import Distill
 
 SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
@@ -113,7 +113,9 @@ class _Observer:
         elif result.node == steps.DATA_GATE.id:
             self._summary.warn(*read_found(result.outputs["found"].uri))
         elif result.node == steps.TRAINER.id:
-            self._candidate = result.outputs["model"].id
+            model = result.outputs["model"]
+            self._candidate = model.id
+            self._summary.convert(exported.read(model.uri), self._workspace.place(f"{self._workspace.stored(model.uri)}/{exported.FOLDER}"))
         elif result.node == steps.BASELINE.id:
             lost = lost_baseline(self._connection, self._candidate)
             self._summary.notes += [lost] if lost else []

@@ -17,7 +17,7 @@ TRAINER_KEYS = (
     "weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, augment, early_stopping, "
     "weights, best_by, metric_modes, checkpoints, strategy, cache"
 )
-TOP_KEYS = "name, data, schema, preprocessing, task, label, features, crosses, trainer, evaluator, pusher, accelerator, kubeflow"
+TOP_KEYS = "name, data, schema, preprocessing, task, label, features, crosses, trainer, export, evaluator, pusher, accelerator, kubeflow"
 
 
 @pytest.fixture
