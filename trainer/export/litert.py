@@ -15,7 +15,8 @@ import tensorflow as tf
 from trainer.export.portable import Inputs, Portable
 
 Precision = Literal["float32", "float16", "int8"]
-_FLEX = re.compile(r"Flex ops: ([\w, ]+)")
+_LACKING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
+_LISTS = re.compile(r"\bTensorList[A-Z]\w+")  # what recurrent layers are made of
 
 
 def convert(portable: Portable, precision: Precision, calibration: Inputs) -> bytes:
@@ -66,7 +67,8 @@ def _one_by_one(rows: Inputs) -> Iterable[tuple[str, Inputs]]:
 
 
 def _clause(error: Exception) -> str:
-    found = _FLEX.search(str(error))
+    text = str(error)
+    found = sorted(set(_LACKING.findall(text) or _LISTS.findall(text)))
     if found:
-        return f"LiteRT has no operation of its own for {found[1]}"
-    return f"LiteRT's converter says: {str(error).strip().splitlines()[0]}"
+        return f"LiteRT has no operation of its own for {', '.join(found)}"
+    return f"LiteRT's converter says: {next(iter(text.strip().splitlines()), type(error).__name__)}"

@@ -77,21 +77,27 @@ def test_a_run_of_columns_leaves_the_files_beside_the_saved_model_and_says_what_
     assert found.saved_model == pytest.approx(rmse, rel=1e-4)
 
 
-class Hashed(tf.Module):
-    """As `Portable`, with an operation that LiteRT does not have."""
+class Lacking(tf.Module):
+    """As `Portable`, of a function that has operations that LiteRT has not."""
 
-    def __init__(self):
+    def __init__(self, function, shape):
         super().__init__()
-        self.signature = {"pixels": tf.TensorSpec((None, 4), tf.float32, "pixels")}
-        self.predict = tf.function(self.hashed).get_concrete_function(**self.signature)
-
-    def hashed(self, pixels):
-        return {"probabilities": tf.cast(tf.strings.to_hash_bucket_fast(tf.strings.as_string(pixels), 7), tf.float32)}
+        self.signature = {"x": tf.TensorSpec((None, *shape), tf.float32, "x")}
+        self.predict = tf.function(lambda x: {"probabilities": function(x)}, autograph=False).get_concrete_function(**self.signature)
 
 
-def test_what_needs_operations_that_the_runtime_lacks_is_one_line():
-    with pytest.raises(ValueError, match=r"^LiteRT has no operation of its own for .*StringToHashBucketFast[^\n]*$"):
-        litert.convert(Hashed(), "float32", {})
+def hashed(x):
+    return tf.cast(tf.strings.to_hash_bucket_fast(tf.strings.as_string(x), 7), tf.float32)
+
+
+def recurrent(x):
+    return tf.map_fn(tf.math.softplus, x)
+
+
+@pytest.mark.parametrize(("function", "named"), [(hashed, "AsString, StringToHashBucketFast"), (recurrent, "TensorList.*")])
+def test_what_needs_operations_that_the_runtime_lacks_is_one_line(function, named):
+    with pytest.raises(ValueError, match=f"^LiteRT has no operation of its own for {named}$"):
+        litert.convert(Lacking(function, (4,)), "float32", {})
 
 
 def test_onnx_without_its_packages_is_refused_before_the_training_with_what_to_install(scaled, tmp_path, monkeypatch):
