@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.export import litert, onnx
-from trainer.export.parity import tolerance
+from trainer.export.parity import rounding
 from trainer.export.portable import Inputs, Portable, rows_of
 from trainer.export.rows import raw_rows
 from trainer.export.served import Served
@@ -82,7 +82,7 @@ def convert(
             failures[each] = str(error)
     runners = [each.runner(content) for each, content in contents.items()]
     compared = _compare(portable, runners, graph, problem, raw_rows(raw["test"], _COMPARED))
-    limit = tolerance(model) * float(np.abs(compared.saved_model).max())
+    limit = rounding(model, problem, compared.saved_model)
     metric, of_saved_model = problem.task.score(tf.constant(compared.saved_model), compared.labels)
     tf.io.gfile.makedirs(os.path.join(folder, FOLDER))
     found = [Exported(format=each.name, failure=failure) for each, failure in failures.items()]

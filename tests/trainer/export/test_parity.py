@@ -107,9 +107,7 @@ def test_every_task_is_compared_with_gaps_and_all_and_what_is_decided_to_the_let
         clause = parity.fault(folder, models[0], table.graph, problem.model_copy(update={"task": renamed}), rows)
         assert "is b'" in clause or "is [b'" in clause, clause
     else:
-        models[0].set_weights([*models[0].get_weights()[:-1], models[0].get_weights()[-1] + 5])
-        assert parity.fault(folder, models[0], table.graph, problem, rows) is None  # of a million, 120 is what rounding may be
-        models[0].set_weights([*models[0].get_weights()[:-1], models[0].get_weights()[-1] + 50])
+        models[0].set_weights([*models[0].get_weights()[:-1], models[0].get_weights()[-1] + 0.05])  # 1 of a million
         assert parity.fault(folder, models[0], table.graph, problem, rows).startswith("`values` is up to ")
 
 
