@@ -25,6 +25,7 @@ from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
 from trainer.config import PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
+from trainer.export_config import ExportConfig
 from trainer.features import KINDS, Feature, Features, names
 from trainer.features.cross import Crosses
 from trainer.features.image import ImageFeature
@@ -68,6 +69,7 @@ class PipelineConfig(Settings):
     tuner: TunerConfig | None = Field(
         None, description="Settings of `trainer` that are searched before the training, which takes the best that were found."
     )
+    export: ExportConfig = Field(ExportConfig(), description="What goes with the saved model.")
     evaluator: EvaluatorConfig = Field(EvaluatorConfig(), description="The gate: what a model must reach to be pushed.")
     pusher: PusherConfig = Field(PusherConfig(), description="Where accepted models go.")
     accelerator: AcceleratorConfig = Field(

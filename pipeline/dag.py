@@ -14,7 +14,6 @@ from tfx.components.pusher.component import Pusher
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
-from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base import base_node, executor_spec
@@ -32,6 +31,7 @@ from components.evaluator import Evaluator
 from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
 from components.teacher import TeacherModel
+from components.trainer import Trainer
 from pipeline import steps
 from pipeline.config import PipelineConfig
 from trainer.steps import Distill
@@ -128,9 +128,10 @@ def create_pipeline(
     )
     trainer = Trainer(
         **material,
+        raw_examples=examples,
         run_fn=f"trainer.{config.trainer.loop}.run_fn",
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
-        custom_config=settings,
+        custom_config={**settings, "export": config.export.to_json()},
     )
     model = trainer.outputs["model"]
 

@@ -49,6 +49,7 @@ COMMAND = re.compile(
         ("docs/your-own-data.ja.md", 12),
         ("docs/your-own-code.ja.md", 3),
         ("docs/models.ja.md", 3),
+        ("docs/export.ja.md", 6),
     ],
 )
 def test_a_translation_has_the_same_code_blocks(japanese, least):

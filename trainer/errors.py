@@ -38,7 +38,7 @@ class AnomaliesError(TapelineError):
 
 
 class TrainingError(TapelineError):
-    """Training cannot go on, as where the loss is no longer a number, or what came of it is not worth exporting."""
+    """Training cannot go on, as where the loss is no longer a number, or what came of it is not worth exporting or not what was trained."""
 
 
 _SHOWN, _LISTED = 80, 20  # characters of a name in a line, and names

@@ -1,7 +1,7 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
 transform graph and rows -> Material -> the state of an interrupted training, batches, model under the strategy's scope -> train
-    -> best weights, if wanted -> has it learnt? -> the task's decision -> SavedModel
+    -> best weights, if wanted -> has it learnt? -> the task's decision -> SavedModel, which must answer raw rows as the model does
 
 A search over settings reads the material once, and trains many models of it.
 """
@@ -21,7 +21,9 @@ from trainer import checkpoints, constant_prediction, teacher, watched, xla
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError, TrainingError
-from trainer.export import export
+from trainer.export import converted, export, onnx
+from trainer.export.rows import RAW_FILES, raw_rows
+from trainer.export_config import ExportConfig
 from trainer.features import names, table_sizes
 from trainer.input_pipeline import START, Batches, Position, Split, eval_batches, read_split, train_batches
 from trainer.models import build_model, model_name
@@ -36,6 +38,8 @@ from trainer.tasks.predicted import predicted
 from trainer.termination import Termination
 
 Section = TypeVar("Section", bound=Settings)
+
+_COMPARED = 256  # raw rows that the trained model and the exported one both answer
 
 
 class Train(Protocol):
@@ -98,14 +102,18 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """Trains by the loop `train` and exports: what TFX's Trainer asks of a `run_fn`.
 
     Args:
-      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem.
-        `hyperparameters`, where a search has found some, take the place of the config's.
+      fn_args: TFX's `FnArgs`; `custom_config["trainer"]` is TrainerConfig as JSON, `custom_config["problem"]` Problem, and
+        `custom_config["export"]`, which may be left out, ExportConfig. `hyperparameters`, where a search has found some, take the
+        place of the config's.
       train: the loop.
 
     Raises:
-      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN, or the
-      model has learnt nothing.
+      ConfigError: the settings are wrong. DataError: the examples are. TrainingError: the loss or a weight became NaN, the model has
+        learnt nothing, or the exported model answers otherwise than the trained one.
     """
+    exported = _section({"export": "{}"} | (fn_args.custom_config or {}), "export", ExportConfig)
+    if exported.onnx:
+        onnx.check()
     material = read_material(fn_args)
     file = _checkpoint_file(fn_args, material)
     prepared, history = trained(material, fn_args.model_run_dir, file, train, progress=os.environ.get(PROGRESS_VARIABLE))
@@ -116,7 +124,18 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         raise TrainingError(fault)
     task = task.tuned(lambda: _evaluated(model, task, prepared.eval_data))
     problem = material.problem.model_copy(update={"task": task})
-    export(model, material.graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
+    raw = (fn_args.custom_config or {}).get(RAW_FILES, {})
+    served = export(
+        model,
+        material.graph,
+        problem,
+        fn_args.serving_model_dir,
+        is_distilled=config.step.HAS_TEACHER,
+        rows=raw_rows(raw.get("eval"), _COMPARED),
+        warmup_rows=exported.warmup,
+    )
+    if exported.litert or exported.onnx:
+        converted.convert(served, model, material.graph, problem, exported, raw, fn_args.serving_model_dir.rpartition("/")[0])
     checkpoints.remove(file)
     return history
 

@@ -22,7 +22,7 @@ from pipeline.runs.store import forget_removed_artifacts, forget_superseded_vers
 from pipeline.runs.summary import Summary
 from pipeline.runs.tuning import read_tuning
 from pipeline.workspace import Workspace, serving_path
-from trainer import environment
+from trainer import environment, exported
 from trainer.steps import Distill
 
 SETUP_FILE = Path(__file__).resolve().parents[2] / "setup.py"
@@ -121,7 +121,9 @@ class _Observer:
         elif result.node == steps.TUNER.id:
             self._summary.tuning = read_tuning(self._metric, {name: output.uri for name, output in result.outputs.items()})
         elif result.node == steps.TRAINER.id:
-            self._candidate = result.outputs["model"].id
+            model = result.outputs["model"]
+            self._candidate = model.id
+            self._summary.convert(exported.read(model.uri), self._workspace.place(f"{self._workspace.stored(model.uri)}/{exported.FOLDER}"))
         elif result.node == steps.BASELINE.id:
             lost = lost_baseline(self._connection, self._candidate)
             self._summary.notes += [lost] if lost else []

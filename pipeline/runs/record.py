@@ -25,6 +25,7 @@ from pipeline.runs.summary import Component, Outcome, Summary
 from pipeline.runs.tuning import Tuning
 from pipeline.workspace import Workspace
 from trainer import environment, json_text
+from trainer.exported import Exported
 
 # Those that results depend on; the first ones are in the key of the cache's answer too.
 COMPUTING_PACKAGES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "tensorflow-model-analysis")
@@ -103,6 +104,7 @@ class RunRecord(_Part):
     shifts: list[Shift] = Field([], description="How far distributions are from those accepted last (drift) and from train's (skew).")
     gate: Gate = Field(description="What the gate said.")
     tuning: Tuning | None = Field(None, description="What the search over settings has found, null where there was none.")
+    exports: list[Exported] = Field([], description="What became of the files that `export` asks for beside the saved model.")
     pushed: Pushed | None = Field(description="What was pushed, null where nothing was.")
     packages: dict[str, str | None] = Field(description="Versions of Python and of the packages that results depend on.")
     environment: dict[str, str] = Field(description="The environment variables that count and may change results.")
@@ -129,6 +131,7 @@ class RunRecord(_Part):
             spans=[span.model_dump() for span in self.data.spans],
             duplicates={name: each.model_dump() for name, each in self.data.duplicates.items()},
             artifacts=self.artifacts,
+            exports=self.exports,
             answered_from=self.run,
         )
 
@@ -172,6 +175,7 @@ def of(
         shifts=summary.shifts,
         gate=Gate(bounds=summary.bounds, reasons=summary.reasons if summary.is_decided else [], notes=summary.notes),
         tuning=summary.tuning,
+        exports=summary.exports,
         pushed=pushed or None,
         packages={"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},
         environment=dict(setting.split("=", 1) for setting in environment.named(given)),

@@ -15,6 +15,7 @@ from pipeline import steps
 from pipeline.plain import command, print_line
 from pipeline.runs.tuning import Tuning, print_tuning
 from trainer.errors import ConfigError
+from trainer.exported import Exported
 
 if TYPE_CHECKING:  # pydantic may be what is missing where a failure is told
     from trainer.problem import Problem
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # pydantic may be what is missing where a failure is told
 Outcome = Literal["pushed", "refused", "failed", "anomalies", "tuned"]
 EXIT_STATUS = {"pushed": 0, "failed": 1, "refused": 3, "anomalies": 4, "tuned": 0}
 # The exit status and the record say them.
-_NOT_PRINTED = ("usage_error", "signal_status", "rows", "spans", "duplicates", "artifacts", "answered_from")
+_NOT_PRINTED = ("usage_error", "signal_status", "rows", "spans", "duplicates", "artifacts", "answered_from", "exports")
 
 
 class Component(TypedDict):
@@ -48,6 +49,7 @@ class Summary:
       duplicates: what each later split has of earlier ones, as the record has it.
       artifacts: where the outputs are, by component and output, as the metadata keep it.
       answered_from: the earlier run whose record answered it.
+      exports: what became of the files that the model was converted to.
     """
 
     outcome: Outcome = "failed"
@@ -70,6 +72,7 @@ class Summary:
     duplicates: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
     artifacts: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     answered_from: str | None = None
+    exports: list[Exported] = dataclasses.field(default_factory=list)
 
     def warn(self, anomalies: Sequence[Anomaly], shifts: Sequence[Shift]) -> None:
         """What the data gate has let pass, and how far the data is from that which was accepted last."""
@@ -85,6 +88,13 @@ class Summary:
         self.outcome = "anomalies"
         self.reasons = said.get("reasons", self.reasons)
         self.anomalies = [Anomaly(**anomaly) for anomaly in said.get("anomalies", [])]
+
+    def convert(self, exports: Sequence[Exported], folder: str) -> None:
+        """What the Trainer has made of its model beside the saved one, in `folder`."""
+        self.exports = list(exports)
+        self.notes = [*self.notes, *(each.line for each in exports)]
+        if any(each.file for each in exports):
+            self.notes.append(f"converted models are in {folder}")
 
     def take(self, verdict: Verdict) -> None:
         """What the gate has said."""
@@ -114,7 +124,7 @@ class Summary:
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> Self:
         """What `to_values` gave."""
-        kinds = {"bounds": Bound, "anomalies": Anomaly, "shifts": Shift}
+        kinds = {"bounds": Bound, "anomalies": Anomaly, "shifts": Shift, "exports": Exported}
         values = values | {"tuning": values["tuning"] and Tuning(**values["tuning"])}
         return cls(**values | {name: [kind(**each) for each in values[name]] for name, kind in kinds.items()})
 

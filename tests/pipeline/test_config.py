@@ -17,7 +17,9 @@ TRAINER_KEYS = (
     "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, augment, "
     "early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, strategy, cache"
 )
-TOP_KEYS = "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, evaluator, pusher, accelerator, kubeflow"
+TOP_KEYS = (
+    "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, export, evaluator, pusher, accelerator, kubeflow"
+)
 
 
 @pytest.fixture

@@ -69,3 +69,11 @@ def test_statistics_count_up_to_1024_values_exactly_and_estimate_shares_of_more(
     assert strings["all"].unique == pytest.approx(rows, rel=0.03)
     assert max(counts["all"].values()) > 1  # an exact count would keep every text in memory
     assert counts["most"]["most"] == pytest.approx(rows / 2, abs=rows / 1024)
+
+
+def test_the_trainer_has_the_raw_examples_beside_the_transformed_ones(settings):
+    inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests())
+    pipeline = dag.create_pipeline(settings(), inputs, "root", None, [])
+    [trainer] = [node for node in pipeline.components if node.id == steps.TRAINER.id]
+    producers = {name: trainer.inputs[name].producer_component_id for name in ("examples", "raw_examples")}
+    assert producers == {"examples": steps.TRANSFORM.id, "raw_examples": steps.INGESTION.id}

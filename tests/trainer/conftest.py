@@ -16,6 +16,7 @@ from tests.problems import of_pictures
 from tests.trainer import transform_run
 from trainer import fit
 from trainer.config import TrainerConfig
+from trainer.export.rows import RAW_FILES
 from trainer.features import Features, names
 from trainer.features.image import ImageFeature
 from trainer.problem import Problem
@@ -50,6 +51,10 @@ class Artifacts(NamedTuple):
 
     def files(self, split):
         return [f"{self.graph_path}/examples/Split-{split}/*"]
+
+    def raw_files(self):
+        """What `custom_config` gets where the exported model is to be compared with the trained one."""
+        return {RAW_FILES: {split: f"{self.graph_path}/raw-{split}.gz" for split in ROWS}}
 
     def fn_args(self, folder, **trainer):
         return FnArgs(

@@ -1,16 +1,20 @@
-"""A trained model and the transform graph -> one SavedModel that takes raw features.
+"""A trained model and the transform graph -> one SavedModel that takes raw features, and answers them as the model does.
 
 serving_default takes tf.Examples; the other signatures are those of the problem's kind of features, one file each.
 """
 
 import os
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from trainer.errors import TrainingError
+from trainer.export import parity, warmup
 from trainer.export.columns import ServedColumns, use_own_names
 from trainer.export.picture import ServedPicture, is_picture
+from trainer.export.served import Served
 from trainer.problem import FILE, Problem
 from trainer.transform_digest import transform_digest
 
@@ -22,8 +26,15 @@ DISTILLED = "assets.extra/tapeline.distilled"  # is there where the model has le
 
 
 def export(
-    model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, serving_model_dir: str, *, is_distilled: bool = False
-) -> None:
+    model: keras.Model,
+    graph: tft.TFTransformOutput,
+    problem: Problem,
+    serving_model_dir: str,
+    *,
+    is_distilled: bool = False,
+    rows: Sequence[bytes] = (),
+    warmup_rows: int = 0,
+) -> Served:
     """Saves the model, with the transform graph inside, in TensorFlow Serving's format, marked as one whose rows are independent.
 
     Args:
@@ -32,6 +43,14 @@ def export(
       problem: what was learnt.
       serving_model_dir: the folder that will hold `saved_model.pb`.
       is_distilled: whether it has learnt from another model.
+      rows: serialized tf.Examples as they were before Transform, which the saved model must answer as `model` does.
+      warmup_rows: how many of them TensorFlow Serving is to answer before it serves the model.
+
+    Returns:
+      what was saved.
+
+    Raises:
+      TrainingError: it answers them otherwise; then nothing is left of it.
     """
     served = (ServedPicture if is_picture(problem) else ServedColumns)(model, graph, problem)
     tf.saved_model.save(served, serving_model_dir, signatures=served.signatures())
@@ -48,6 +67,15 @@ def export(
     for name, text in beside.items():
         with tf.io.gfile.GFile(os.path.join(serving_model_dir, name), "w") as file:
             file.write(text)
+    if warmup_rows and rows:
+        warmup.write(serving_model_dir, served.requests(list(rows[:warmup_rows])))
+    if clause := parity.fault(serving_model_dir, model, graph, problem, list(rows)):
+        tf.io.gfile.rmtree(serving_model_dir)
+        raise TrainingError(
+            f"Expected the exported model to answer as the trained one does. Received another answer: {clause}. Nothing was exported. "
+            "Look for a layer of your own that draws random numbers, or keeps in Python what a saved graph does not have."
+        )
+    return served
 
 
 def exported_problem(serving_model_dir: str) -> Problem | None:

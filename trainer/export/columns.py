@@ -9,13 +9,14 @@ transform_examples, no signature and so not served: tf.Examples -> transform gra
 import keyword
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer.export.served import Prediction, Raw, Served
-from trainer.features import RAW_DTYPES
+from trainer.features import MISSING_VALUES, RAW_DTYPES
+from trainer.features.kind import one_a_row
 
 SIGNATURE = "predict_columns"
 _ARGUMENT = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what TensorFlow takes as the name of an argument
@@ -46,6 +47,14 @@ class ServedColumns(Served):
         """`inputs`: serialized tf.Examples, string (n,); gives `outputs` float32 (n,)."""
         return {"outputs": self.predict_examples(inputs)["values"]}
 
+    def requests(self, examples: list[bytes]) -> dict[str, dict[str, tf.Tensor]]:
+        """See `Served`."""
+        raw = tf.io.parse_example(examples, self._raw_specs)
+        missing = {name: MISSING_VALUES[self._kinds[name]] for name in raw}
+        columns = {name: one_a_row(values, b"" if missing[name] is None else missing[name]) for name, values in raw.items()}
+        sent = {"inputs": tf.constant(examples, tf.string)}
+        return super().requests(examples) | {SIGNATURE: columns} | dict.fromkeys(self._of_examples(), sent)
+
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""
         columns = {
@@ -53,12 +62,14 @@ class ServedColumns(Served):
             for name, argument in _arguments(self._raw_specs).items()
         }
         examples = tf.TensorSpec((None,), tf.string, "inputs")
-        more = {"regress": self.regress} if self._task.PREDICTIONS == "values" else {"classify": self.classify}
         return (
             super().signatures()
             | {SIGNATURE: self.predict_columns.get_concrete_function(**columns)}
-            | {name: method.get_concrete_function(examples) for name, method in more.items()}
+            | {name: method.get_concrete_function(examples) for name, method in self._of_examples().items()}
         )
+
+    def _of_examples(self) -> dict[str, Callable[[tf.Tensor], Prediction]]:
+        return {"regress": self.regress} if self._task.PREDICTIONS == "values" else {"classify": self.classify}
 
     def _as_raw(self, name: str, values: tf.Tensor) -> Raw:
         """(n,) in the shape of the raw feature, which the data's schema decides."""

@@ -11,6 +11,8 @@ import tensorflow_transform as tft
 
 from trainer.export.served import Prediction, Served
 from trainer.features import names
+from trainer.features.image import decoded
+from trainer.features.kind import one_a_row
 from trainer.problem import Problem
 
 SIGNATURE = "predict_image"
@@ -29,7 +31,7 @@ class ServedPicture(Served):
         super().__init__(model, graph, problem)
         [self._image] = problem.features
         *self._size, self._channels = graph.transformed_feature_spec()[names.PIXELS].shape
-        self._normalized = tf.Variable(self._normalize_every_value(), trainable=False, name="normalized")
+        self.normalized = tf.Variable(self._normalize_every_value(), trainable=False, name="normalized")
 
     @tf.function(autograph=False)
     def predict_image(self, image: tf.Tensor) -> Prediction:
@@ -40,8 +42,14 @@ class ServedPicture(Served):
     def predict_pixels(self, pixels: tf.Tensor) -> Prediction:
         """`pixels`: 0 to 255, uint8 (n, height, width, channels), of any height and width."""
         same_size = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], self._size))
-        taken = tf.cond(same_size, lambda: self._normalized_pixels(pixels), lambda: self._fitted_pixels(pixels))
+        taken = tf.cond(same_size, lambda: self.normalized_pixels(pixels), lambda: self._fitted_pixels(pixels))
         return self.predict(tf.ensure_shape(taken, (None, *self._size, self._channels)))
+
+    def requests(self, examples: list[bytes]) -> dict[str, dict[str, tf.Tensor]]:
+        """See `Served`."""
+        files = one_a_row(tf.io.parse_example(examples, self._raw_specs)[self._image], b"")
+        pixels = decoded(files, self._image, tuple(self._size), self._channels)
+        return super().requests(examples) | {SIGNATURE: {"image": files}, "predict_pixels": {"pixels": pixels}}
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""
@@ -52,9 +60,10 @@ class ServedPicture(Served):
             ),
         }
 
-    def _normalized_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+    def normalized_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        """float32 (n, height, width, channels) of uint8 pixels of the model's size."""
         values = tf.cast(pixels, tf.int32) * self._channels + tf.range(self._channels)
-        return tf.gather(tf.reshape(self._normalized, [-1]), values)
+        return tf.gather(tf.reshape(self.normalized, [-1]), values)
 
     def _fitted_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         files = tf.io.encode_png(pixels, compression=0)

@@ -29,7 +29,7 @@ class Served(tf.Module):
         self._task = problem.task
         raw = graph.raw_feature_spec()
         self._kinds = dict(problem.features)
-        self._raw_specs = {name: _with_default(raw[name], kind) for name, kind in problem.features.items()}
+        self._raw_specs = raw_specs(graph, problem)
         self._label, self._label_spec, self._label_signatures = problem.label, raw[problem.label], problem.label_signatures
         if problem.task.names:  # not the transform graph, which would want the features too, and decode every picture
             classes = tf.lookup.KeyValueTensorInitializer(problem.task.names, tf.range(len(problem.task.names), dtype=tf.int64))
@@ -75,11 +75,21 @@ class Served(tf.Module):
         """
         return predicted(self._task, self._logits(only_or_all(features)))
 
+    def requests(self, examples: list[bytes]) -> dict[str, dict[str, tf.Tensor]]:
+        """What a caller sends of these rows, serialized tf.Examples, to each signature that is for callers: inputs by name."""
+        return {"serving_default": {"examples": tf.constant(examples, tf.string)}}
+
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The methods under the names by which callers ask for them."""
         examples = tf.TensorSpec((None,), tf.string, "examples")
         served = {"serving_default": self.predict_examples.get_concrete_function(examples)}
         return served | {name: self.transform_label.get_concrete_function(examples) for name in self._label_signatures}
+
+
+def raw_specs(graph: tft.TFTransformOutput, problem: Problem) -> dict[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]:
+    """How to parse the problem's features out of a raw tf.Example, by name."""
+    raw = graph.raw_feature_spec()
+    return {name: _with_default(raw[name], kind) for name, kind in problem.features.items()}
 
 
 def _with_default(spec: tf.io.FixedLenFeature | tf.io.VarLenFeature, kind: str) -> tf.io.FixedLenFeature | tf.io.VarLenFeature:

@@ -250,6 +250,10 @@ class Multiclass(Settings):
         weights = self.answer_weights or self.weights
         return tf.argmax(probabilities if weights is None else probabilities * tf.constant(weights, probabilities.dtype), axis=-1)
 
+    def score(self, answers: tf.Tensor, labels: np.ndarray) -> tuple[str, float]:
+        """The name and the value of what says in one number how good served PREDICTIONS (rows, ...) are for transformed labels."""
+        return "accuracy", float((self.decided(answers).numpy() == labels).mean())
+
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """What a caller is answered, of `activated` logits.
 

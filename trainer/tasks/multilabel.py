@@ -150,6 +150,10 @@ class Multilabel(Settings):
         yes, no = (tf.sigmoid(side * theirs) * (tf.math.log_sigmoid(side * theirs) - tf.math.log_sigmoid(side * ours)) for side in (1, -1))
         return temperature**2 * tf.reduce_mean(yes + no, axis=-1)
 
+    def score(self, answers: tf.Tensor, labels: np.ndarray) -> tuple[str, float]:
+        """See `Multiclass.score`: the share of the rows whose labels are all told right, and no other is."""
+        return "accuracy", float(((answers.numpy() > THRESHOLD) == (labels > 0)).all(axis=1).mean())
+
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """What a caller is answered, of `activated` logits.
 

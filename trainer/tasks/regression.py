@@ -125,6 +125,10 @@ class Regression(Settings):
         del temperature
         return tf.reduce_sum(tf.square(answers - tf.cast(logits, answers.dtype)), axis=-1)
 
+    def score(self, answers: tf.Tensor, labels: np.ndarray) -> tuple[str, float]:
+        """See `Multiclass.score`."""
+        return "RMSE", float(((answers.numpy() - labels) ** 2).mean() ** 0.5)
+
     def served(self, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
         """`values` float32 (batch,), in the label's own units, of the model's outputs (batch, 1)."""
         return {"values": tf.squeeze(predicted, -1) * self.deviation + self.mean}

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from components.bound import Bound
 from pipeline.runs.summary import Summary, print_summary
+from trainer.exported import Exported
 
 
 def printed(summary, width=80):
@@ -29,6 +30,27 @@ def test_the_record_has_the_promised_keys_and_is_json():
     record = json.loads(json.dumps(Summary(bounds=[Bound("accuracy", 0.9, None, False)]).to_json()))
     promised = {"outcome", "version", "model_dir", "metrics", "reasons", "components", "seconds"}
     assert record.keys() == promised | {"notes", "anomalies", "shifts", "bounds", "log", "tuning"}  # the exit status says all else
+
+
+def test_converted_models_are_told_with_what_they_cost_and_where_they_are_and_come_back_from_plain_values():
+    summary = Summary("pushed", "17", "/root/digits/17")
+    numbers = {
+        "bytes": 61528,
+        "milliseconds": 0.0123,
+        "rows": 177,
+        "metric": "accuracy",
+        "value": 0.97,
+        "saved_model": 1.0,
+        "difference": 0.017,
+    }
+    summary.convert(
+        [Exported("litert int8", "converted/int8.tflite", **numbers), Exported("onnx", failure="no form")], "/root/model/converted"
+    )
+    assert Summary.from_values(json.loads(json.dumps(summary.to_values()))) == summary
+    text = " ".join(printed(summary, 300).split())
+    assert "litert int8: 61,528 bytes, 0.0123 ms a row, accuracy 0.97 (SavedModel: 1), answers up to 0.017 apart on 177 test rows" in text
+    assert "no onnx: no form" in text
+    assert "converted models are in /root/model/converted" in text
 
 
 def test_a_push_is_told_with_the_gates_table_the_place_and_the_next_commands():

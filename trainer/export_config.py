@@ -1,0 +1,30 @@
+"""What can be set of what a training leaves: the `export` section of a config file."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainer.settings import Settings
+
+
+class ExportConfig(Settings):
+    """What goes with the saved model."""
+
+    litert: tuple[Literal["float32", "float16", "int8"], ...] = Field(
+        (),
+        strict=False,
+        description="Files for LiteRT (TensorFlow Lite) beside the saved model, by the precision of their weights; `int8` is of the "
+        "activations too. They take transformed features, or the pixels of a picture, and lie with the Trainer's output.",
+    )
+    onnx: bool = Field(
+        False,
+        description="Whether there is a file for ONNX Runtime too, of the same inputs; needs tf2onnx and onnxruntime (docs/export.md).",
+    )
+
+    warmup: int = Field(
+        8,
+        ge=0,
+        le=100,
+        description="Rows of the eval split, as they came, in the requests by which TensorFlow Serving warms up a new version. They stand "
+        "in the pushed folder. 0 leaves the requests out: set it where those who can read the folder may not see data.",
+    )
