@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from trainer import watched
+from trainer.averaged_weights import AveragedWeights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
 from trainer.not_finite import StopAtNotFinite
 from trainer.reference import is_reference, parts
@@ -40,6 +41,7 @@ def make_callbacks(
         *([TimeLimit(config.minutes)] if config.minutes else []),
         keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
         Progress(config.epochs, examples, progress),
+        *([AveragedWeights()] if config.ema else []),
         keras.callbacks.History(),
     ]
 

@@ -125,6 +125,14 @@ class TrainerConfig(Settings):
         le=10_000,
         description="Batches whose gradients are averaged for one update of the weights, as if they were one batch; on one replica.",
     )
+    ema: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="Momentum of a moving average of the weights: after each update it is `ema` times itself plus the rest of the new "
+        "weights. The eval split judges the average of each epoch, and the average is exported; the training goes on with the weights "
+        "themselves. Batch normalisation's own averages stay as they are.",
+    )
     loss: _Loss = Field(
         "auto",
         description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it. `auto` is "
