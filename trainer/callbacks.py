@@ -12,6 +12,7 @@ import keras
 from trainer import watched
 from trainer.averaged_weights import AveragedWeights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
+from trainer.csv_history import CsvHistory
 from trainer.not_finite import StopAtNotFinite
 from trainer.reference import is_reference, parts
 from trainer.time_limit import TimeLimit
@@ -28,7 +29,7 @@ def make_callbacks(
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
-      model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
+      model_run_dir: where the best weights and the logs (`history.csv`, `TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
       checkpoint: where the training's state lies, if it is kept.
       progress: the file that gets a line an epoch, if there is one.
@@ -37,9 +38,10 @@ def make_callbacks(
         StopAtNotFinite(config, checkpoint),
         *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
         *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
+        keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),  # shows the rate before it is lowered
         *([_lower_rate(config)] if config.schedule == "plateau" else []),
         *([TimeLimit(config.minutes)] if config.minutes else []),
-        keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
+        CsvHistory(f"{model_run_dir}/history.csv"),
         Progress(config.epochs, examples, progress),
         *([AveragedWeights()] if config.ema else []),
         keras.callbacks.History(),
