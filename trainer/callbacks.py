@@ -38,7 +38,7 @@ def make_callbacks(
         StopAtNotFinite(config, checkpoint),
         *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
         *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
-        keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),  # shows the rate before it is lowered
+        _tensorboard(config, model_run_dir),  # shows the rate before it is lowered
         *([_lower_rate(config)] if config.schedule == "plateau" else []),
         *([TimeLimit(config.minutes)] if config.minutes else []),
         CsvHistory(f"{model_run_dir}/history.csv"),
@@ -46,6 +46,16 @@ def make_callbacks(
         *([AveragedWeights()] if config.ema else []),
         keras.callbacks.History(),
     ]
+
+
+def _tensorboard(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:
+    more = config.tensorboard
+    return keras.callbacks.TensorBoard(
+        f"{model_run_dir}/{_run_name(config)}",
+        histogram_freq=more.histogram_freq,
+        write_graph=False,
+        profile_batch=more.profile_batch or 0,
+    )
 
 
 def _keep_best(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:

@@ -1,6 +1,6 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -43,6 +43,31 @@ class CheckpointsConfig(Settings):
         description="After so many training steps. A call of TensorFlow has no more of them then, and with `trainer.loop: fit` the "
         "greatest number of steps up to this one that divides an epoch's.",
     )
+
+
+_Call = Annotated[int, Field(ge=1)]
+_Calls = Annotated[tuple[_Call, _Call], Field(strict=False)]  # JSON has lists
+
+
+class TensorBoardConfig(Settings):
+    """What TensorBoard shows beside each epoch's metrics and learning rate."""
+
+    histogram_freq: int = Field(
+        0, ge=0, description="After so many epochs each, histograms of all weights, of their averages with `trainer.ema`; 0 writes none."
+    )
+    profile_batch: _Calls | None = Field(
+        None,
+        description="The first and the last call of TensorFlow that are profiled, counted from 1; a call has many steps, or as many as "
+        "`checkpoints.steps`. `null` profiles none.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _profile_has_an_order(self) -> Self:
+        if self.profile_batch and self.profile_batch[0] > self.profile_batch[1]:
+            raise ValueError(
+                f"trainer.tensorboard.profile_batch: Expected the first call and then the last one. Received: {list(self.profile_batch)}."
+            )
+        return self
 
 
 Augmentation = Literal["flip", "crop", "rotate", "colour"]
@@ -176,6 +201,7 @@ class TrainerConfig(Settings):
         description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
         "training goes on from there, to the same weights. `null` keeps none.",
     )
+    tensorboard: TensorBoardConfig = Field(TensorBoardConfig(), description="What TensorBoard shows beside each epoch's metrics.")
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = Field(
         "auto",
         description="`auto` is `mirrored` where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow "

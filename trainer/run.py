@@ -19,7 +19,7 @@ import tensorflow_transform as tft
 
 from trainer import checkpoints, constant_prediction, teacher, watched
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
-from trainer.config import TrainerConfig
+from trainer.config import TensorBoardConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
 from trainer.export import export
 from trainer.features import names, table_sizes
@@ -36,6 +36,7 @@ from trainer.tasks.predicted import predicted
 from trainer.termination import Termination
 
 Section = TypeVar("Section", bound=Settings)
+_OF_NO_WEIGHTS = {"checkpoints": None, "must_learn": True, "tensorboard": TensorBoardConfig()}  # settings, at any one value
 
 
 class Train(Protocol):
@@ -195,7 +196,7 @@ def _checkpoint_file(fn_args: Any, material: Material) -> str:
     """Of this very training: other settings, data, code or devices have another file."""
     config, splits = material.config, (material.train_split, material.eval_split)
     parts = (
-        config.model_copy(update={"checkpoints": None, "must_learn": True}).to_json(),  # which decide nothing of the weights
+        config.model_copy(update=_OF_NO_WEIGHTS).to_json(),
         material.problem.task.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder

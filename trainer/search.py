@@ -12,7 +12,10 @@ from trainer.settings import Settings
 
 _SECTION = "trainer."
 # How a training is run, and not what it learns; or what would have trials compare different losses, or seeds, which are chance.
-_NOT_SEARCHED = ("loop", "strategy", "cache", "checkpoints", "code", "classes", "seed", "epochs", "minutes", "metrics", "metric_modes")
+_NOT_SEARCHED = (
+    *("loop", "strategy", "cache", "checkpoints", "tensorboard", "code"),
+    *("classes", "seed", "epochs", "minutes", "metrics", "metric_modes"),
+)
 _OTHER_LOSSES = ("loss", "label_smoothing")
 _TRIALS = 20
 
