@@ -60,6 +60,13 @@ class TensorBoardConfig(Settings):
         description="The first and the last call of TensorFlow that are profiled, counted from 1; a call has many steps, or as many as "
         "`checkpoints.steps`. `null` profiles none.",
     )
+    wrong_pictures: int = Field(
+        0,
+        ge=0,
+        le=99,
+        description="How many pictures of the eval split are shown that the exported model answers wrongly, those first of whose answer it "
+        "is surest; for classes.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _profile_has_an_order(self) -> Self:

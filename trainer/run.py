@@ -1,7 +1,7 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
 transform graph and rows -> Material -> the state of an interrupted training, batches, model under the strategy's scope -> train
-    -> best weights, if wanted -> has it learnt? -> the task's decision -> SavedModel
+    -> best weights, if wanted -> has it learnt? -> the task's decision -> wrong answers to look at, if wanted -> SavedModel
 
 A search over settings reads the material once, and trains many models of it.
 """
@@ -17,7 +17,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, constant_prediction, teacher, watched
+from trainer import checkpoints, constant_prediction, teacher, watched, wrong_pictures
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TensorBoardConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
@@ -116,6 +116,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     if config.must_learn and (fault := constant_prediction.fault(model, task, config, material.train_split.labels, prepared.eval_data)):
         raise TrainingError(fault)
     task = task.tuned(lambda: _evaluated(model, task, prepared.eval_data))
+    if most := config.tensorboard.wrong_pictures:
+        wrong_pictures.write(model, task, prepared.eval_data, most, f"{fn_args.model_run_dir}/wrong")
     problem = material.problem.model_copy(update={"task": task})
     export(model, material.graph, problem, fn_args.serving_model_dir, is_distilled=config.step.HAS_TEACHER)
     checkpoints.remove(file)
