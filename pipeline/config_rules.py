@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def fault(config: "PipelineConfig") -> str | None:
     """The first thing that does not fit, in a sentence that begins with its key; None where all of it fits together."""
     of_kind = _column_fault(config) if config.has_columns else _picture_fault(config)
-    rules = (_model_fault, _loss_fault, _step_fault, _metric_fault, _tuner_fault, _severity_fault, _bound_fault)
+    rules = (_model_fault, _loss_fault, _step_fault, _metric_fault, _wrong_pictures_fault, _tuner_fault, _severity_fault, _bound_fault)
     return of_kind or next((fault for rule in rules if (fault := rule(config))), None)
 
 
@@ -132,6 +132,18 @@ def _step_fault(config: "PipelineConfig") -> str | None:
 def _metric_fault(config: "PipelineConfig") -> str | None:
     """That a metric is watched which is not computed, or of which nobody knows where it is better."""
     return watched.fault(config.trainer, config.problem.task.metric_names(config.trainer))
+
+
+def _wrong_pictures_fault(config: "PipelineConfig") -> str | None:
+    """That there is no picture to show, or no class to be wrong about."""
+    task, kinds = config.problem.task, config.inputs.kinds.values()
+    if not config.trainer.tensorboard.wrong_pictures or (task.kind in ("binary", "multiclass") and "image" in kinds):
+        return None
+    return (
+        "trainer.tensorboard.wrong_pictures: Expected 0 without pictures among the features and a task of classes, `binary` or "
+        f"`multiclass`. Received: {config.trainer.tensorboard.wrong_pictures}, with `task: {task.kind}` and features of the kinds "
+        f"{', '.join(sorted(set(kinds)))}. Leave it out."
+    )
 
 
 def _tuner_fault(config: "PipelineConfig") -> str | None:

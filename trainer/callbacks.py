@@ -10,7 +10,9 @@ from typing import Any
 import keras
 
 from trainer import watched
+from trainer.averaged_weights import AveragedWeights
 from trainer.config import EarlyStoppingConfig, TrainerConfig
+from trainer.csv_history import CsvHistory
 from trainer.not_finite import StopAtNotFinite
 from trainer.reference import is_reference, parts
 from trainer.time_limit import TimeLimit
@@ -27,7 +29,7 @@ def make_callbacks(
 
     Args:
       config: the epochs, when to stop early, and which weights are wanted.
-      model_run_dir: where the best weights and the logs (`TIME-LOOP-MODEL/train/`, `.../validation/`) go.
+      model_run_dir: where the best weights and the logs (`history.csv`, `TIME-LOOP-MODEL/train/`, `.../validation/`) go.
       examples: rows of the training split, for the speed that is reported.
       checkpoint: where the training's state lies, if it is kept.
       progress: the file that gets a line an epoch, if there is one.
@@ -36,12 +38,24 @@ def make_callbacks(
         StopAtNotFinite(config, checkpoint),
         *([_keep_best(config, model_run_dir)] if config.weights == "best" else []),
         *([_stop_early(config, config.early_stopping)] if config.early_stopping else []),
+        _tensorboard(config, model_run_dir),  # shows the rate before it is lowered
         *([_lower_rate(config)] if config.schedule == "plateau" else []),
         *([TimeLimit(config.minutes)] if config.minutes else []),
-        keras.callbacks.TensorBoard(f"{model_run_dir}/{_run_name(config)}", write_graph=False),
+        CsvHistory(f"{model_run_dir}/history.csv"),
         Progress(config.epochs, examples, progress),
+        *([AveragedWeights()] if config.ema else []),
         keras.callbacks.History(),
     ]
+
+
+def _tensorboard(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:
+    more = config.tensorboard
+    return keras.callbacks.TensorBoard(
+        f"{model_run_dir}/{_run_name(config)}",
+        histogram_freq=more.histogram_freq,
+        write_graph=False,
+        profile_batch=more.profile_batch or 0,
+    )
 
 
 def _keep_best(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:

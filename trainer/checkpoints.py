@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from trainer.callbacks import Progress
 from trainer.config import CheckpointsConfig
+from trainer.csv_history import CsvHistory
 from trainer.input_pipeline import START, Position
 from trainer.not_finite import StopAtNotFinite
 from trainer.termination import Termination
@@ -35,6 +36,7 @@ _STATE: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
     keras.callbacks.History: ("epoch", "history"),
     Progress: ("lines",),
+    CsvHistory: ("rows",),
     TimeLimit: ("spent",),
 }
 
@@ -171,7 +173,7 @@ class Checkpoint(keras.callbacks.Callback):
             return
         self._assign(self._trained())
         for callback, values in zip(self._others, self._found.values, strict=True):
-            if isinstance(callback, Progress):
+            if isinstance(callback, Progress | CsvHistory):
                 callback.go_on(**values)
             else:
                 vars(callback).update(values)

@@ -1,6 +1,6 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -43,6 +43,38 @@ class CheckpointsConfig(Settings):
         description="After so many training steps. A call of TensorFlow has no more of them then, and with `trainer.loop: fit` the "
         "greatest number of steps up to this one that divides an epoch's.",
     )
+
+
+_Call = Annotated[int, Field(ge=1)]
+_Calls = Annotated[tuple[_Call, _Call], Field(strict=False)]  # JSON has lists
+
+
+class TensorBoardConfig(Settings):
+    """What TensorBoard shows beside each epoch's metrics and learning rate."""
+
+    histogram_freq: int = Field(
+        0, ge=0, description="After so many epochs each, histograms of all weights, of their averages with `trainer.ema`; 0 writes none."
+    )
+    profile_batch: _Calls | None = Field(
+        None,
+        description="The first and the last call of TensorFlow that are profiled, counted from 1; a call has many steps, or as many as "
+        "`checkpoints.steps`. `null` profiles none.",
+    )
+    wrong_pictures: int = Field(
+        0,
+        ge=0,
+        le=99,
+        description="How many pictures of the eval split are shown that the exported model answers wrongly, those first of whose answer it "
+        "is surest; for classes.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _profile_has_an_order(self) -> Self:
+        if self.profile_batch and self.profile_batch[0] > self.profile_batch[1]:
+            raise ValueError(
+                f"trainer.tensorboard.profile_batch: Expected the first call and then the last one. Received: {list(self.profile_batch)}."
+            )
+        return self
 
 
 Augmentation = Literal["flip", "crop", "rotate", "colour"]
@@ -143,6 +175,14 @@ class TrainerConfig(Settings):
         le=10_000,
         description="Batches whose gradients are averaged for one update of the weights, as if they were one batch; on one replica.",
     )
+    ema: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="Momentum of a moving average of the weights: after each update it is `ema` times itself plus the rest of the new "
+        "weights. The eval split judges the average of each epoch, and the average is exported; the training goes on with the weights "
+        "themselves. Batch normalisation's own averages stay as they are.",
+    )
     loss: _Loss = Field(
         "auto",
         description="The Keras loss, on logits; labels are one-hot encoded where the loss wants it. `auto` is "
@@ -186,6 +226,7 @@ class TrainerConfig(Settings):
         description="When the training's state is kept until it has ended. Started again with the same settings and data, an interrupted "
         "training goes on from there, to the same weights. `null` keeps none.",
     )
+    tensorboard: TensorBoardConfig = Field(TensorBoardConfig(), description="What TensorBoard shows beside each epoch's metrics.")
     strategy: Literal["auto", "cpu", "gpu", "one_device", "mirrored", "tpu"] = Field(
         "auto",
         description="`cpu` is one CPU, even where there is a GPU; `gpu` is one GPU, and refused where there is none. `auto` is `mirrored` "

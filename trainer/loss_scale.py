@@ -23,6 +23,11 @@ class DynamicLossScale(keras.optimizers.LossScaleOptimizer):
         super().apply(grads, trainable_variables)
         self._iterations.assign_add(tf.ones((), self._iterations.dtype))
 
+    @property
+    def averages(self) -> list[keras.Variable]:
+        """Of the trainable variables, where the optimizer inside keeps them."""
+        return self.inner_optimizer.averages
+
     def rate_at(self, step: int) -> float:
         """The learning rate in a step, counted from 0."""
         return self.inner_optimizer.rate_at(step)

@@ -1,7 +1,8 @@
 """The recipe that both loops share; a loop is a function with the signature `Train`, and a third loop is one new file.
 
 transform graph and rows -> Material -> the state of an interrupted training, batches, model under the strategy's scope -> train
-    -> best weights, if wanted -> has it learnt? -> the task's decision -> SavedModel, which must answer raw rows as the model does
+    -> best weights, if wanted -> has it learnt? -> the task's decision -> wrong answers to look at, if wanted
+    -> SavedModel, which must answer raw rows as the model does
 
 A search over settings reads the material once, and trains many models of it.
 """
@@ -17,9 +18,9 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, constant_prediction, teacher, watched, xla
+from trainer import checkpoints, constant_prediction, teacher, watched, wrong_pictures, xla
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
-from trainer.config import TrainerConfig
+from trainer.config import TensorBoardConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
 from trainer.export import converted, export, onnx
 from trainer.export.rows import RAW_FILES, raw_rows
@@ -38,6 +39,7 @@ from trainer.tasks.predicted import predicted
 from trainer.termination import Termination
 
 Section = TypeVar("Section", bound=Settings)
+_OF_NO_WEIGHTS = {"checkpoints": None, "must_learn": True, "tensorboard": TensorBoardConfig()}  # settings, at any one value
 
 _COMPARED = 256  # raw rows that the trained model and the exported one both answer
 
@@ -123,6 +125,8 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     if config.must_learn and (fault := constant_prediction.fault(model, task, config, material.train_split.labels, prepared.eval_data)):
         raise TrainingError(fault)
     task = task.tuned(lambda: _evaluated(model, task, prepared.eval_data))
+    if most := config.tensorboard.wrong_pictures:
+        wrong_pictures.write(model, task, prepared.eval_data, most, f"{fn_args.model_run_dir}/wrong")
     problem = material.problem.model_copy(update={"task": task})
     raw = (fn_args.custom_config or {}).get(RAW_FILES, {})
     served = export(
@@ -217,7 +221,7 @@ def _checkpoint_file(fn_args: Any, material: Material) -> str:
     """Of this very training: other settings, data, code or devices have another file."""
     config, splits = material.config, (material.train_split, material.eval_split)
     parts = (
-        config.model_copy(update={"checkpoints": None, "must_learn": True}).to_json(),  # which decide nothing of the weights
+        config.model_copy(update=_OF_NO_WEIGHTS).to_json(),
         material.problem.task.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder

@@ -185,9 +185,9 @@ def test_every_format_has_the_same_rows_in_their_order(run, table_model, table, 
 
 
 def test_missing_values_and_times_are_what_the_model_was_taught(run, table_model, table):
-    path = table("x,my color,when\n2,ab,1970-01-01T00:00:10Z\n,ab,10\n2,,10\n2,ab,\n")
+    path = table("x,my color,when\n2,ab,1970-01-01T00:00:10Z\n,ab,200000\n2,,200000\n2,ab,\n")
     rows, _, _ = run(table_model("value"), path)
-    assert [row["value"] for row in rows] == [2012.0, 2009.0, 12.0, 2000.0]
+    assert [row["value"] for row in rows] == [2012.0, 201999.0, 200002.0, 2000.0]
 
 
 def test_tfrecords_show_their_features_of_one_value(run, table_model, tmp_path):
@@ -359,7 +359,7 @@ def test_the_newest_version_of_a_models_folder_is_asked(run, table_model, table)
     version = table_model("value")
     (version.parent / "0").mkdir(exist_ok=True)
     (version.parent / "2").mkdir(exist_ok=True)  # still being copied
-    assert run(version.parent, table("x,my color,when\n1,,5\n"))[0][0]["value"] == 6.0
+    assert run(version.parent, table("x,my color,when\n1,,200000\n"))[0][0]["value"] == 200001.0
 
 
 def test_another_folder_or_a_missing_column_is_one_line(run, table_model, table, tmp_path):

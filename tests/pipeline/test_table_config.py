@@ -124,6 +124,11 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "`trainer.metrics` adds others.",
         ),
         (
+            "trainer.tensorboard.wrong_pictures=8",
+            "trainer.tensorboard.wrong_pictures: Expected 0 without pictures among the features and a task of classes, `binary` or "
+            "`multiclass`. Received: 8, with `task: regression` and features of the kinds category, number, time. Leave it out.",
+        ),
+        (
             "task=binry",
             "task: Expected one of 'binary', 'multiclass', 'multilabel', 'regression'. Received: 'binry'. Did you mean 'binary'?",
         ),

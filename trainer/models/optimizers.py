@@ -36,6 +36,26 @@ class _CountsFiniteSteps:
         return float(rate(tf.constant(step)) if callable(rate) else rate)
 
 
+class _AveragesWeights:
+    """Where `use_ema` is set, an update moves the averages, and nothing but a callback puts them into the model."""
+
+    @property
+    def averages(self) -> list[keras.Variable]:
+        """Of the trainable variables, in their order."""
+        return self._model_variables_moving_average
+
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """Leaves the weights alone, of which Keras makes the averages whenever `model.fit` returns."""
+
+    def _update_model_variables_moving_average(self, trainable_variables: Sequence[keras.Variable]) -> None:
+        """Not for a batch whose gradients are only added up, where Keras moves the averages too."""
+        update = super()._update_model_variables_moving_average
+        if batches := self.gradient_accumulation_steps:
+            keras.ops.cond((self._iterations + 1) % batches == 0, lambda: update(trainable_variables), lambda: None)
+        else:
+            update(trainable_variables)
+
+
 class _FusedAdamUpdate:
     """Keras's Adam step as the one kernel `ResourceApplyAdam`, where Keras runs a dozen: those weigh in a small model's step."""
 
@@ -62,22 +82,22 @@ class _FusedAdamUpdate:
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdam(_CountsFiniteSteps, _FusedAdamUpdate, keras.optimizers.Adam):
+class FusedAdam(_CountsFiniteSteps, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdamW(_CountsFiniteSteps, _FusedAdamUpdate, keras.optimizers.AdamW):
+class FusedAdamW(_CountsFiniteSteps, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class SGD(_CountsFiniteSteps, keras.optimizers.SGD):
+class SGD(_CountsFiniteSteps, _AveragesWeights, keras.optimizers.SGD):
     """`keras.optimizers.SGD`."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class RMSprop(_CountsFiniteSteps, keras.optimizers.RMSprop):
+class RMSprop(_CountsFiniteSteps, _AveragesWeights, keras.optimizers.RMSprop):
     """`keras.optimizers.RMSprop`."""
 
 
@@ -90,7 +110,7 @@ _OPTIMIZERS = {
 
 
 def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer that `config.optimizer` names, with the learning rate, decay, clipping and accumulation of `config`.
+    """The optimizer that `config.optimizer` names, with all that `config` says of it.
 
     With float16 a `DynamicLossScale` is around it.
 
@@ -105,5 +125,6 @@ def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimi
         clipvalue=config.clip_value,
         **({} if config.weight_decay is None else {"weight_decay": config.weight_decay}),
         **({} if config.accumulate == 1 else {"gradient_accumulation_steps": config.accumulate}),
+        **({"use_ema": True, "ema_momentum": config.ema} if config.ema else {}),
     )
     return DynamicLossScale(optimizer) if config.precision == "mixed_float16" else optimizer
