@@ -63,6 +63,7 @@ setup(
         "pipeline.new",
         "pipeline.release",
         "pipeline.runs",
+        "pipeline.tune",
         "serving",
         "serving.loadtest",
         "serving.server",

@@ -23,7 +23,7 @@ def table(tmp_path, task):
     path = tmp_path / "table.yaml"
     path.write_text(
         f"name: rows\ndata: {{format: csv, path: rows.csv}}\nfeatures: {{a: number}}\nlabel: y\ntask: {task}\n"
-        "trainer: {loop: gradient_tape, model: mlp}\n"
+        "trainer: {loop: gradient_tape}\n"
     )
     return str(path)
 

@@ -52,7 +52,7 @@ def run(root, settings, monkeypatch, capfd):
     absl.logging.set_verbosity(absl.logging.WARNING)
 
     def start(as_json=False, sections=None, **options):
-        def tiny(config, inputs, artifacts, connection, beam_args):
+        def tiny(config, inputs, artifacts, connection, beam_args, until):
             start.given = config, inputs, artifacts, beam_args
             start.epochs = os.environ[local.EPOCHS_VARIABLE]
             return create_pipeline(artifacts, connection, **options)
