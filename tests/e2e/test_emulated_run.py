@@ -40,7 +40,14 @@ def _same(local, emulated):
 
 @pytest.mark.parametrize(("loop", "kfp"), [("fit", "2.4"), ("gradient_tape", "2.17")])
 def test_digits_give_the_metrics_of_a_local_run(tmp_path, loop, kfp):
-    _same(*_both(tmp_path, "configs/digits.yaml", f"trainer.loop={loop}", "trainer.epochs=8", kfp=kfp))
+    exports = ("export.litert=[float32]", "export.warmup=8")
+    local, emulated = _both(tmp_path, "configs/digits.yaml", f"trainer.loop={loop}", "trainer.epochs=8", *exports, kfp=kfp)
+    _same(local, emulated)
+    [measured] = (tmp_path / "emulated").rglob("converted/measured.json")
+    [litert] = json.loads(measured.read_text())
+    assert (litert["format"], litert["failure"]) == ("litert float32", None) and litert["value"] == litert["saved_model"]
+    assert f"converted models are in {measured.parent}" in emulated["notes"]
+    assert Path(emulated["model_dir"], "assets.extra", "tf_serving_warmup_requests").is_file()
 
 
 def test_a_model_learns_from_the_one_pushed_before_as_in_a_local_run(tmp_path):
