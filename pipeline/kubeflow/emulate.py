@@ -25,6 +25,7 @@ from pipeline.plain import print_line
 from pipeline.runs.progress import EPOCHS_VARIABLE, Progress
 from pipeline.runs.summary import Summary, print_summary, sample
 from pipeline.workspace import Workspace
+from trainer import exported
 from trainer.errors import AnomaliesError, ConfigError
 
 _LOCAL_PARAMETERS = {"pipeline_root": "artifacts", "serving_base_path": "serving"}
@@ -203,6 +204,9 @@ class _Observer:
         if "found" in outputs:
             with contextlib.suppress(FileNotFoundError):  # the cache's answer, from before there was the file
                 self._summary.warn(*read_found(outputs["found"]["uri"]))
+        if task == steps.TRAINER.id and "model" in outputs:
+            model = outputs["model"]["uri"]
+            self._summary.convert(exported.read(model), f"{model}/{exported.FOLDER}")
         for artifact in outputs.values():
             self._read(artifact["metadata"])
         self._progress.finish(state, self._rows_for(task), refused=self._summary.is_refused_by(task))

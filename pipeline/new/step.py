@@ -21,13 +21,14 @@ def step(model, x, y, seed):
       seed: int32 (2,), another one each step. Draw with it, `tf.random.stateless_normal(shape, seed)`, so that a run can be repeated.
 
     Returns:
-      The loss (a scalar), its gradients by `model.trainable_variables`, and the predictions.
+      The loss (a scalar), the gradients of the loss as the optimizer scales it by `model.trainable_variables`, and the predictions.
     """
     with tf.GradientTape() as tape:
         predictions = model(x, training=True)
         loss = model.compute_loss(x, y, predictions, training=True)
         loss += WEIGHT * certainty(predictions)
-    return loss, tape.gradient(loss, model.trainable_variables), predictions
+        scaled_loss = model.optimizer.scale_loss(loss)  # so that no small gradient becomes 0 with `precision: mixed_float16`
+    return loss, tape.gradient(scaled_loss, model.trainable_variables), predictions
 
 
 def certainty(logits):

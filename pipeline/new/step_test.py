@@ -54,6 +54,14 @@ def test_the_gradients_are_those_of_the_loss(model, batch):
     np.testing.assert_allclose((losses[0] - losses[1]) / 2e-3, np.sum(gradient * direction), rtol=0.02)
 
 
+def test_the_gradients_are_scaled_as_the_optimizer_asks_and_the_loss_is_not(model, batch):
+    loss, (gradient, *_), _ = step(model, *batch, SEED)
+    model.compile(keras.optimizers.SGD(0.5, loss_scale_factor=1024.0), model.loss)
+    same, (scaled, *_), _ = step(model, *batch, SEED)
+    np.testing.assert_allclose(same, loss, rtol=1e-5)
+    np.testing.assert_allclose(scaled, 1024 * gradient, rtol=1e-3, atol=1e-3)
+
+
 def test_steps_lower_the_loss(model, batch):
     first = float(step(model, *batch, SEED)[0])
     for number in range(50):

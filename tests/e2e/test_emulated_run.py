@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,27 @@ def _same(local, emulated):
 
 @pytest.mark.parametrize(("loop", "kfp"), [("fit", "2.4"), ("gradient_tape", "2.17")])
 def test_digits_give_the_metrics_of_a_local_run(tmp_path, loop, kfp):
-    _same(*_both(tmp_path, "configs/digits.yaml", f"trainer.loop={loop}", "trainer.epochs=8", kfp=kfp))
+    exports = ("export.litert=[float32]", "export.warmup=8")
+    local, emulated = _both(tmp_path, "configs/digits.yaml", f"trainer.loop={loop}", "trainer.epochs=8", *exports, kfp=kfp)
+    _same(local, emulated)
+    [measured] = (tmp_path / "emulated").rglob("converted/measured.json")
+    [litert] = json.loads(measured.read_text())
+    assert (litert["format"], litert["failure"]) == ("litert float32", None) and litert["value"] == litert["saved_model"]
+    assert f"converted models are in {measured.parent}" in emulated["notes"]
+    assert Path(emulated["model_dir"], "assets.extra", "tf_serving_warmup_requests").is_file()
+
+
+def test_a_model_learns_from_the_one_pushed_before_as_in_a_local_run(tmp_path):
+    least = "evaluator.min_accuracy=0.5"
+    before = _tapeline("run", "configs/digits.yaml", "--set", "trainer.epochs=4", "--set", least, "--root", tmp_path / "local")
+    assert before.returncode == 0, before.stderr[-2000:]
+    shutil.copytree(tmp_path / "local" / "serving", tmp_path / "emulated" / "serving")
+    settings = ("trainer.loop=gradient_tape", "trainer.step=distill", "trainer.epochs=3", least, "evaluator.max_accuracy_drop=0.9")
+    local, emulated = _both(tmp_path, "configs/digits.yaml", *settings)
+    _same(local, emulated)
+    assert "TeacherModel" in [line["name"] for line in emulated["components"]]
+    here, there = (Path(run["model_dir"]) / "variables" / "variables.data-00000-of-00001" for run in (local, emulated))
+    assert here.read_bytes() == there.read_bytes()
 
 
 @pytest.mark.skipif(not MNIST, reason="TAPELINE_MNIST names no folder with MNIST's files")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from trainer.lazy import keras, tf
-from trainer.steps.step import Outcome, Step, check_smooth, loss_of, scaled, split_smooth
+from trainer.steps.step import Outcome, Step, check_smooth, loss_of, scaled, split_smooth, sum_of_rows
 
 if TYPE_CHECKING:
     from trainer.steps.step import Inputs
@@ -35,8 +35,9 @@ class Adversarial(Step):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(smooth)
             loss, predictions = loss_of(model, whole(smooth), y)
+            losses = sum_of_rows(loss, predictions)
             with tape.stop_recording():
-                against = tape.gradient(loss, smooth)
+                against = tape.gradient(losses, smooth)
                 moved = [
                     part if slope is None else part + self.epsilon * tf.sign(slope) for part, slope in zip(smooth, against, strict=True)
                 ]

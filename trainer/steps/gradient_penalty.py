@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from trainer.lazy import keras, tf
-from trainer.steps.step import Outcome, Step, check_smooth, loss_of, scaled, split_smooth
+from trainer.steps.step import Outcome, Step, check_smooth, loss_of, scaled, split_smooth, sum_of_rows
 
 if TYPE_CHECKING:
     from trainer.steps.step import Inputs
@@ -36,19 +36,18 @@ class GradientPenalty(Step):
             with tf.GradientTape() as inner:
                 inner.watch(smooth)
                 loss, predictions = loss_of(model, whole(smooth), y)
-            total = loss + self.weight * _mean_squared_norm(inner.gradient(loss, smooth))
+                losses = sum_of_rows(loss, predictions)
+            total = loss + self.weight * _mean_squared_norm(inner.gradient(losses, smooth))
             scaled_loss = scaled(model, total)
         return Outcome(total, outer.gradient(scaled_loss, model.trainable_variables), predictions)
 
 
 def _mean_squared_norm(gradients: list[tf.Tensor | None]) -> tf.Tensor:
-    """Over the rows, of the gradients of each row's own loss; divided by the number of replicas, as the loss is.
+    """Over the rows, of the gradients of each row's own loss, (batch, ...); divided by the number of replicas, as the loss is.
 
-    The gradients given, (batch, ...), are those of the mean loss, divided by the number of replicas: each row's own is so many times as
-    large. An input that the model does not use has none.
+    An input that the model does not use has none.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     given = [gradient for gradient in gradients if gradient is not None]
-    rows = tf.cast(tf.shape(given[0])[0], given[0].dtype)
     squares = tf.add_n([tf.reduce_sum(tf.square(gradient)) for gradient in given])
-    return squares * tf.square(rows * replicas) / (rows * replicas)
+    return squares / tf.cast(tf.shape(given[0])[0] * replicas, squares.dtype)

@@ -115,6 +115,16 @@ def scaled(model: keras.Model, loss: tf.Tensor) -> tf.Tensor:
     return model.optimizer.scale_loss(loss)
 
 
+def sum_of_rows(loss: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """The sum of the losses of the replica's rows, of what `loss_of` gives. Its gradient by a row's inputs is that of the row's own loss.
+
+    The mean's is smaller by the number of rows, and may be 0 in float16. `scaled` is not for gradients that become part of the loss:
+    where they overflow the step is left out, but its loss is counted.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return loss * tf.cast(tf.shape(predictions)[0] * replicas, loss.dtype)
+
+
 def at(model: keras.Model, values: Iterable[tf.Tensor], compute: Callable[[], Any]) -> Any:
     """What `compute` gives where the trainable variables have these values; no variable is changed, on no replica.
 

@@ -60,7 +60,8 @@ def test_a_name_that_cannot_be_imported_is_refused(written, tmp_path, name):
 
 BROKEN = {
     "step": [
-        ("tape.gradient(loss, model", "tape.gradient(-loss, model"),
+        ("tape.gradient(scaled_loss, model", "tape.gradient(-scaled_loss, model"),
+        ("tape.gradient(scaled_loss, model", "tape.gradient(loss, model"),
         ("return loss, tape", "return [loss], tape"),
         ("WEIGHT * certainty(predictions)", "WEIGHT * float(certainty(predictions))"),
         ("model.trainable_variables), predictions", "model.trainable_variables[:1]), predictions"),

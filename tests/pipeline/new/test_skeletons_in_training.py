@@ -41,7 +41,7 @@ def table(request, tmp_path):
 def test_a_table_is_learnt_by_the_models_skeleton_and_by_the_steps(table, tmp_path):
     is_classes = table.problem.task.kind == "multiclass"
     own = {"model": "my_model.py:build", "code": CODE, "batch_size": 20, "epochs": 15, "learning_rate": 0.01}
-    for loop, more in ((fit, {}), (gradient_tape, {"step": "my_steps.py:step"} if is_classes else {})):
+    for loop, more in ((fit, {}), (gradient_tape, {"step": "my_steps.py:step", "precision": "mixed_float16"} if is_classes else {})):
         arguments = table.fn_args(tmp_path, loop, loop=loop.__name__.rpartition(".")[2], **own, **more)
         losses = run(arguments, loop.train).history["val_loss"]
         assert min(losses) < 0.6 * losses[0]

@@ -69,6 +69,31 @@ def test_adversarial_inputs_are_epsilon_along_the_sign_of_the_losss_slope():
     assert_gradient(Adversarial(epsilon=0.2, weight=0.25), 0.75 * gradient(W) + 0.25 * gradient(W, moved))
 
 
+@pytest.fixture
+def large_batch():
+    """(model, x, y): float16 inside; a mean loss of 8,192 rows whose slope by a row is 0 in float16, and that of the row's own is not."""
+    inputs = keras.Input((3,), name="numbers")
+    outputs = keras.layers.Dense(1, use_bias=False, dtype="mixed_float16")(inputs)
+    model = keras.Model(inputs, keras.layers.Activation("linear", dtype="float32")(outputs))
+    model.compile(keras.optimizers.SGD(1.0, loss_scale_factor=1024.0), "mean_squared_error")
+    model.set_weights([np.array([[0.5], [-0.25], [0.75]])])
+    x = np.random.default_rng(1).random((8192, 3)).astype(np.float32)
+    return model, x, model(x).numpy() - 1e-4
+
+
+def test_the_gradient_penaltys_slopes_are_not_0_in_float16(large_batch):
+    found = outcome(GradientPenalty(weight=1000.0), *large_batch)
+    square = float((large_batch[0].get_weights()[0] ** 2).sum())
+    np.testing.assert_allclose(found.loss, 1e-8 + 1000 * 4e-8 * square, rtol=0.01)
+    slope = 1000 * 8e-4 * square * large_batch[1].mean(axis=0)[:, np.newaxis]  # what else there is, is a thousandth of it
+    np.testing.assert_allclose(found.gradients[0] / 1024, slope, rtol=0.02)
+
+
+def test_adversarial_inputs_are_moved_in_float16_too(large_batch):
+    found = outcome(Adversarial(epsilon=0.2, weight=1.0), *large_batch)
+    np.testing.assert_allclose(found.loss, (0.2 * 1.5) ** 2, rtol=0.01)
+
+
 def test_mixup_mixes_rows_and_losses_by_one_share_and_shuffles_both_alike():
     share = float(Mixup(alpha=5.0)._share(SEED))
     order = tf.random.experimental.stateless_shuffle(tf.range(8), seed=SEED + 1).numpy()
