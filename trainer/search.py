@@ -25,6 +25,7 @@ _NOT_SEARCHED = (
     "metrics",
     "metric_modes",
     "must_learn",
+    "start_from",
 )
 _OTHER_LOSSES = ("loss", "label_smoothing")
 _TRIALS = 20
