@@ -5,7 +5,7 @@ a file that Keras has saved, a SavedModel, or the version that is served -> its 
 
 import hashlib
 import os
-import pathlib
+from pathlib import Path
 
 from components.served_model import served_version
 from components.teacher import fingerprint_of
@@ -29,17 +29,17 @@ def find(start_from: str | None, serving_path: str) -> Start | None:
     if start_from == LAST:
         version = served_version(serving_path)
         return _of_folder(os.path.join(serving_path, version)) if version else None
-    if start_from.endswith(FILES) and pathlib.Path(start_from).is_file():
-        with pathlib.Path(start_from).open("rb") as file:
+    place = Path(start_from)
+    if start_from.endswith(FILES) and place.is_file():
+        with place.open("rb") as file:
             return Start(place=start_from, digest=hashlib.file_digest(file, "sha256").hexdigest())
-    if pathlib.Path(os.path.join(start_from, "saved_model.pb")).is_file():
+    if (place / "saved_model.pb").is_file():
         return _of_folder(start_from)
-    folder, name = os.path.split(start_from)
-    beside = os.listdir(folder) if pathlib.Path(folder).is_dir() else []
-    received = "which is neither" if pathlib.Path(start_from).exists() else "which does not exist"
+    received = "which is neither" if place.exists() else "which does not exist"
+    beside = [other.name for other in place.parent.iterdir() if other != place] if place.parent.is_dir() else []
     raise ConfigError(
         f"trainer.start_from: Expected '{LAST}', a file ending in {' or '.join(FILES)}, or the folder of a SavedModel, on this machine. "
-        f"Received: '{start_from}', {received}.{did_you_mean(name, [other for other in beside if other != name])}"
+        f"Received: '{start_from}', {received}.{did_you_mean(place.name, beside)}"
     )
 
 
