@@ -209,7 +209,7 @@ class TrainerConfig(Settings):
     start_without: list[str] = Field(
         [],
         description="Layers that `start_from` does not reach, which start from random weights, as the last one for other classes: their "
-        "names, as `tapeline show model` shows them, or patterns such as `dense*`.",
+        "names, as `tapeline show model` prints them, or patterns such as `dense*`.",
     )
     freeze: list[str] = Field(
         [],

@@ -98,6 +98,8 @@ def _named(model: keras.Model, patterns: Sequence[str], key: str) -> list[keras.
 def _load_saved_model(model: keras.Model, folder: str, without: set[int]) -> None:
     reader = tf.train.load_checkpoint(f"{folder}/variables/variables")
     shapes = {name: tuple(shape) for name, shape in reader.get_variable_to_shape_map().items() if name.startswith("_values/")}
+    if len(shapes) != len(model.variables):
+        raise _other_number(len(model.variables), str(len(shapes)), folder)
     weights = {id(variable) for variable in model.weights}
     own = {_VALUE.format(number): variable for number, variable in enumerate(model.variables)}
     left_out = {name for name, variable in own.items() if id(variable) in without}
@@ -160,13 +162,16 @@ def _check(own: Mapping[str, Shape], found: Mapping[str, Shape], left_out: set[s
     if wanted != given:
         missing, more = sorted(wanted - given), sorted(given - wanted)
         clause = f"none for {listed([said[path] for path in missing])}" if missing else f"more of them, such as {listed(more[:1])}"
-        raise ConfigError(
-            f"Expected the model's {len(wanted)} weights in '{Path(place).name}', for `trainer.start_from`. "
-            f"Received: {len(given)} weights, {clause}. {_NEXT}"
-        )
+        raise _other_number(len(wanted), f"{len(given)}, {clause}", place)
     for path in own:
         if path not in left_out and own[path] != found[path]:
             raise ConfigError(
                 f"Expected weights of the shape {own[path]} for '{said[path]}', as the model has it. "
                 f"Received: {found[path]} in '{Path(place).name}'. Name the layer in `trainer.start_without`, and it starts anew."
             )
+
+
+def _other_number(wanted: int, received: str, place: str) -> ConfigError:
+    return ConfigError(
+        f"Expected the model's {wanted} variables in '{Path(place).name}', for `trainer.start_from`. Received: {received}. {_NEXT}"
+    )

@@ -85,11 +85,8 @@ def run(
 
         try:
             # Who the teacher is, and what weights there are to start from, only the run itself finds out.
-            summary = (
-                None
-                if until or config.trainer.step.HAS_TEACHER or config.trainer.start_from
-                else _recalled(workspace, key, held.log, terminal)
-            )
+            looks_up = config.trainer.step.HAS_TEACHER or config.trainer.start_from
+            summary = None if until or looks_up else _recalled(workspace, key, held.log, terminal)
             if summary:
                 settled()
             else:

@@ -15,7 +15,8 @@ MINIMAL = "name: mine\ndata: {format: digits}\n"
 TRAINER_KEYS = (
     "loop, model, step, without_gradient, classes, epochs, minutes, batch_size, seed, precision, jit_compile, optimizer, learning_rate, "
     "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, loss, label_smoothing, metrics, dropout, augment, "
-    "early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, strategy, cache"
+    "early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, strategy, cache, start_from, "
+    "start_without, freeze"
 )
 TOP_KEYS = (
     "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, export, evaluator, pusher, accelerator, kubeflow"
