@@ -276,6 +276,15 @@ def test_relative_paths_are_relative_to_the_file_and_in_overrides_to_the_working
     assert config.load(path).data.path == str(tmp_path / "raw")
 
 
+def test_the_weights_to_start_from_are_a_path_or_the_word_last(file, tmp_path):
+    for given, wanted in (("last", "last"), ("my.keras", str(tmp_path / "my.keras")), ("./last", str(tmp_path / "last"))):
+        assert config.load(file(f"{MINIMAL}trainer: {{start_from: {given}}}\n")).trainer.start_from == wanted
+    assert config.load(file(MINIMAL), ["trainer.start_from=last"]).trainer.start_from == "last"
+    assert refusal(file(f"{MINIMAL}trainer: {{start_without: [dense]}}\n")) == (
+        "trainer.start_without: Expected none without `trainer.start_from`. Received: dense. Remove it, or set `trainer.start_from`."
+    )
+
+
 def test_addresses_are_no_paths(file):
     assert config.load(file(MINIMAL), ["pusher.base_path=gs://bucket/serving"]).pusher.base_path == "gs://bucket/serving"
 
