@@ -25,7 +25,7 @@ from trainer.settings import Settings
 KEY = "start"  # in the Trainer's `custom_config`
 FILES = (".weights.h5", ".keras")
 _IN_ARCHIVE = "model.weights.h5"  # of a .keras file; nothing else of it is read, and so no code that it might bring
-_OPTIMIZER, _SEEDS = "optimizer", "seed_generator"
+_OPTIMIZER = "optimizer"  # the group of its state
 _VALUE = "_values/{}/.ATTRIBUTES/VARIABLE_VALUE"  # what `trainer.export.served.Served` keeps the model's variables as
 _NEXT = "Set `trainer.model` and the features to what it was trained with, or leave `trainer.start_from` out."
 
@@ -140,7 +140,7 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
     found: dict[str, h5py.Dataset] = {}
 
     def visit(path: str, entry: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(entry, h5py.Dataset) and not {_OPTIMIZER, _SEEDS} & set(path.split("/")):
+        if isinstance(entry, h5py.Dataset) and not path.startswith(f"{_OPTIMIZER}/"):
             if entry.external or entry.is_virtual:
                 raise ValueError(f"values that lie in another file, at {path}")
             found[path] = entry
