@@ -23,7 +23,7 @@ from pipeline import config_rules, user_files
 from pipeline.accelerator import AcceleratorConfig
 from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.yaml_text import NotYaml, from_yaml
-from trainer.config import PreprocessingConfig, TrainerConfig
+from trainer.config import LAST, PreprocessingConfig, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.export_config import ExportConfig
 from trainer.features import KINDS, Feature, Features, names
@@ -231,7 +231,8 @@ def _yaml_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")] if folder.is_dir() else []
 
 
-_PATH_KEYS = (("data", "path"), ("schema", "path"), ("pusher", "base_path"), ("trainer", "step", "teacher"))
+_PATH_KEYS = (("data", "path"), ("schema", "path"), ("pusher", "base_path"), ("trainer", "step", "teacher"), ("trainer", "start_from"))
+_WORDS = {("trainer", "start_from"): LAST}  # which are no paths
 
 
 def _absolute_paths(values: dict[str, Any], base: Path) -> None:
@@ -239,7 +240,7 @@ def _absolute_paths(values: dict[str, Any], base: Path) -> None:
         table: Any = values
         for section in sections:
             table = table.get(section) if isinstance(table, dict) else None
-        if isinstance(table, dict) and isinstance(table.get(key), str):
+        if isinstance(table, dict) and isinstance(table.get(key), str) and table[key] != _WORDS.get((*sections, key)):
             table[key] = _absolute(table[key], base)
 
 
@@ -269,7 +270,7 @@ def _override(values: dict[str, Any], override: str, base: Path) -> None:
         value = from_yaml(text, f"--set {override}")
     except NotYaml:
         value = text
-    if tuple(key.split(".")) in _PATH_KEYS and isinstance(value, str):
+    if tuple(key.split(".")) in _PATH_KEYS and isinstance(value, str) and value != _WORDS.get(tuple(key.split("."))):
         value = _absolute(value, Path.cwd())
     table[name] = user_files.moved(key, value, Path.cwd(), base)
 

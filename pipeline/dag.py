@@ -34,6 +34,7 @@ from components.teacher import TeacherModel
 from components.trainer import Trainer
 from pipeline import steps
 from pipeline.config import PipelineConfig
+from trainer.start import KEY, Start
 from trainer.steps import Distill
 
 
@@ -48,6 +49,7 @@ class Inputs:
       accepted: the folder of the statistics that the data is compared with, empty where there are none.
       accepted_place: instead of `accepted`, the folder in which the steps find and keep these statistics themselves.
       teacher: a digest of the model that this run's learns from, empty where there is none, or where its step looks it up each time.
+      start: the weights to start from, where there are some.
       code: digests of the source, from `pipeline.code_digest`, so that edited code runs again.
     """
 
@@ -58,6 +60,7 @@ class Inputs:
     accepted: str = ""
     accepted_place: str = ""
     teacher: str = ""
+    start: Start | None = None
 
 
 def create_pipeline(
@@ -121,6 +124,8 @@ def create_pipeline(
         "eval_args": trainer_pb2.EvalArgs(splits=[split.EVAL]),
     }
     settings = {"trainer": config.trainer.to_json(), "problem": config.problem.to_json(), "code": inputs.code[steps.TRAINER.code]}
+    if inputs.start:
+        settings[KEY] = inputs.start.to_json()
     tuner = (
         Tuner(**material, tuner_fn="trainer.tuner.tuner_fn", custom_config={**settings, "tuner": config.tuner.to_json()})
         if config.tuner

@@ -104,6 +104,7 @@ _ELSEWHERE = {
     "parameter_server": "which `model.fit` of Keras 3 cannot feed, and whose workers change the weights in no fixed order",
     "multi_worker": "which `model.fit` of Keras 3 fails with, and the loop `gradient_tape` does not have yet",
 }
+LAST = "last"  # of `start_from`
 
 
 class TrainerConfig(Settings):
@@ -240,7 +241,21 @@ class TrainerConfig(Settings):
         "The batches are the same. Where half of the disk's free space is too small, examples are read again each epoch, from up to "
         "16 files at once, and shuffled within 256 MiB.",
     )
-
+    start_from: str | None = Field(
+        None,
+        description="Weights that the training starts from, instead of random ones: a `.weights.h5` or `.keras` file, the folder of a "
+        "SavedModel that this project has exported, or `last`, the version that is served (the stable one, or else the last) of those "
+        "that this pipeline has pushed; before the first one, `last` starts from random weights. The model must be the same.",
+    )
+    start_without: list[str] = Field(
+        [],
+        description="Layers that `start_from` does not reach, which start from random weights, as the last one for other classes: their "
+        "names, as `tapeline show model` prints them, or patterns such as `dense*`.",
+    )
+    freeze: list[str] = Field(
+        [],
+        description="Layers whose weights stay as they are, by names or patterns. A frozen batch normalisation uses its moving averages.",
+    )
     code: dict[str, str] = Field(
         {},
         description="The text of the files of the user's own that are named above, and of those beside them that they import.",
@@ -270,6 +285,15 @@ class TrainerConfig(Settings):
             raise ValueError(
                 f"trainer.step: Expected 'standard' with `trainer.loop: fit`, for `model.fit` takes one gradient of one loss a step. "
                 f"Received: {received!r}. Set `trainer.loop: gradient_tape`."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _starts_from_something(self) -> Self:
+        if self.start_without and self.start_from is None:
+            raise ValueError(
+                "trainer.start_without: Expected none without `trainer.start_from`. "
+                f"Received: {', '.join(self.start_without)}. Remove it, or set `trainer.start_from`."
             )
         return self
 

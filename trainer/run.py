@@ -18,7 +18,7 @@ import pydantic
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import checkpoints, constant_prediction, teacher, watched, wrong_pictures, xla
+from trainer import checkpoints, constant_prediction, start, teacher, watched, wrong_pictures, xla
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TensorBoardConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
@@ -31,6 +31,7 @@ from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.search import merged
 from trainer.settings import Settings
+from trainer.start import Start
 from trainer.steps import Step
 from trainer.strategy import make_strategy
 from trainer.tasks import Task
@@ -73,6 +74,7 @@ class Material(NamedTuple):
       eval_split: its rows.
       strategy: the devices.
       base_model: the folder of the teacher, where there is one.
+      start: the weights to start from, where there are some.
     """
 
     config: TrainerConfig
@@ -82,6 +84,7 @@ class Material(NamedTuple):
     eval_split: Split
     strategy: tf.distribute.Strategy
     base_model: str | None
+    start: Start | None = None
 
 
 class Prepared(NamedTuple):
@@ -158,7 +161,8 @@ def read_material(fn_args: Any) -> Material:
         raise ConfigError(fault)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
-    return Material(config, problem, graph, train_split, eval_split, make_strategy(config.strategy), fn_args.base_model)
+    begin = _section(fn_args.custom_config, start.KEY, Start) if start.KEY in fn_args.custom_config else None
+    return Material(config, problem, graph, train_split, eval_split, make_strategy(config.strategy), fn_args.base_model, begin)
 
 
 def prepare(material: Material, begin: Position = START) -> Prepared:
@@ -173,6 +177,7 @@ def prepare(material: Material, begin: Position = START) -> Prepared:
         xla.check(config, strategy.num_replicas_in_sync, inputs)
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
         model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps)
+        start.load(model, material.start, config)
     xla.check_model(config, model)
     step = _prepared(config.step, task, material.graph, material.base_model)
     with strategy.scope():
@@ -225,6 +230,7 @@ def _checkpoint_file(fn_args: Any, material: Material) -> str:
         material.problem.task.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder
+        *([material.start.digest] if material.start else []),
         str(material.strategy.num_replicas_in_sync),
         *(f"{split.spec} {split.rows is None}" for split in splits),  # rows that are not kept come in another order
         *(tf.__version__, keras.__version__),

@@ -52,6 +52,7 @@ def _name(fn_args: Any, config: TunerConfig, material: Material) -> str:
         material.problem.to_json(),
         str(fn_args.custom_config.get("code")),
         *([str(fn_args.base_model)] if material.config.step.HAS_TEACHER else []),
+        *([material.start.digest] if material.start else []),
         str(material.strategy.num_replicas_in_sync),
     )
     files = [file for split in (material.train_split, material.eval_split) for file in split.files]

@@ -46,6 +46,11 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
             "Expected no `tuner` on Kubeflow, where no step searches yet. Received: one. "
             "Search here by `tapeline tune`, write the settings that it prints into the config, and remove `tuner`."
         )
+    if config.trainer.start_from:
+        raise ConfigError(
+            "Expected no `trainer.start_from` on Kubeflow, whose steps do not see this machine's files. "
+            f"Received: '{config.trainer.start_from}'. Leave it out, or run here by `tapeline run`."
+        )
     places.check_name(config.kubeflow.pipeline_root, "kubeflow.pipeline_root")
     places.check_name(config.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
     fingerprint = data_fingerprint(config)

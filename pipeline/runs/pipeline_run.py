@@ -10,7 +10,7 @@ import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components import teacher
+from components import start, teacher
 from components.data_found import read_found
 from components.gate_verdict import read_verdict
 from pipeline import accepted_data, dag, interruption, places, reviewed_schema, steps
@@ -68,6 +68,7 @@ def run(
         code=under_settings(code_digests(), environment.named(os.environ)),
         accepted=accepted_data.for_run(workspace, data_fingerprint),
         teacher=_teacher(config, workspace),
+        start=start.find(config.trainer.start_from, serving_path(config, workspace)),
     )
     observer = _Observer(workspace, connection, progress, summary, config.tuner.metric if config.tuner else "")
     artifacts = workspace.stored(str(workspace.artifacts))

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"Expected --steps of at least {_FEWEST_STEPS}. Received: {options.steps}.")
     artifacts = _last_artifacts(settings, place, options.config, options.root)
     with output_hidden():
-        sweep = _swept(settings, artifacts, options)
+        sweep = _swept(settings, place, artifacts, options)
     picture, values = place.root / "tuning" / "learning_rate.svg", place.root / "tuning" / "learning_rate.json"
     found = {**sweep._asdict(), "seed": settings.trainer.seed, "loop": settings.trainer.loop, "picture": str(picture), "file": str(values)}
     # what is no number is no JSON
@@ -73,22 +73,29 @@ def _last_artifacts(settings: "PipelineConfig", place: Workspace, file: str, roo
     raise ConfigError(f"Expected a run in '{place.root}' that has transformed this config's data. Received: {received}. First: {first}")
 
 
-def _swept(settings: "PipelineConfig", artifacts: dict[str, dict[str, str]], options: argparse.Namespace) -> "Sweep":
+def _swept(settings: "PipelineConfig", place: Workspace, artifacts: dict[str, dict[str, str]], options: argparse.Namespace) -> "Sweep":
     import importlib
 
     from tfx.components.trainer.fn_args_utils import FnArgs
 
+    from components import start
     from trainer import rate_finder
     from trainer.run import read_material
+    from trainer.start import KEY
 
     rows, graph = (artifacts[steps.TRANSFORM.id][name] for name in ("transformed_examples", "transform_graph"))
+    begin = start.find(settings.trainer.start_from, workspace.serving_path(settings, place))
     material = read_material(
         FnArgs(
             train_files=[f"{rows}/Split-train/*"],
             eval_files=[f"{rows}/Split-eval/*"],
             transform_graph_path=graph,
             base_model=_teacher(settings, artifacts),
-            custom_config={"trainer": settings.trainer.to_json(), "problem": settings.problem.to_json()},
+            custom_config={
+                "trainer": settings.trainer.to_json(),
+                "problem": settings.problem.to_json(),
+                **({KEY: begin.to_json()} if begin else {}),
+            },
         )
     )
     loop = importlib.import_module(f"trainer.{settings.trainer.loop}")

@@ -15,7 +15,8 @@ MINIMAL = "name: mine\ndata: {format: digits}\n"
 TRAINER_KEYS = (
     "loop, model, step, without_gradient, classes, epochs, minutes, batch_size, seed, precision, jit_compile, optimizer, learning_rate, "
     "schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, ema, loss, label_smoothing, metrics, dropout, "
-    "augment, early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, tensorboard, strategy, cache"
+    "augment, early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, tensorboard, strategy, cache, start_from, "
+    "start_without, freeze"
 )
 TOP_KEYS = (
     "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, export, evaluator, pusher, accelerator, kubeflow"
@@ -273,6 +274,15 @@ def test_relative_paths_are_relative_to_the_file_and_in_overrides_to_the_working
     assert settings.schema_.path == str(tmp_path.parent / "mine.pbtxt")
     assert settings.pusher.base_path == str(Path.home() / "serving")
     assert config.load(path).data.path == str(tmp_path / "raw")
+
+
+def test_the_weights_to_start_from_are_a_path_or_the_word_last(file, tmp_path):
+    for given, wanted in (("last", "last"), ("my.keras", str(tmp_path / "my.keras")), ("./last", str(tmp_path / "last"))):
+        assert config.load(file(f"{MINIMAL}trainer: {{start_from: {given}}}\n")).trainer.start_from == wanted
+    assert config.load(file(MINIMAL), ["trainer.start_from=last"]).trainer.start_from == "last"
+    assert refusal(file(f"{MINIMAL}trainer: {{start_without: [dense]}}\n")) == (
+        "trainer.start_without: Expected none without `trainer.start_from`. Received: dense. Remove it, or set `trainer.start_from`."
+    )
 
 
 def test_addresses_are_no_paths(file):

@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline import dag, steps
 from pipeline.code_digest import code_digests
 from pipeline.runs.beam_args import IN_MEMORY
+from trainer.start import Start
 
 
 @pytest.mark.parametrize(("drop", "has_baseline"), [(None, False), (0.05, True)])
@@ -30,6 +31,15 @@ def test_a_teacher_is_looked_for_only_where_the_step_learns_from_one(settings, s
     assert (steps.TEACHER.id in nodes) is ("base_model" in nodes[steps.TRAINER.id].inputs) is has_teacher
     if has_teacher:  # an edited one is another value, and so no answer from the cache
         assert nodes[steps.TEACHER.id].exec_properties == {"teacher": "", "serving_path": "/serving/digits", "fingerprint": "DIGEST"}
+
+
+def test_the_weights_to_start_from_are_in_the_settings_of_whoever_trains(settings):
+    searching = settings(tuner={"trials": 3, "search": {"trainer.dropout": [0.1, 0.2]}}, trainer={"start_from": "last"})
+    start = Start(place="/serving/digits/7", digest="DIGEST")
+    inputs = dag.Inputs("FINGERPRINT", None, "/serving/digits", code_digests(), start=start)
+    nodes = {node.id: node for node in dag.create_pipeline(searching, inputs, "root", None, []).components}
+    for step in (steps.TRAINER, steps.TUNER):  # another content is another value, and so no answer from the cache
+        assert json.loads(nodes[step.id].exec_properties["custom_config"])["start"] == start.to_json()
 
 
 def test_a_search_feeds_the_trainer_and_is_told_what_to_search(settings):

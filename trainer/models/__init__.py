@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
+from keras.src.utils import naming
 
 from trainer.config import TrainerConfig
 from trainer.features import names
 from trainer.models import own, precision
 from trainer.models.optimizers import make_optimizer
 from trainer.reference import is_reference
+from trainer.start import freeze
 from trainer.tasks import Task
 
 _SAME = {"embedding_bag": "text"}  # what the field calls the model of a file that has another name
@@ -35,6 +37,7 @@ def build_model(
     """
     precision.check(config)
     model = make_model(config, task, inputs, sizes)
+    freeze(model, config.freeze)
     loss, metrics = task.loss(config), task.metrics(config)
     model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics, jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
@@ -46,6 +49,7 @@ def make_model(
 ) -> keras.Model:
     """The same, not compiled."""
     keras.utils.set_random_seed(config.seed)
+    naming.reset_uids()  # `dense` is `dense` in every model of a process, for Keras has no public name for it
     with precision.policy(config.precision):
         model = _made(config, task, inputs, sizes)
     return precision.giving_float32(model)

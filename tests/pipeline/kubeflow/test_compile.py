@@ -217,6 +217,11 @@ def test_a_search_is_refused_with_what_to_do_instead(compile_config):
         compile_config("configs/digits.yaml", "tuner={search: {trainer.dropout: [0.1, 0.2]}}")
 
 
+def test_weights_of_this_machine_are_refused(compile_config):
+    with pytest.raises(ConfigError, match=r"^Expected no `trainer\.start_from` on Kubeflow.* Received: 'last'\. Leave it out"):
+        compile_config("configs/digits.yaml", "trainer.start_from=last")
+
+
 def test_a_strategy_that_was_asked_for_stays(compile_config):
     [spec] = compile_config("configs/digits.yaml", "trainer.strategy=mirrored")
     constant = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"]
