@@ -36,6 +36,20 @@ class _CountsFiniteSteps:
         return float(rate(tf.constant(step)) if callable(rate) else rate)
 
 
+class _DenseOnReplicas:
+    """Replicas add up a table's gradient whole, as any other one.
+
+    TensorFlow would have them gather the rows that each has used, and remembers within one call how many those were: a smaller last batch,
+    or another width of texts, ended the loop of many steps.
+    """
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
+        """One step."""
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            grads = [tf.convert_to_tensor(grad) if isinstance(grad, tf.IndexedSlices) else grad for grad in grads]
+        super().apply(grads, trainable_variables)
+
+
 class _AveragesWeights:
     """Where `use_ema` is set, an update moves the averages, and nothing but a callback puts them into the model."""
 
@@ -82,22 +96,22 @@ class _FusedAdamUpdate:
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdam(_CountsFiniteSteps, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.Adam):
+class FusedAdam(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdamW(_CountsFiniteSteps, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.AdamW):
+class FusedAdamW(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class SGD(_CountsFiniteSteps, _AveragesWeights, keras.optimizers.SGD):
+class SGD(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, keras.optimizers.SGD):
     """`keras.optimizers.SGD`."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class RMSprop(_CountsFiniteSteps, _AveragesWeights, keras.optimizers.RMSprop):
+class RMSprop(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, keras.optimizers.RMSprop):
     """`keras.optimizers.RMSprop`."""
 
 

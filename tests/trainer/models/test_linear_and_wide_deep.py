@@ -62,6 +62,11 @@ def test_what_does_not_add_up_is_learnt_by_the_deep_part_alone(tmp_path):
     assert accuracy["wide_deep"] > 0.95
 
 
+def test_two_replicas_learn_alike_in_both_loops_also_where_the_last_batch_is_smaller(tmp_path):
+    table, columns = table_of(tmp_path / "table", added)  # 330 rows, 40 each time
+    learnt_by_both(table, tmp_path, columns, model="wide_deep", strategy="mirrored", epochs=1, must_learn=False)
+
+
 def test_the_linear_models_logits_are_the_bias_and_the_weight_of_each_value():
     model = linear.build(INPUTS, 2, 0.5, sizes=SIZES)
     random = np.random.default_rng(0)
