@@ -16,7 +16,7 @@ from trainer.tasks import Binary, Multiclass, Multilabel, Regression
 TASKS = {"binary": Binary(), "multiclass": Multiclass(), "multilabel": Multilabel(), "regression": Regression()}
 STRATEGIES = ("one_device", "cpu", "mirrored")
 LOOPS = [(fit, "standard"), *((gradient_tape, step) for step in STEPS)]
-CONFIG = {"epochs": 4, "batch_size": 32, "learning_rate": 0.01, "early_stopping": None}
+CONFIG = {"epochs": 12, "batch_size": 32, "learning_rate": 0.01, "early_stopping": None}
 ROWS = {"train": 200, "eval": 70}
 
 # What each step cannot be, with what is said; the loop `fit` with another step is refused by the config, which other tests hold.
