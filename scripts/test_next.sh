@@ -83,7 +83,7 @@ copy_settings "$root"
 unpack_checkout "$root"
 mount_all "$root" "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"
 keep_index_settings "$python"
-timeout --foreground 40m chroot "$root" /bin/sh -euc '
+timeout --foreground 65m chroot "$root" /bin/sh -euc '
     cd /srv/tapeline
     echo "test-next: $(. /etc/os-release; echo "$PRETTY_NAME"), $(ldd --version | head -n 1)"
     if [ -n "${ARGS:-}" ]; then make test; exit 0; fi

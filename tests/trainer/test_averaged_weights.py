@@ -92,7 +92,9 @@ def test_both_loops_end_alike(scaled, tmp_path, settings):
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
-    "settings", [{}, {"weights": "last"}, {"strategy": "mirrored", "batch_size": 64}], ids=["best", "last", "mirrored"]
+    "settings",
+    [{}, {"weights": "last"}, pytest.param({"strategy": "mirrored", "batch_size": 64}, marks=pytest.mark.slow)],
+    ids=["best", "last", "mirrored"],
 )
 def test_an_interrupted_training_ends_as_if_it_had_not_been(scaled, tmp_path, loop, settings):
     settings = {**AVERAGED, **settings}

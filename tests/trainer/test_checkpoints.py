@@ -17,7 +17,9 @@ from trainer.input_pipeline import Position
 from trainer.termination import Terminated
 
 TAPED = ("standard", "sam", "virtual_adversarial", "mixup", "distill", "reinforce", "maml", "gan")
+FAST = ("standard", "virtual_adversarial", "gan")  # nothing of their own, random numbers, models of their own
 STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in TAPED)]
+ALL = [pytest.param(*each, marks=[] if each[1] in FAST else pytest.mark.slow, id="-".join(each)) for each in STEPS]
 
 
 @pytest.fixture(params=["kept", "streamed"])
@@ -35,7 +37,7 @@ def kill_thrice_and_finish(loop, artifacts, folder, at, **settings):
     return execute(loop, artifacts, folder, **settings)
 
 
-@pytest.mark.parametrize(("loop", "step"), STEPS, ids=["-".join(each) for each in STEPS])
+@pytest.mark.parametrize(("loop", "step"), ALL)
 def test_killed_at_any_step_a_training_ends_with_the_same_weights(scaled, tmp_path, rows, loop, step):
     settings = {**rows, "step": step, "schedule": "cosine"}
     whole = execute(loop, scaled, tmp_path / "whole", **settings)

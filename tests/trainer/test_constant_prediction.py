@@ -94,11 +94,11 @@ def rows(model, constant, spread=1.0):
     return RowLosses(np.float32(model), np.float32([constant]), np.zeros(1, np.float32), np.full(1, spread, np.float32))
 
 
-def test_a_model_that_is_worse_by_less_than_its_standard_error_has_learnt_and_one_that_is_worse_by_more_has_not():
+def test_a_model_that_is_worse_by_less_than_two_standard_errors_has_learnt_and_one_that_is_worse_by_more_has_not():
     differences = np.random.default_rng(0).normal(0.0, 1.0, 100)
     differences -= differences.mean()
     error = differences.std(ddof=1) / 10
-    for by, expected in ((-0.5, True), (0.9, True), (1.1, False)):
+    for by, expected in ((-0.5, True), (1.9, True), (2.1, False)):
         found = compared([rows(2 + differences[:40] + by * error, [2.0] * 40), rows(2 + differences[40:] + by * error, [2.0] * 60)])
         assert found.has_learnt == expected
         assert (found.model, found.constant) == (pytest.approx(2 + by * error, rel=1e-5), 2.0)

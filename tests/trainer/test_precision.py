@@ -93,7 +93,7 @@ def test_every_model_computes_in_16_bits_with_float32_weights_logits_and_gradien
 
 
 @pytest.mark.parametrize("precision", MIXED)
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 def test_both_loops_are_equal_and_learn(scaled, tmp_path, precision, strategy):
     settings = {"precision": precision, "strategy": strategy, "batch_size": 64, "model": "mlp", "epochs": 3, "learning_rate": 0.01}
     fitted, taped = (trained(loop, scaled, tmp_path, **settings) for loop in LOOPS)

@@ -52,14 +52,14 @@ def given(request, tmp_path):
     return file, model
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 def test_a_training_begins_with_the_weights_of_the_file(scaled, tmp_path, given, strategy):
     file, model = given
     for found, wanted in zip(begun(scaled, file, tmp_path, strategy=strategy).get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 def test_an_exported_model_is_a_start(scaled, tmp_path, strategy):
     fn_args = scaled.fn_args(tmp_path, **DIGITS, weights="last")
     kept = []

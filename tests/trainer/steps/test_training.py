@@ -28,7 +28,7 @@ def taped(artifacts, folder, **settings):
     return trained("gradient_tape", artifacts, folder, **{**defaults, **settings})
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("step", STEPS)
 def test_digits_are_learnt_by_each_step_and_otherwise_than_by_the_standard_one(scaled, tmp_path, step, strategy):
     settings = {"step": step, "strategy": strategy, **SETTINGS.get(step, {})}
