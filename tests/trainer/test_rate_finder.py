@@ -28,11 +28,12 @@ def test_both_loops_see_the_same_losses_bit_by_bit(sweeps):
     assert sweeps["fit"] == sweeps["gradient_tape"]
 
 
-def test_the_rates_grow_evenly_in_their_logarithm(sweeps):
+def test_the_rates_grow_evenly_in_their_logarithm_up_to_the_last_or_to_where_the_loss_diverges(sweeps):
     sweep = sweeps["fit"]
-    assert len(sweep.rates) == len(sweep.losses) == len(sweep.smoothed) == 100
-    np.testing.assert_allclose(np.diff(np.log10(sweep.rates)), 8 / 99)
-    np.testing.assert_allclose([sweep.rates[0], sweep.rates[-1]], [1e-7, 10])
+    assert len(sweep.rates) == len(sweep.losses) == len(sweep.smoothed)
+    assert 50 < len(sweep.rates) <= 100
+    np.testing.assert_allclose(np.log10(sweep.rates), np.linspace(-7, 1, 100)[: len(sweep.rates)], rtol=1e-5, atol=1e-5)
+    assert sweep.diverged or len(sweep.rates) == 100
 
 
 @pytest.mark.parametrize("loop", LOOPS)
