@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline import interruption
+from pipeline import show_model as show
 from pipeline.extras import extra_of
 from pipeline.init import command as init
 from pipeline.kubeflow import command as kubeflow
@@ -21,7 +22,7 @@ from pipeline.tune import command as tune
 from serving.terminal import lost_output, settle_terminal
 from trainer import environment
 from trainer.cause import one_line
-from trainer.errors import ConfigError, TapelineError, printable
+from trainer.errors import TapelineError, printable
 
 if TYPE_CHECKING:
     from serving.predict_table import Record
@@ -146,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     _config_arguments(edit)
     for flag, value, text in _SCHEMA_FLAGS:
         edit.add_argument(flag, metavar=value, action="append", default=[], help=f"{text}; repeatable")
-    _show_command(commands)
+    _config_arguments(show.add_to(commands))
     doctor = add_command(commands, "doctor", _doctor, "check this machine and the installed packages")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
@@ -166,14 +167,6 @@ def _compile_command(commands: Any) -> None:
     compiler.add_argument(
         "-o", "--output", metavar="FILE", type=Path, default=Path("pipeline.yaml"), help="package (default: pipeline.yaml)"
     )
-
-
-def _show_command(commands: Any) -> None:
-    show = commands.add_parser("show", help="show the model of a config").add_subparsers(metavar="COMMAND", required=True)
-    model = add_command(show, "model", _show_model, "print the model's layers with their shapes and sizes")
-    _config_arguments(model)
-    _root_argument(model, "folder of the run whose features the model takes")
-    model.add_argument("-o", "--output", metavar="FILE.svg", type=Path, help="draw the layers, too")
 
 
 def _config_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
@@ -298,28 +291,6 @@ def _schema_edit(options: argparse.Namespace) -> int:
     changes = schema_edit.Changes(options.add_value, options.range, options.optional, options.drift, options.skew)
     lines = schema_edit.edit(settings, changes, options.environment)
     print("\n".join([*lines, f"Wrote {settings.schema_.path}."]) if lines else "Nothing has changed.")
-    return 0
-
-
-def _show_model(options: argparse.Namespace) -> int:
-    from pipeline import config, workspace
-    from pipeline.runs.quiet import output_hidden
-
-    output: Path | None = options.output
-    if output and output.suffix != ".svg":
-        raise ConfigError(f"Expected -o to be an SVG file, such as model.svg. Received: '{output}'.")
-    settings = config.load(options.config, options.overrides)
-    root = workspace.Workspace(options.root or workspace.default_root(settings))
-    with output_hidden():
-        from pipeline import model_drawing, model_view
-
-        model = model_view.model_of(settings, root, options.config)
-        text = model_view.summary(model)
-        if output:
-            output.write_text(model_drawing.svg(model), encoding="utf-8")
-    print(text)
-    if output:
-        print(f"Wrote {output}.")
     return 0
 
 
