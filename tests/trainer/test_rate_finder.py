@@ -54,10 +54,10 @@ def test_training_at_the_suggestion_learns_more_than_at_a_hundredth_of_it(scaled
     rate = sweeps["fit"].suggestion
     assert 1e-4 < rate < 1e-1
     losses = [
-        run(scaled.fn_args(tmp_path / str(share), **SETTINGS, epochs=2, learning_rate=share * rate), fit.train).history["val_loss"][-1]
+        run(scaled.fn_args(tmp_path / str(share), **SETTINGS, epochs=5, learning_rate=share * rate), fit.train).history["val_loss"][-1]
         for share in (1, 0.01)
     ]
-    assert losses[0] < 0.9 * losses[1]  # which rows make the first batches decides how much
+    assert losses[0] < 0.7 * losses[1]
 
 
 @pytest.mark.parametrize("loop", LOOPS)
