@@ -30,7 +30,13 @@ def test_both_loops_learn_digits_alike_and_what_is_served_is_what_was_learnt(sca
     histories, weights, served = [], [], []
     for loop in (fit, gradient_tape):
         arguments = scaled.fn_args(
-            tmp_path / loop.__name__, model="vit", epochs=8, batch_size=60, learning_rate=0.003, strategy="one_device", weights="last"
+            tmp_path / loop.__name__,
+            model="vit",
+            epochs=24,
+            batch_size=60,
+            strategy="one_device",
+            early_stopping=None,
+            weights="last",
         )
 
         def train(model, *args, loop=loop):
@@ -45,5 +51,5 @@ def test_both_loops_learn_digits_alike_and_what_is_served_is_what_was_learnt(sca
     assert histories[0] == histories[1]
     np.testing.assert_array_equal(*served)
     accuracy = np.mean(served[0].argmax(axis=1) == scaled.labels[299:])
-    assert accuracy > 0.5  # of ten classes, in few epochs
+    assert accuracy > 0.8
     assert accuracy == pytest.approx(histories[0]["val_accuracy"][-1], abs=0.01)
