@@ -46,6 +46,16 @@ class SplitsConfig(Settings):
         "them, `drop` leaves them out. Where shares divide all rows, there are none.",
     )
 
+    @pydantic.field_validator("train", "eval", "test", mode="before")
+    @classmethod
+    def _whole_shares(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        if isinstance(value, float) and 0 < value < 1:
+            raise ValueError(
+                f"data.splits.{info.field_name}: Expected a whole number of shares, as in `train: 80`, `eval: 10`, `test: 10`. "
+                f"Received: {value}. Give all three in percent, this one as {round(100 * value) or 1}."
+            )
+        return value
+
     @pydantic.model_validator(mode="after")
     def _one_way(self) -> Self:
         given = [name for name in ("column", "files", "group", "time") if getattr(self, name) is not None]

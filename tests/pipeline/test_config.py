@@ -72,15 +72,17 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
             "trainer: {path: x}",
             f"trainer.path: Expected one of the keys {TRAINER_KEYS}. Received: 'path'. `path` belongs to `data` or `schema`.",
         ),
-        (
-            "pusher: {epoch: 3}",
-            "pusher.epoch: Expected one of the keys base_path. Received: 'epoch'.",
-        ),
+        ("pusher: {epoch: 3}", "pusher.epoch: Expected one of the keys base_path. Received: 'epoch'."),
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
         (
             "data: {format: digits, splits: {validation: 1}}",
             "data.splits.validation: Expected one of the keys train, eval, test, column, files, prefixes, group, time, duplicates. "
             "Received: 'validation'.",
+        ),
+        (
+            "data: {format: digits, splits: {train: 0.8}}",
+            "data.splits.train: Expected a whole number of shares, as in `train: 80`, `eval: 10`, `test: 10`. Received: 0.8. Give all "
+            "three in percent, this one as 80.",
         ),
         (
             "trainer: {loop: gradient_tap}",
