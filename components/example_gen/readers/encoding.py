@@ -45,7 +45,12 @@ _BOMS = (
 )
 # In order of preference where two are as likely. Single-byte relatives of cp1252 (Latin-1, Latin-9) are left out: it holds what they hold.
 _ASIAN = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
-_LEGACY = (*_ASIAN, "cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp874")
+_CYRILLIC = ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5")
+_LEGACY = (*_ASIAN, "cp1252", "cp1250", *_CYRILLIC, "cp1253", "cp1254", "cp1255", "cp1256", "cp874")
+_UPPER, _LOWER = "А-ЯЁЂ-Џ", "а-яёђ-џ"
+_CYRILLIC_WORD = re.compile(f"[{_UPPER}]?[{_LOWER}]+|[{_UPPER}]+")  # in another code page small and capital letters change places
+_FREQUENT_CYRILLIC = re.compile("[оеаинтсрвліОЕАИНТСРВЛІ]")  # two of three letters of Russian; Greek and Hebrew taken for it have few
+_BEYOND_ASCII = re.compile(r"\w*[^\W\x00-\x7f]\w*|[^\w\x00-\x7f]")  # words, and signs
 _KANA = re.compile(r"[ぁ-んァ-ヶ]")
 _OUT_OF_PLACE = re.compile(r"[^\W\d_][¹²³¼½¾£¥¯¿¡³]|[¹²³¯¥£¼½¾][^\W\d_]|[\x80-\x9f]")  # what other code pages look like in cp1252
 
@@ -168,8 +173,18 @@ def _by_content(sample: bytes) -> Encoding:
         if best in _ASIAN and codec in possible and len(_KANA.findall(sample.decode(codec, "ignore"))) > len(sample) // 50:
             best = codec
             break
+    else:
+        best = next((codec for codec in _CYRILLIC if codec in possible and _is_cyrillic(sample.decode(codec, "ignore"))), best)
     others = [label(codec) for codec in ranked if codec != best][:2]
     return Encoding(best, False, f"{label(best)} as the likeliest legacy encoding" + (f" before {' and '.join(others)}" if others else ""))
+
+
+def _is_cyrillic(text: str) -> bool:
+    """Whether nearly all words beyond ASCII are of Cyrillic letters alone, capitals in front, and often of those that are frequent."""
+    words = _BEYOND_ASCII.findall(text)
+    letters = sum(map(len, words))
+    known = sum(len(word) for word in words if _CYRILLIC_WORD.fullmatch(word))
+    return known > 0.9 * letters and len(_FREQUENT_CYRILLIC.findall(text)) > letters / 2
 
 
 def _decodes(sample: bytes, codec: str) -> bool:
