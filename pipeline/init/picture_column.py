@@ -111,7 +111,7 @@ _HEADS = {"csv": _csv_head, "jsonl": _json_head, "parquet": _parquet_head}
 
 
 def look(path: Path, picture: PictureColumn, columns: Sequence[Column]) -> PictureSample:
-    """Some of the pictures that `columns` of the table `path` name.
+    """Some of the pictures that `columns` of the table `path` name, labelled with their names.
 
     Raises:
       DataError: none of them can be read.
@@ -127,4 +127,4 @@ def _spread(values: pa.Array, count: int) -> list[str]:
 
 
 def _pictures(folder: Path, values: Iterable[str]) -> list[Picture]:
-    return [Picture(named_file(folder, value) or value, "", None) for value in values if not is_outside(value)]
+    return [Picture(named_file(folder, value) or value, value, None) for value in values if not is_outside(value)]

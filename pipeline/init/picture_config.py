@@ -1,15 +1,15 @@
 """The text of a config of pictures: every choice that was made, and behind it why."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from components.example_gen import split
 from components.example_gen.readers.image_layout import Picture
 from components.example_gen.readers.rows import Reject
-from pipeline.init import defaults, gate, newest_span, task
+from pipeline.init import aligned, defaults, gate, newest_span, task
 from pipeline.init.column import Column
 from pipeline.init.picture_sample import PictureSample
 from pipeline.init.proposal import Request
@@ -19,7 +19,6 @@ from pipeline.init.yaml_lines import value
 
 _EVAL_SHARE = 10  # one picture of so many is of the eval split where nothing says it
 _LEAST, _MOST, _STEP = 28, 96, 4  # pixels on a side: more take long without a GPU
-LARGEST = (_MOST, _MOST)  # height, width
 
 
 class Pictures(NamedTuple):
@@ -106,13 +105,22 @@ def _rest(request: Request, pictures: Pictures) -> Iterator[str]:
     yield ""
     yield "trainer:"
     yield "  loop: fit  # or gradient_tape"
-    recipe = defaults.for_picture_files(*_shares(pictures), size(sample))
-    yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
+    recipe = defaults.for_picture_files(*_shares(pictures), aligned.are_aligned(sample.thumbnails, sample.labels))
+    yield from recipe_lines(recipe)
     yield ""
     yield from gate.lines(pictures.label, pictures.target)
     yield ""
     yield "schema:"
     yield f"  path: {request.name}.schema.pbtxt  # inferred until `tapeline schema accept` has written it"
+
+
+def recipe_lines(recipe: Mapping[str, Any]) -> Iterator[str]:
+    """A trainer's settings for pictures."""
+    moved = (
+        "in training alone, for things may be anywhere in a picture" if recipe["augment"] else "a class's pictures are alike as they are"
+    )
+    whys = {"augment": f"  # {moved}"}
+    yield from (f"  {key}: {value(each)}{whys.get(key, '')}" for key, each in recipe.items())
 
 
 def _shares(pictures: Pictures) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """A sample of pictures, decoded: how large they are, in which formats, grey or coloured, and which cannot be read.
 
-pictures -> as many of each class, spread over its names -> decoded as a run does -> sizes, formats, colours
+pictures -> as many of each class, spread over its names -> decoded as a run does -> sizes, formats, colours, thumbnails
 """
 
 import io
@@ -14,6 +14,7 @@ import numpy as np
 from components.example_gen.readers import image_files
 from components.example_gen.readers.image_layout import Picture
 from components.example_gen.readers.picture import PictureError, PictureSettings, normalised
+from pipeline.init import aligned
 from trainer.errors import DataError, printable
 
 _MOST = 400
@@ -29,6 +30,8 @@ class PictureSample(NamedTuple):
       formats: how many there are of each, `JPEG`.
       grey: how many have no colour, however they are stored.
       unreadable: why a picture cannot be read, with its name, for people.
+      labels: of those that can be read.
+      thumbnails: float32 (pictures, aligned.SIDE * aligned.SIDE), of the same.
     """
 
     heights: np.ndarray
@@ -36,6 +39,8 @@ class PictureSample(NamedTuple):
     formats: Counter[str]
     grey: int
     unreadable: list[str]
+    labels: list[str]
+    thumbnails: np.ndarray
 
     @property
     def channels(self) -> int:
@@ -50,21 +55,24 @@ def read(path: Path, pictures: Iterable[Picture], settings: PictureSettings, mos
       DataError: none of them can be read, or an archive is broken.
     """
     sizes, formats, grey, unreadable = [], Counter[str](), 0, []
+    labels, thumbnails = [], []
     for picture, data, reason in image_files.contents(path, _some(pictures, most), settings):
         try:
             if reason:
                 raise PictureError(reason)
-            size, is_grey = _looked_at(normalised(data, settings))
+            size, is_grey, thumbnail = _looked_at(normalised(data, settings))
         except PictureError as error:
             unreadable.append(printable(f"{picture.name}: {error}"))
             continue
         sizes.append(size)
         formats[_format(data)] += 1
         grey += is_grey
+        labels.append(picture.label)
+        thumbnails.append(thumbnail)
     if not sizes:
         raise DataError(f"Expected pictures that can be read in '{path}'. Received: {'; '.join(unreadable[:3])}.")
     heights, widths = np.array(sizes).T
-    return PictureSample(heights, widths, formats, grey, unreadable)
+    return PictureSample(heights, widths, formats, grey, unreadable, labels, np.stack(thumbnails))
 
 
 def _some(pictures: Iterable[Picture], most: int) -> list[Picture]:
@@ -75,17 +83,17 @@ def _some(pictures: Iterable[Picture], most: int) -> list[Picture]:
     return [found[place] for found in by_class.values() for place in np.unique(np.linspace(0, len(found) - 1, each).astype(int))]
 
 
-def _looked_at(data: bytes) -> tuple[tuple[int, int], bool]:
-    """((height, width), whether it is grey) of a sound picture."""
+def _looked_at(data: bytes) -> tuple[tuple[int, int], bool, np.ndarray]:
+    """((height, width), whether it is grey, its thumbnail) of a sound picture."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:
         width, height = picture.size
-        if picture.mode == "L":
-            return (height, width), True
+        is_grey = picture.mode == "L"
         picture.thumbnail((_SMALL, _SMALL))
         pixels = np.asarray(picture.convert("RGB"))
-    return (height, width), bool((np.ptp(pixels, axis=-1) == 0).all())
+        small = np.asarray(picture.convert("L").resize((aligned.SIDE, aligned.SIDE), Image.Resampling.BOX))
+    return (height, width), is_grey or bool((np.ptp(pixels, axis=-1) == 0).all()), aligned.thumbnail(small)
 
 
 def _format(data: bytes) -> str:

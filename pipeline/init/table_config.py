@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.split import SPLITS
-from pipeline.init import defaults, gate, newest_span, picture_config, task
+from pipeline.init import aligned, defaults, gate, newest_span, picture_config, task
 from pipeline.init.column import Column
 from pipeline.init.kinds import Kind
 from pipeline.init.picture_sample import PictureSample
@@ -14,6 +14,8 @@ from pipeline.init.relative import path_line
 from pipeline.init.source import Source
 from pipeline.init.task import Target
 from pipeline.init.yaml_lines import scalar, value
+
+_OF_ONE_CLASS = ("binary", "multiclass")  # tasks whose rows have one
 
 
 class Table(NamedTuple):
@@ -99,6 +101,19 @@ def _target(table: Table) -> Iterator[str]:
     yield f"task: {value(settings) if len(settings) > 1 else target.kind}" + (f"  # {'; '.join(notes)}" if notes else "")
 
 
+def _are_aligned(table: Table) -> bool:
+    """Whether the classes can be told from the pictures as they are."""
+    source = table.source
+    if not (source.picture and source.seen and table.target.kind in _OF_ONE_CLASS):
+        return False
+    labels = {
+        picture: label
+        for name in source.picture.names
+        for picture, label in zip(*(source.taken.table.column(each).to_pylist() for each in (name, table.label.name)), strict=True)
+    }
+    return aligned.are_aligned(source.seen.thumbnails, [str(labels[name]) for name in source.seen.labels])
+
+
 def _features(table: Table) -> Iterator[str]:
     yield ""
     yield "features:"
@@ -134,9 +149,10 @@ def _rest(request: Request, table: Table) -> Iterator[str]:
     recipe = defaults.for_texts() if are_texts else defaults.for_table(table.source.taken.rows, regression)
     if table.source.picture:
         rows = table.source.taken.rows
-        size = picture_config.size(table.source.seen) if table.source.seen else picture_config.LARGEST
-        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, size, table.target.kind in ("binary", "multiclass"))
-    yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
+        recipe = defaults.for_picture_files(rows * 8 // 10, rows // 10, _are_aligned(table), table.target.kind in _OF_ONE_CLASS)
+        yield from picture_config.recipe_lines(recipe)
+    else:
+        yield from (f"  {key}: {value(each)}" for key, each in recipe.items())
     yield ""
     yield from gate.lines(table.label, table.target)
     yield ""

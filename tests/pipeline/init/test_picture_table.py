@@ -39,6 +39,15 @@ def test_a_table_of_files_and_labels_gets_a_config_of_pictures(photos, init, tmp
     assert written.trainer.augment
 
 
+def test_pictures_that_are_told_from_each_other_as_they_are_are_not_augmented(photos, init):
+    folder = photos("labels.csv", "file,label", "{0}.png,{1}")
+    for number in range(40):
+        with Image.open(folder / f"{number}.png") as noise:
+            noise.paste((0, 0, 0), (20 * (number % 2), 0, 20 * (number % 2) + 20, 30))
+            noise.save(folder / f"{number}.png")
+    assert init("photos/labels.csv").config.trainer.augment == []
+
+
 def test_a_folder_with_a_table_of_its_pictures_is_read_by_it(photos, init, tmp_path):
     photos("metadata.csv", "file_name,label", "{0}.png,{1}")
     assert init("photos").config.data.path == str(tmp_path / "photos/metadata.csv")

@@ -50,10 +50,28 @@ def test_class_folders_get_a_config_of_their_pictures(draw, init, tmp_path):
     assert "Note:" not in result.out
 
 
-@pytest.mark.parametrize(("size", "augment"), [((28, 28), []), ((32, 30), []), ((48, 48), ["flip", "crop", "rotate", "colour"])])
-def test_small_pictures_are_not_augmented_as_photos_are(draw, init, size, augment):
-    classes(draw, "a", "b", count=2, size=size)
-    assert init("photos").config.trainer.augment == augment
+@pytest.mark.parametrize("size", [28, 100])
+def test_pictures_that_are_told_from_each_other_as_they_are_are_not_augmented(draw, init, size):
+    for name, side in (("left", 0), ("right", size // 2)):
+        for number in range(20):
+            path = draw(f"{name}/{number}.png", size=(size, size))
+            with Image.open(path) as noise:
+                Image.composite(Image.new("RGB", noise.size), noise, _half(size, side)).save(path)
+    result = init("photos")
+    assert result.config.trainer.augment == []
+    assert "augment: []  # a class's pictures are alike as they are" in result.text
+
+
+@pytest.mark.parametrize("size", [28, 100])
+def test_pictures_whose_likest_other_is_often_of_another_class_are_augmented(draw, init, size):
+    classes(draw, "a", "b", size=(size, size))
+    assert init("photos").config.trainer.augment == ["flip", "crop", "rotate", "colour"]
+
+
+def _half(size, left):
+    mask = Image.new("L", (size, size), 0)
+    mask.paste(255, (left, 0, left + size // 2, size))
+    return mask
 
 
 @pytest.mark.parametrize(
@@ -89,7 +107,7 @@ def test_where_few_pictures_judge_an_epoch_the_last_weights_are_taken(draw, init
     classes(draw, "a", "b", count=20)
     trainer = init("photos").config.trainer
     assert (trainer.weights, trainer.early_stopping) == ("last", None)
-    recipe = defaults.for_picture_files(train=24_000, judged=3000, size=(96, 96))
+    recipe = defaults.for_picture_files(train=24_000, judged=3000, are_aligned=False)
     assert (recipe["weights"], recipe["epochs"], recipe["early_stopping"]) == ("best", 10, {"patience": 30})
 
 
