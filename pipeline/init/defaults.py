@@ -3,7 +3,7 @@
 from typing import Any
 
 _LEAST_STEPS = 10  # of an epoch
-_SEEN = 40_000  # pictures, each as often as it is seen: some minutes on two cores
+_SEEN = 80_000  # pictures, each as often as it is seen: some minutes on two cores
 _PICTURE_EPOCHS = 10, 100  # the fewest and the most
 _LEAST_JUDGED = 300  # pictures of the eval split, from which on its loss tells one epoch from another
 _BATCH_SIZES = (256, 128, 64, 32, 16)
