@@ -22,6 +22,7 @@ _YEAR_FIRST = r"(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2}
 _ORDERS = {"day_first": r"(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})", "month_first": r"(?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"}
 _MILLISECONDS = 10**11  # as seconds this is the year 5138, as milliseconds 1973
 _SPREADSHEET = 100_000  # numbers below are a spreadsheet's days: as seconds this is the second day of 1970, as days the year 2173
+_YEARS = 1500, 2500  # such numbers are years: the days that a spreadsheet would mean are of 1904 to 1906
 _SPREADSHEET_1970 = 25_569  # such days, of which 1900-01-01 is the first, and 1900 a leap year by mistake
 _SHOWN = 40  # characters of a value in a message
 
@@ -94,7 +95,8 @@ def times(cells: pa.StringArray, order: TimeOrder = "year_first", missing: tuple
 
     Read are dates, with a time of day or not, whose year stands first (ISO 8601, `2019/1/2`, `2019年1月2日`, `20190102`), or, by `order`,
     day or month first (`31/12/2019`); as `written_dates` says; times of day alone (`14:37`), as those of the first day of 1970; Unix
-    time in seconds or milliseconds; and the days that a spreadsheet counts, to the second (`45292.75`), where they are below 100,000.
+    time in seconds or milliseconds; years alone (`2019`), as their first second; and the days that a spreadsheet counts, to the second
+    (`45292.75`), where they are below 100,000.
     """
     try:
         values = cells.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -136,6 +138,8 @@ def _times(cells: pa.StringArray, order: TimeOrder, missing: tuple[str, ...]) ->
 
 
 def _of_number(value: float) -> int:
+    if value.is_integer() and _YEARS[0] <= value <= _YEARS[1]:
+        return int(np.datetime64(f"{int(value)}-01-01", "s").astype(np.int64))
     if 0 < value < _SPREADSHEET:
         return round((value - _SPREADSHEET_1970) * 86_400)
     return int(value // 1000) if abs(value) >= _MILLISECONDS else int(value // 1)
