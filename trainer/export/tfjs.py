@@ -1,6 +1,6 @@
 """TensorFlow.js: the graph as JSON and its weights beside it, for browsers and Node. What is written answers here under Node: see `check`.
 
-function of numbers -> variables become constants, functions part of the graph -> the graph, and the constants' values by themselves
+function of numbers -> variables become constants, functions but for loops part of the graph -> the graph; the values by themselves
 
 The format's own converter, `tensorflowjs` 4.22, stops at TensorFlow 2.19. What it does with a graph of numbers is done here.
 """
@@ -12,13 +12,14 @@ import shutil
 import subprocess
 import tempfile
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
-from tensorflow.core.framework import graph_pb2, tensor_pb2
+from tensorflow.core.framework import function_pb2, node_def_pb2, tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # there is no public name for it
 
@@ -57,13 +58,15 @@ def convert(portable: Portable) -> Model:
     Raises:
       ValueError: the graph has what is no number, in one clause.
     """
-    frozen = convert_variables_to_constants_v2(portable.predict, lower_control_flow=True, aggressive_inlining=True)
+    frozen = convert_variables_to_constants_v2(portable.predict, lower_control_flow=False, aggressive_inlining=True)
     graph = frozen.graph.as_graph_def()
     [answer] = frozen.outputs
     signature = meta_graph_pb2.SignatureDef(outputs={portable.output: _info(answer)})
     for name, tensor in zip(sorted(portable.signature), frozen.inputs, strict=True):
         signature.inputs[name].CopyFrom(_info(tensor))
-    constants, values = _taken_out(graph)
+    for function in graph.library.function:  # the bodies of loops
+        _rename_constants(function)
+    constants, values = _taken_out([*graph.node, *(node for function in graph.library.function for node in function.node_def)])
     content = {
         "format": "graph-model",
         "generatedBy": tf.__version__,
@@ -110,10 +113,25 @@ def _info(tensor: tf.Tensor) -> meta_graph_pb2.TensorInfo:
     return meta_graph_pb2.TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum, tensor_shape=tensor.shape.as_proto())
 
 
-def _taken_out(graph: graph_pb2.GraphDef) -> tuple[list[dict], bytes]:
-    """Takes the constants' values out of the graph: name, shape and type of each, and the values of all, one behind the other."""
+def _rename_constants(function: function_pb2.FunctionDef) -> None:
+    """Gives the function's constants names of their own, for TensorFlow.js looks all values up by name alone."""
+    names = {node.name: f"{function.signature.name}/{node.name}" for node in function.node_def if node.op == "Const"}
+
+    def renamed(of: str) -> str:  # NAME, NAME:OUTPUT:NUMBER or ^NAME
+        name, *output = of.lstrip("^").split(":")
+        return ":".join(["^" * of.startswith("^") + names.get(name, name), *output])
+
+    for node in function.node_def:
+        node.name = names.get(node.name, node.name)
+        node.input[:] = map(renamed, node.input)
+    for name, of in function.ret.items():
+        function.ret[name] = renamed(of)
+
+
+def _taken_out(nodes: Iterable[node_def_pb2.NodeDef]) -> tuple[list[dict], bytes]:
+    """Takes the constants' values out of them: name, shape and type of each, and the values of all, one behind the other."""
     constants, parts = [], []
-    for node in graph.node:
+    for node in nodes:
         if node.op != "Const":
             continue
         tensor = node.attr["value"].tensor
