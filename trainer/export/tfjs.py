@@ -124,8 +124,6 @@ def _rename_constants(function: function_pb2.FunctionDef) -> None:
     for node in function.node_def:
         node.name = names.get(node.name, node.name)
         node.input[:] = map(renamed, node.input)
-    for name, of in function.ret.items():
-        function.ret[name] = renamed(of)
 
 
 def _taken_out(nodes: Iterable[node_def_pb2.NodeDef]) -> tuple[list[dict], bytes]:

@@ -112,14 +112,20 @@ def test_columns_go_in_by_their_names(tmp_path):
     assert found.value == pytest.approx(float(np.sqrt(np.mean((values - columns["y"]) ** 2))), rel=1e-4)
 
 
+def looped(x):
+    """The condition and the body each have a constant `add/y`."""
+    return tf.while_loop(lambda i, _: i + 3 < 8, lambda i, x: (i + 1, x * 0.5 + 7.0), [tf.constant(0), x])[1]
+
+
 @under_node
 @pytest.mark.parametrize(
     "make",
     [
         lambda: lambda x: tf.einsum("nij,njk->nik", x, tf.transpose(x, [0, 2, 1])),  # WebAssembly has none
         lambda: keras.layers.LSTM(3),  # a loop
+        lambda: looped,
     ],
-    ids=["einsum", "loop"],
+    ids=["einsum", "recurrent", "constants"],
 )
 def test_what_the_fastest_way_of_running_lacks_is_run_in_another_way(make):
     portable = Lacking(make())
