@@ -70,7 +70,12 @@ image-test: ## build the image and run a pipeline in it; skipped where no Docker
 lock: ## resolve the lock files; make lock UPGRADE=1 takes newer versions
 	@UPGRADE="$(UPGRADE)" scripts/lock.sh
 
+.PHONY: tfjs
+tfjs: ## install what `export.tfjs` needs, from its lock file (Node and npm)
+	@npm ci --ignore-scripts --no-audit --no-fund --prefix trainer/export/javascript
+
 .PHONY: clean
 clean: ## remove .venv, .tools and what builds and tests leave; runs/ stays, pushed models live there
 	@rm -rf .venv .tools build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
+	@rm -rf trainer/export/javascript/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

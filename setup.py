@@ -74,6 +74,7 @@ setup(
         "trainer.steps",
         "trainer.tasks",
     ],
+    package_data={"trainer.export": ["javascript/*.js", "javascript/*.json"]},
     install_requires=[],  # a client must not pull in TensorFlow: pick an extra
     extras_require={
         "client": CLIENT,

@@ -22,4 +22,13 @@ awk "/^[a-z]/ { keep = !/ ; python_full_version >= '3.12'/ && !/ ; sys_platform 
 lock=requirements-cuda.lock # of TensorFlow's own requirements only those that the stack does not have: NVIDIA's
 compile cuda --python-platform x86_64-manylinux_2_40 --constraint requirements-tfx-1.21.lock
 awk '/^[a-z]/ { keep = /^nvidia-/ } keep' $lock >$lock.new && mv $lock.new $lock
+if command -v npm >/dev/null; then # of npm's packages package.json pins the ones that are used, the lock what those need
+    (
+        cd trainer/export/javascript
+        if [ -n "${UPGRADE:-}" ]; then rm -f package-lock.json; fi
+        npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --loglevel=error
+    )
+else
+    echo "lock: no npm here, so trainer/export/javascript/package-lock.json stays as it is" >&2
+fi
 grep -c '^[a-z]' requirements-*.lock

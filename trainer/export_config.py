@@ -20,6 +20,11 @@ class ExportConfig(Settings):
         False,
         description="Whether there is a file for ONNX Runtime too, of the same inputs; needs tf2onnx and onnxruntime (docs/export.md).",
     )
+    tfjs: bool = Field(
+        False,
+        description="Whether there is a model for TensorFlow.js too, of the same inputs; needs Node and TensorFlow.js to check it "
+        "(docs/export.md).",
+    )
 
     warmup: int = Field(
         8,
@@ -28,3 +33,8 @@ class ExportConfig(Settings):
         description="Rows of the eval split, as they came, in the requests by which TensorFlow Serving warms up a new version. They stand "
         "in the pushed folder. 0 leaves the requests out: set it where those who can read the folder may not see data.",
     )
+
+    @property
+    def converts(self) -> bool:
+        """Whether there is any file for another runtime."""
+        return bool(self.litert) or self.onnx or self.tfjs

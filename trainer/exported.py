@@ -14,9 +14,9 @@ class Exported:
     """One conversion. Where it failed, `failure` says why, and there is nothing else.
 
     Attributes:
-      format: `litert` or `onnx`, and the precision of its weights.
-      file: the file, below the Trainer's output `model`.
-      bytes: its size.
+      format: `litert`, `onnx` or `tfjs`, and the precision of its weights.
+      file: the file, below the Trainer's output `model`; of several, the one that names the others.
+      bytes: their size.
       milliseconds: the median time for one row on one core.
       rows: how many rows of the test split were compared.
       metric: what was measured of them.

@@ -22,7 +22,7 @@ from trainer import checkpoints, constant_prediction, start, teacher, watched, w
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
 from trainer.config import TensorBoardConfig, TrainerConfig
 from trainer.errors import ConfigError, TrainingError
-from trainer.export import converted, export, onnx
+from trainer.export import converted, export
 from trainer.export.rows import RAW_FILES, raw_rows
 from trainer.export_config import ExportConfig
 from trainer.features import names, table_sizes
@@ -117,8 +117,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         learnt nothing, or the exported model answers otherwise than the trained one.
     """
     exported = _section({"export": "{}"} | (fn_args.custom_config or {}), "export", ExportConfig)
-    if exported.onnx:
-        onnx.check()
+    converted.check(exported)
     material = read_material(fn_args)
     file = _checkpoint_file(fn_args, material)
     prepared, history = trained(material, fn_args.model_run_dir, file, train, progress=os.environ.get(PROGRESS_VARIABLE))
@@ -141,7 +140,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
         rows=raw_rows(raw.get("eval"), _COMPARED),
         warmup_rows=exported.warmup,
     )
-    if exported.litert or exported.onnx:
+    if exported.converts:
         converted.convert(served, model, material.graph, problem, exported, raw, fn_args.serving_model_dir.rpartition("/")[0])
     checkpoints.remove(file)
     return history

@@ -5,7 +5,7 @@ function of numbers -> a file for each format -> rows of the test split through 
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.export import litert, onnx
+from trainer.export import litert, onnx, tfjs
 from trainer.export.parity import rounding
 from trainer.export.portable import Inputs, Portable, rows_of
 from trainer.export.rows import raw_rows
@@ -24,6 +24,7 @@ from trainer.problem import Problem
 
 _CALIBRATION = 200  # rows of the train split, from which int8 takes the ranges of activations
 _COMPARED = 1000  # rows of the test split
+_COMPARED_SLOWLY = 100  # the same of a runtime that may take half a second for a row
 _AT_ONCE = 100  # rows whose features are held in memory
 _TIMED = 50  # runs of one row
 _PROBLEM = f"{FOLDER}/problem.json"  # names and order of the classes, for whoever reads the answers
@@ -33,10 +34,17 @@ Answer = Callable[[Inputs], np.ndarray]
 
 class _Format(NamedTuple):
     name: str
-    file: str  # below the Trainer's output
-    convert: Callable[[], bytes]
-    runner: Callable[[bytes], Answer]
-    is_exact: bool  # whether only the last digits may differ
+    files: tuple[str, ...]  # below the Trainer's output; the first one is the model's
+    convert: Callable[[], Sequence[bytes]]  # their contents
+    runner: Callable[..., Answer]  # takes the contents
+    is_exact: bool = True  # whether only the last digits may differ
+    rows: int = _COMPARED
+
+
+class _Converted(NamedTuple):
+    format: _Format
+    contents: Sequence[bytes]
+    answer: Answer
 
 
 class _Compared(NamedTuple):
@@ -44,8 +52,16 @@ class _Compared(NamedTuple):
 
     labels: np.ndarray
     saved_model: np.ndarray
-    files: list[np.ndarray]
+    files: list[np.ndarray]  # each of the first of these rows
     row: Inputs  # the first one
+
+
+def check(config: ExportConfig) -> None:
+    """Raises ConfigError where something is missing that the formats need."""
+    if config.onnx:
+        onnx.check()
+    if config.tfjs:
+        tfjs.check()
 
 
 def convert(
@@ -70,39 +86,37 @@ def convert(
     """
     portable = Portable(served, model, graph, problem)
     calibration = rows_of(portable, graph, problem, raw_rows(raw["train"], _CALIBRATION)).inputs
-    formats = [
-        *(_litert(portable, precision, calibration) for precision in config.litert),
-        *([_Format("onnx float32", f"{FOLDER}/float32.onnx", lambda: onnx.convert(portable), onnx.Runner, True)] if config.onnx else []),
-    ]
-    contents, failures = {}, {}
-    for each in formats:
+    done, found = [], []
+    for each in _formats(portable, config, calibration):
         try:
-            contents[each] = each.convert()
+            contents = each.convert()
+            runner = each.runner(*contents)
+            runner({name: values[:1] for name, values in calibration.items()})
+            done.append(_Converted(each, contents, runner))
         except ValueError as error:
-            failures[each] = str(error)
-    runners = [each.runner(content) for each, content in contents.items()]
-    compared = _compare(portable, runners, graph, problem, raw_rows(raw["test"], _COMPARED))
+            found.append(Exported(format=each.name, failure=str(error)))
+    compared = _compare(portable, done, graph, problem, raw_rows(raw["test"], _COMPARED))
     limit = rounding(model, problem, compared.saved_model)
-    metric, of_saved_model = problem.task.score(tf.constant(compared.saved_model), compared.labels)
-    tf.io.gfile.makedirs(os.path.join(folder, FOLDER))
-    found = [Exported(format=each.name, failure=failure) for each, failure in failures.items()]
-    for (each, content), runner, answers in zip(contents.items(), runners, compared.files, strict=True):
-        difference = float(np.abs(answers - compared.saved_model).max())
+    for (each, contents, runner), answers in zip(done, compared.files, strict=True):
+        labels, saved_model = compared.labels[: len(answers)], compared.saved_model[: len(answers)]
+        difference = float(np.abs(answers - saved_model).max())
         if each.is_exact and not difference <= limit:
             failure = f"it answers otherwise than the SavedModel, by up to {difference:.3g} (at most {limit:.1g} is rounding)"
             found.append(Exported(format=each.name, failure=failure))
             continue
-        _write(os.path.join(folder, each.file), content)
+        for file, content in zip(each.files, contents, strict=True):
+            _write(os.path.join(folder, file), content)
+        metric, value = problem.task.score(tf.constant(answers), labels)
         found.append(
             Exported(
                 format=each.name,
-                file=each.file,
-                bytes=len(content),
+                file=each.files[0],
+                bytes=sum(map(len, contents)),
                 milliseconds=_milliseconds(runner, compared.row),
                 rows=len(answers),
                 metric=metric,
-                value=problem.task.score(tf.constant(answers), compared.labels)[1],
-                saved_model=of_saved_model,
+                value=value,
+                saved_model=problem.task.score(tf.constant(saved_model), labels)[1],
                 difference=difference,
             )
         )
@@ -110,28 +124,39 @@ def convert(
     _write(os.path.join(folder, FILE), to_text(found).encode())
 
 
+def _formats(portable: Portable, config: ExportConfig, calibration: Inputs) -> list[_Format]:
+    formats = [_litert(portable, precision, calibration) for precision in config.litert]
+    if config.onnx:
+        formats.append(_Format("onnx float32", (f"{FOLDER}/float32.onnx",), lambda: [onnx.convert(portable)], onnx.Runner))
+    if config.tfjs:
+        files = tuple(f"{FOLDER}/tfjs/{name}" for name in (tfjs.MODEL, tfjs.WEIGHTS))
+        formats.append(_Format("tfjs float32", files, lambda: tfjs.convert(portable), tfjs.Runner, rows=_COMPARED_SLOWLY))
+    return formats
+
+
 def _litert(portable: Portable, precision: litert.Precision, calibration: Inputs) -> _Format:
     return _Format(
         f"litert {precision}",
-        f"{FOLDER}/{precision}.tflite",
-        lambda: litert.convert(portable, precision, calibration),
+        (f"{FOLDER}/{precision}.tflite",),
+        lambda: [litert.convert(portable, precision, calibration)],
         litert.Runner,
-        precision == "float32",
+        is_exact=precision == "float32",
     )
 
 
-def _compare(portable: Portable, runners: list[Answer], graph: tft.TFTransformOutput, problem: Problem, raw: list[bytes]) -> _Compared:
-    labels, parts = [], []
+def _compare(portable: Portable, done: list[_Converted], graph: tft.TFTransformOutput, problem: Problem, raw: list[bytes]) -> _Compared:
+    labels, parts, files = [], [], [[] for _ in done]
     for start in range(0, len(raw), _AT_ONCE):
         rows = rows_of(portable, graph, problem, raw[start : start + _AT_ONCE])
         if not len(rows.labels):
             continue
         row = {name: values[:1] for name, values in rows.inputs.items()}
-        saved_model = portable.predict(**{name: tf.constant(values) for name, values in rows.inputs.items()})[portable.output].numpy()
         labels.append(rows.labels)
-        parts.append([saved_model, *(runner(rows.inputs) for runner in runners)])
-    saved_model, *files = (np.concatenate(answers) for answers in zip(*parts, strict=True))
-    return _Compared(np.concatenate(labels), saved_model, files, row)
+        parts.append(portable.predict(**{name: tf.constant(values) for name, values in rows.inputs.items()})[portable.output].numpy())
+        for each, answers in zip(done, files, strict=True):
+            if start < each.format.rows:
+                answers.append(each.answer(rows.inputs))
+    return _Compared(np.concatenate(labels), np.concatenate(parts), [np.concatenate(answers) for answers in files], row)
 
 
 def _milliseconds(runner: Answer, row: Inputs) -> float:
@@ -144,5 +169,6 @@ def _milliseconds(runner: Answer, row: Inputs) -> float:
 
 
 def _write(path: str, content: bytes) -> None:
+    tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "wb") as file:
         file.write(content)

@@ -79,14 +79,16 @@ def test_a_run_of_columns_leaves_the_files_beside_the_saved_model_and_says_what_
 
 
 class Lacking(tf.Module):
-    """As `Portable`, of a function that has operations that LiteRT has not."""
+    """As `Portable`, of a function that has operations that a runtime may lack."""
+
+    output = "probabilities"
 
     def __init__(self, function):
         super().__init__()
         function(tf.zeros((1, 4, 2)))  # a layer makes its weights
         self.values = [variable.value for variable in getattr(function, "variables", [])]
         self.signature = {"x": tf.TensorSpec((None, 4, 2), tf.float32, "x")}
-        self.predict = tf.function(lambda x: {"probabilities": function(x)}, autograph=False).get_concrete_function(**self.signature)
+        self.predict = tf.function(lambda x: {self.output: function(x)}, autograph=False).get_concrete_function(**self.signature)
 
 
 def hashed(x):
