@@ -9,7 +9,7 @@ from trainer.errors import ConfigError
 from trainer.export.portable import Inputs, Portable
 
 _NEEDED = ("tf2onnx", "onnx", "onnxruntime")
-_INSTALL = "pip install tf2onnx onnxruntime 'onnx<1.18'"  # later ones take another protobuf than TensorFlow 2.16 does
+_INSTALL = ".tools/uv/bin/uv pip install --python .venv/bin/python tf2onnx onnxruntime 'onnx<1.18'"  # later onnx takes another protobuf
 _OPSET = 17  # of 2022, which runtimes since 1.12 have
 
 
