@@ -151,8 +151,8 @@ class Checkpoint(keras.callbacks.Callback):
         others: list[keras.callbacks.Callback],
         found: State | None,
         termination: Termination,
-        own: Iterable[keras.Variable] = (),
-        workers: Workers | None = None,
+        own: Iterable[keras.Variable],
+        workers: Workers,
     ) -> None:
         """What it needs of the training.
 
@@ -165,13 +165,12 @@ class Checkpoint(keras.callbacks.Callback):
           found: what to go on from.
           termination: when this has come, the training ends as soon as its state is kept.
           own: variables of the training's step, beside the model's and the optimizer's.
-          workers: who trains; the chief writes what all of them take up again. One, where not given.
+          workers: who trains; the chief writes what all of them take up again.
         """
         super().__init__()
         self._file, self._config, self._epochs, self._steps = file, config, epochs, steps
         self._others, self._found, self._termination = others, found, termination
-        self._own = list(own)
-        self._workers = workers or Workers(tf.distribute.get_strategy())
+        self._own, self._workers = list(own), workers
         self._position = found.position if found else START
         self._call_began = 0
         self._new_epochs = self._new_steps = 0  # since the last file

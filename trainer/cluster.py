@@ -154,5 +154,6 @@ def _late(cluster: Cluster, numbers: list[int], minutes: float) -> TrainingError
 
 def _wrong(received: str) -> ConfigError:
     return ConfigError(
-        f"Expected the environment variable {VARIABLE} to say who trains, for `trainer.strategy: multi_worker`. Received: {received}. {_SAME}"
+        f"Expected the environment variable {VARIABLE} to say who trains, for `trainer.strategy: multi_worker`. Received: {received}. "
+        f"{_SAME}"
     )

@@ -272,9 +272,9 @@ class TrainerConfig(Settings):
     def _strategy_has_an_order(cls, value: Any) -> Any:
         if value == "parameter_server":
             raise ValueError(
-                "trainer.strategy: Expected a strategy whose workers wait for each other. Received: 'parameter_server', whose workers change "
-                "the weights in no fixed order, and which `model.fit` of Keras 3 cannot feed. Set `trainer.strategy: mirrored` for several "
-                "GPUs of one machine, or `multi_worker` for several machines."
+                "trainer.strategy: Expected a strategy whose workers wait for each other. Received: 'parameter_server', whose workers "
+                "change the weights in no fixed order, and which `model.fit` of Keras 3 cannot feed. Set `trainer.strategy: mirrored` for "
+                "several GPUs of one machine, or `multi_worker` for several machines."
             )
         return value
 
@@ -289,8 +289,8 @@ class TrainerConfig(Settings):
             )
         if self.precision == "mixed_float16":
             raise ValueError(
-                "trainer.precision: Expected 'float32' or 'mixed_bfloat16' with `trainer.strategy: multi_worker`, for Keras has each worker "
-                "find by itself that gradients overflow. Received: 'mixed_float16'. Set `trainer.precision: mixed_bfloat16`."
+                "trainer.precision: Expected 'float32' or 'mixed_bfloat16' with `trainer.strategy: multi_worker`, for Keras has each "
+                "worker find by itself that gradients overflow. Received: 'mixed_float16'. Set `trainer.precision: mixed_bfloat16`."
             )
         return self
 

@@ -128,7 +128,7 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     exported = _section({"export": "{}"} | (fn_args.custom_config or {}), "export", ExportConfig)
     if exported.onnx:
         onnx.check()
-    material = read_material(fn_args)
+    material = read_material(fn_args, several=True)
     file = _checkpoint_file(fn_args, material)
     if not Workers(material.strategy).is_chief:
         with tempfile.TemporaryDirectory() as folder:
@@ -159,13 +159,21 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     return history
 
 
-def read_material(fn_args: Any) -> Material:
-    """What `fn_args` say, with both splits read. Arguments and errors are those of `run`."""
+def read_material(fn_args: Any, *, several: bool = False) -> Material:
+    """What `fn_args` say, with both splits read. Arguments and errors are those of `run`.
+
+    `several` is whether several workers may do it.
+    """
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
     if fn_args.hyperparameters:
         config = merged(config, fn_args.hyperparameters["values"])
     if fault := watched.fault(config, problem.task.metric_names(config)):
         raise ConfigError(fault)
+    if config.strategy == "multi_worker" and not several:
+        raise ConfigError(
+            "Expected a strategy of one machine to search for settings. Received: `trainer.strategy: multi_worker`. "
+            "Search with `--set trainer.strategy=auto`, and train with what was found."
+        )
     strategy = make_strategy(config.strategy, config.workers_minutes)  # before anything that uses TensorFlow
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     spec = graph.transformed_feature_spec()

@@ -34,7 +34,7 @@ def main(file: str) -> int:
         first = origin(error)
         if not isinstance(first, TapelineError):
             traceback.print_exc()
-        print(one_line(error), file=sys.stderr)
+        sys.stderr.write(f"{one_line(error)}\n")
         return getattr(first, "exit_status", 1)
     return 0
 

@@ -1,4 +1,4 @@
-"""A worker whose training says, in a file, what it came to, without an export; and may end on the way: python FILE FN_ARGS.json"""
+"""A worker that says in a file, `END`, what its training came to, and may send itself a signal on the way, `AT`."""
 
 import os
 import signal

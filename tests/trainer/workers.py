@@ -31,7 +31,7 @@ def command(fn_args, folder, program=("-m", "trainer.worker")):
     """What starts a worker with these arguments."""
     file = Path(folder, "fn_args.json")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"run_fn": "trainer.gradient_tape.run_fn", "fn_args": attr.asdict(fn_args)}))
+    file.write_text(json.dumps({"run_fn": "trainer.gradient_tape.run_fn", "fn_args": attr.asdict(fn_args)}), encoding="utf-8")
     return [sys.executable, *program, str(file)]
 
 
