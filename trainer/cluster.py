@@ -76,6 +76,13 @@ def of_environment(environ: Mapping[str, str]) -> Cluster:
     return Cluster(everybody, names.index(f"{kind} {index}"), tuple(names))
 
 
+def is_helper(environ: Mapping[str, str]) -> bool:
+    """Whether this process is a worker that is not the chief, who leaves nothing; a TF_CONFIG that says nothing clear makes none."""
+    with contextlib.suppress(ConfigError):
+        return of_environment(environ).number > 0
+    return False
+
+
 def meet(cluster: Cluster, minutes: float) -> None:
     """Returns when all workers are there.
 
