@@ -8,9 +8,11 @@ this is, TF_CONFIG says. Everybody gets the same file, the chief too; only the c
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from trainer import environment
 from trainer.cause import one_line, origin
@@ -39,7 +41,14 @@ def main(file: str) -> int:
     return 0
 
 
+def end(status: int) -> NoReturn:
+    """Ends the process before TensorFlow takes its connections down, which writes much below the one line where a worker is lost."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("Expected one argument, a JSON file. Usage: python -m trainer.worker FN_ARGS.json")
-    sys.exit(main(sys.argv[1]))
+    end(main(sys.argv[1]))

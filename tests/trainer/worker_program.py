@@ -42,4 +42,4 @@ def said(place):
 
 if __name__ == "__main__":
     gradient_tape.train = said(Path(os.environ["END"]))
-    sys.exit(worker.main(sys.argv[1]))
+    worker.end(worker.main(sys.argv[1]))
