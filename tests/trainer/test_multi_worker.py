@@ -131,3 +131,12 @@ def test_a_worker_with_other_settings_ends_all_with_one_line(scaled, tmp_path):
         assert line.startswith(
             "Expected the same settings, code, packages and transformed examples on all workers. Received others on worker 1"
         )
+
+
+def test_a_step_with_models_of_its_own_averages_and_a_last_batch_of_one_row_train_alike(scaled, tmp_path):
+    settings = {"step": {"kind": "gan", "warm_up": 0}, "model": "resnet", "ema": 0.9, "epochs": 2, "batch_size": 100}
+    chief, other = trained(scaled, tmp_path, settings=(settings, settings))
+    assert [chief[0], other[0]] == [0, 0]
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        np.testing.assert_array_equal(chief[2][name], other[2][name])
+        assert np.isfinite(chief[2][name]).all()
