@@ -2,7 +2,8 @@
 
 TF_CONFIG -> its addresses, the chief's first -> the chief listens at its own address, the others tell it that they are there -> go on
 
-TensorFlow's own waiting has no end, keeps Python from running and takes no SIGTERM (docs/adr/0049), so it must find everybody there.
+TensorFlow's own waiting goes on for longer than it is told, keeps Python from running and takes no SIGTERM (docs/adr/0049), so it must
+find everybody there.
 """
 
 import contextlib
