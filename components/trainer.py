@@ -3,16 +3,19 @@
 transformed examples, transform graph, raw examples -> FnArgs, with the files of the raw rows -> run_fn -> model
 """
 
+import os
 from typing import Any, ClassVar
 
 from tfx import types
 from tfx.components.trainer import executor as tfx_executor
 from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.util import udf_utils
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
+from trainer import cluster
 from trainer.export.rows import RAW_FILES
 
 _RAW = "raw_examples"
@@ -20,6 +23,18 @@ _RAW = "raw_examples"
 
 class Executor(tfx_executor.GenericExecutor):
     """A served model is asked with raw rows, and only whoever has some can try that before anybody else does."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """TFX's, which looks for a model afterwards; of several workers only the chief has one."""
+        if not cluster.is_helper(os.environ):
+            super().Do(input_dict, output_dict, exec_properties)
+            return
+        udf_utils.get_fn(exec_properties, "run_fn")(self._GetFnArgs(input_dict, output_dict, exec_properties))
 
     def _GetFnArgs(
         self,

@@ -27,6 +27,7 @@ from trainer.input_pipeline import START, Position
 from trainer.not_finite import StopAtNotFinite
 from trainer.termination import Termination
 from trainer.time_limit import TimeLimit
+from trainer.workers import Workers
 
 _GZIP_END = 8  # bytes: CRC-32 and length of what is in the file
 _VALUES, _BEST = "values.json", "best"  # in the file, beside the variables
@@ -55,6 +56,13 @@ class State(NamedTuple):
     position: Position
     values: list[dict[str, Any]]
     arrays: dict[str, np.ndarray]
+
+    def digest(self) -> str:
+        """Another one for another state."""
+        digest = hashlib.sha256(json.dumps([self.position, self.values]).encode())
+        for name, array in sorted(self.arrays.items()):
+            digest.update(name.encode() + array.tobytes())
+        return digest.hexdigest()
 
 
 def file_for(model_run_dir: str, fingerprint: str) -> str:
@@ -143,7 +151,8 @@ class Checkpoint(keras.callbacks.Callback):
         others: list[keras.callbacks.Callback],
         found: State | None,
         termination: Termination,
-        own: Iterable[keras.Variable] = (),
+        own: Iterable[keras.Variable],
+        workers: Workers,
     ) -> None:
         """What it needs of the training.
 
@@ -156,11 +165,12 @@ class Checkpoint(keras.callbacks.Callback):
           found: what to go on from.
           termination: when this has come, the training ends as soon as its state is kept.
           own: variables of the training's step, beside the model's and the optimizer's.
+          workers: who trains; the chief writes what all of them take up again.
         """
         super().__init__()
         self._file, self._config, self._epochs, self._steps = file, config, epochs, steps
         self._others, self._found, self._termination = others, found, termination
-        self._own = list(own)
+        self._own, self._workers = list(own), workers
         self._position = found.position if found else START
         self._call_began = 0
         self._new_epochs = self._new_steps = 0  # since the last file
@@ -208,13 +218,13 @@ class Checkpoint(keras.callbacks.Callback):
         self._write_if_due(is_epoch=True)
 
     def _write_if_due(self, *, is_epoch: bool) -> None:
-        every, ended = self._config, self._termination.has_come
-        if not (
-            ended
-            or (every.steps and self._new_steps >= every.steps)
+        every, ended = self._config, self._workers.any(self._termination.has_come)
+        is_due = bool(
+            (every.steps and self._new_steps >= every.steps)
             or (every.minutes and time.monotonic() - self._written >= 60 * every.minutes)
             or (every.epochs and is_epoch and self._new_epochs >= every.epochs)
-        ):
+        )
+        if not (ended or self._workers.any(is_due)):
             return
         is_kept = self._write()
         if ended:
@@ -229,8 +239,11 @@ class Checkpoint(keras.callbacks.Callback):
                 callback.check_weights()  # what is kept must be worth going on from
         self._new_epochs = self._new_steps = 0
         self._written = time.monotonic()
+        state = self._state()  # which all workers have a part in
+        if not self._workers.is_chief:
+            return True
         try:
-            write(self._file, self._state())
+            write(self._file, state)
         except (OSError, tf.errors.OpError) as error:  # the training itself does without
             _log.warning("The checkpoint %s could not be written: %s", self._file, error)
             return False
@@ -248,8 +261,8 @@ class Checkpoint(keras.callbacks.Callback):
         for callback in self._best():
             with contextlib.suppress(OSError, tf.errors.OpError), tf.io.gfile.GFile(callback.filepath, "rb") as file:  # there is none yet
                 arrays[_BEST] = np.frombuffer(file.read(), np.uint8)
-        for name, copies in [*self._trained().items(), *_measured(self.model).items()]:
-            first, *others = [copy.numpy() for copy in copies]
+        own = {name: [copy.numpy() for copy in copies] for name, copies in [*self._trained().items(), *_measured(self.model).items()]}
+        for name, (first, *others) in self._workers.copies(own).items():
             arrays[f"{name}/0"] = first
             arrays |= {f"{name}/{replica}": other for replica, other in enumerate(others, 1) if other.tobytes() != first.tobytes()}
         return State(self._position, values, arrays)
@@ -257,7 +270,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _assign(self, variables: dict[str, tuple[tf.Variable, ...]]) -> None:
         arrays = self._found.arrays if self._found else {}
         for name, copies in variables.items():
-            for replica, copy in enumerate(copies):
+            for replica, copy in enumerate(copies, self._workers.number * len(copies)):
                 copy.assign(arrays.get(f"{name}/{replica}", arrays[f"{name}/0"]))
 
     def _trained(self) -> dict[str, tuple[tf.Variable, ...]]:

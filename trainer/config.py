@@ -99,11 +99,6 @@ _Loss = or_reference(
 _Metric = or_reference(Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "mae"])
 
 
-# TensorFlow's strategies of several machines, and what stands in the way.
-_ELSEWHERE = {
-    "parameter_server": "which `model.fit` of Keras 3 cannot feed, and whose workers change the weights in no fixed order",
-    "multi_worker": "which `model.fit` of Keras 3 fails with, and the loop `gradient_tape` does not have yet",
-}
 LAST = "last"  # of `start_from`
 
 
@@ -228,11 +223,15 @@ class TrainerConfig(Settings):
         "training goes on from there, to the same weights. `null` keeps none.",
     )
     tensorboard: TensorBoardConfig = Field(TensorBoardConfig(), description="What TensorBoard shows beside each epoch's metrics.")
-    strategy: Literal["auto", "cpu", "gpu", "one_device", "mirrored", "tpu"] = Field(
+    strategy: Literal["auto", "cpu", "gpu", "one_device", "mirrored", "multi_worker", "tpu"] = Field(
         "auto",
         description="`cpu` is one CPU, even where there is a GPU; `gpu` is one GPU, and refused where there is none. `auto` is `mirrored` "
         "where there are several GPUs, else `one_device`, which is a GPU where there is one. On Kubeflow `accelerator` decides it. "
-        "`tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed.",
+        "`tpu` leaves out each split's last, smaller batch, because shapes on a TPU are fixed. `multi_worker` is several machines, which "
+        "`TF_CONFIG` names, with `loop: gradient_tape`.",
+    )
+    workers_minutes: float = Field(
+        10.0, gt=0.0, le=1440.0, description="The most minutes that workers wait for each other at the start, with `multi_worker`."
     )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
@@ -270,13 +269,30 @@ class TrainerConfig(Settings):
 
     @pydantic.field_validator("strategy", mode="before")
     @classmethod
-    def _strategy_is_of_one_machine(cls, value: Any) -> Any:
-        if isinstance(value, str) and value in _ELSEWHERE:
+    def _strategy_has_an_order(cls, value: Any) -> Any:
+        if value == "parameter_server":
             raise ValueError(
-                f"trainer.strategy: Expected a strategy of one machine. Received: '{value}', {_ELSEWHERE[value]}. Set "
-                "`trainer.strategy: mirrored` for several GPUs of one machine."
+                "trainer.strategy: Expected a strategy whose workers wait for each other. Received: 'parameter_server', whose workers "
+                "change the weights in no fixed order, and which `model.fit` of Keras 3 cannot feed. Set `trainer.strategy: mirrored` for "
+                "several GPUs of one machine, or `multi_worker` for several machines."
             )
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _workers_can_train(self) -> Self:
+        if self.strategy != "multi_worker":
+            return self
+        if self.loop == "fit":
+            raise ValueError(
+                "trainer.loop: Expected 'gradient_tape' with `trainer.strategy: multi_worker`, for `model.fit` of Keras 3 fails with it. "
+                "Received: 'fit'. Set `trainer.loop: gradient_tape`."
+            )
+        if self.precision == "mixed_float16":
+            raise ValueError(
+                "trainer.precision: Expected 'float32' or 'mixed_bfloat16' with `trainer.strategy: multi_worker`, for Keras has each "
+                "worker find by itself that gradients overflow. Received: 'mixed_float16'. Set `trainer.precision: mixed_bfloat16`."
+            )
+        return self
 
     @pydantic.model_validator(mode="after")
     def _loop_has_the_step(self) -> Self:

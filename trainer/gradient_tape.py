@@ -19,6 +19,7 @@ from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
 from trainer.run import run
 from trainer.steps import Step
+from trainer.workers import Workers
 
 Inputs = tf.Tensor | dict[str, tf.Tensor]
 OnBatch = Callable[[Inputs, tf.Tensor], None]
@@ -38,13 +39,14 @@ def train(
     callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
     """See `trainer.run.Train`."""
+    workers = Workers(strategy)
     build_metrics(model, strategy, train_batches)
     step = config.step.with_code(config.code)
     step.check(train_batches.dataset.element_spec[0])
     train_some = _over_batches(xla.compiled(_train_step(model, strategy, config, step), config), strategy)
     eval_epoch = _over_batches(xla.compiled(_eval_step(model, strategy), config), strategy)
-    train_iterator = iter(strategy.experimental_distribute_dataset(train_batches.dataset))
-    eval_dataset = strategy.experimental_distribute_dataset(eval_batches.dataset)
+    train_iterator = iter(workers.distributed(train_batches.dataset))
+    eval_dataset = workers.distributed(eval_batches.dataset)
     driver = keras.callbacks.CallbackList(
         callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0
     )
@@ -64,9 +66,10 @@ def train(
             began = time.perf_counter()
             train_some(train_iterator, tf.constant(steps))
             logs = _results(model)
-            at_once = _next_at_once(at_once, (time.perf_counter() - began) / steps, most)
+            at_once = workers.of_chief(_next_at_once(at_once, (time.perf_counter() - began) / steps, most))
             done += steps
             driver.on_train_batch_end(done - 1, logs)
+            model.stop_training = bool(workers.of_chief(model.stop_training))  # by a clock, it may be
         driver.on_test_begin()
         model.reset_metrics()
         eval_epoch(iter(eval_dataset), tf.constant(eval_batches.steps))

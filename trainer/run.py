@@ -4,11 +4,14 @@ transform graph and rows -> Material -> the state of an interrupted training, ba
     -> best weights, if wanted -> has it learnt? -> the task's decision -> wrong answers to look at, if wanted
     -> SavedModel, which must answer raw rows as the model does
 
+Of several workers the chief alone does what comes behind the training; the others keep nothing.
+
 A search over settings reads the material once, and trains many models of it.
 """
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -38,9 +41,15 @@ from trainer.tasks import Task
 from trainer.tasks.own import check_loss, check_metrics
 from trainer.tasks.predicted import predicted
 from trainer.termination import Termination
+from trainer.workers import Workers
 
 Section = TypeVar("Section", bound=Settings)
-_OF_NO_WEIGHTS = {"checkpoints": None, "must_learn": True, "tensorboard": TensorBoardConfig()}  # settings, at any one value
+_OF_NO_WEIGHTS = {
+    "checkpoints": None,
+    "must_learn": True,
+    "tensorboard": TensorBoardConfig(),
+    "workers_minutes": 10.0,
+}  # settings, at any one value
 
 _COMPARED = 256  # raw rows that the trained model and the exported one both answer
 
@@ -118,8 +127,11 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     """
     exported = _section({"export": "{}"} | (fn_args.custom_config or {}), "export", ExportConfig)
     converted.check(exported)
-    material = read_material(fn_args)
+    material = read_material(fn_args, several=True)
     file = _checkpoint_file(fn_args, material)
+    if not Workers(material.strategy).is_chief:
+        with tempfile.TemporaryDirectory() as folder:
+            return trained(material, folder, file, train)[1]
     prepared, history = trained(material, fn_args.model_run_dir, file, train, progress=os.environ.get(PROGRESS_VARIABLE))
     model, config, task = prepared.model, prepared.config, material.problem.task
     if config.weights == "best":
@@ -146,22 +158,31 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     return history
 
 
-def read_material(fn_args: Any) -> Material:
-    """What `fn_args` say, with both splits read. Arguments and errors are those of `run`."""
+def read_material(fn_args: Any, *, several: bool = False) -> Material:
+    """What `fn_args` say, with both splits read. Arguments and errors are those of `run`.
+
+    `several` is whether several workers may do it.
+    """
     config, problem = (_section(fn_args.custom_config, key, kind) for key, kind in (("trainer", TrainerConfig), ("problem", Problem)))
     if fn_args.hyperparameters:
         config = merged(config, fn_args.hyperparameters["values"])
-    graph = tft.TFTransformOutput(fn_args.transform_graph_path)
-    spec = graph.transformed_feature_spec()
     if fault := watched.fault(config, problem.task.metric_names(config)):
         raise ConfigError(fault)
+    if config.strategy == "multi_worker" and not several:
+        raise ConfigError(
+            "Expected a strategy of one machine to search for settings. Received: `trainer.strategy: multi_worker`. "
+            "Search with `--set trainer.strategy=auto`, and train with what was found."
+        )
+    strategy = make_strategy(config.strategy, config.workers_minutes)  # before anything that uses TensorFlow
+    graph = tft.TFTransformOutput(fn_args.transform_graph_path)
+    spec = graph.transformed_feature_spec()
     task = problem.task.resolved(graph)
     if fault := config.step.fault(task, config.loss):
         raise ConfigError(fault)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
     begin = _section(fn_args.custom_config, start.KEY, Start) if start.KEY in fn_args.custom_config else None
-    return Material(config, problem, graph, train_split, eval_split, make_strategy(config.strategy), fn_args.base_model, begin)
+    return Material(config, problem, graph, train_split, eval_split, strategy, fn_args.base_model, begin)
 
 
 def prepare(material: Material, begin: Position = START) -> Prepared:
@@ -205,20 +226,38 @@ def trained(
       progress: the file that gets a line an epoch, if there is one.
     """
     every = material.config.checkpoints
+    workers = Workers(material.strategy)
     found = checkpoints.read(file) if every else None
-    prepared = prepare(material, found.position if found else START)
-    config, data = prepared.config, prepared.train_data
-    callbacks = [
-        *make_callbacks(config, model_run_dir, data.examples, file if every else None, progress),
-        *config.step.callbacks(model_run_dir),
-    ]
-    with Termination() if every else contextlib.nullcontext() as termination:
+    next_step = "Start all workers again: the training goes on from its checkpoint." if every else "Start all workers again."
+    with workers.told(next_step), Termination() if every else contextlib.nullcontext() as termination:
+        _check_alike(workers, file, found)
+        prepared = prepare(material, found.position if found else START)
+        config, data = prepared.config, prepared.train_data
+        callbacks = [
+            *make_callbacks(config, model_run_dir, data.examples, file if every else None, progress),
+            *config.step.callbacks(model_run_dir),
+        ]
         if every and termination:
-            state = checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination, config.step.variables)
+            own = config.step.variables
+            state = checkpoints.Checkpoint(file, every, config.epochs, data.steps, callbacks[:], found, termination, own, workers)
             callbacks.append(state)
         with xla.told(config):
             history = train(prepared.model, data, prepared.eval_data, material.strategy, config, [*callbacks, *more])
     return prepared, history
+
+
+def _check_alike(workers: Workers, file: str, found: checkpoints.State | None) -> None:
+    """Raises ConfigError where workers would train otherwise than the chief, or go on from elsewhere."""
+    if others := workers.differing(file.rpartition("/")[2]):
+        raise ConfigError(
+            "Expected the same settings, code, packages and transformed examples on all workers. "
+            f"Received others on {' and '.join(others)}. Start all of them with the same configuration and data."
+        )
+    if others := workers.differing(found.digest() if found else "none"):
+        raise ConfigError(
+            f"Expected every worker to find the checkpoint that the chief finds, {file}. Received: another one, or none, on "
+            f"{' and '.join(others)}. Put the outputs into a folder that all workers share, or remove the checkpoint."
+        )
 
 
 def _checkpoint_file(fn_args: Any, material: Material) -> str:

@@ -2,26 +2,31 @@
 
 import tensorflow as tf
 
+from trainer import workers
 from trainer.errors import ConfigError, did_you_mean
 
-NAMES = ("auto", "cpu", "gpu", "one_device", "mirrored", "tpu")
+NAMES = ("auto", "cpu", "gpu", "one_device", "mirrored", "multi_worker", "tpu")
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
+def make_strategy(name: str, workers_minutes: float = 10.0) -> tf.distribute.Strategy:
     """The strategy called `name`.
 
     `cpu` is one CPU, also where there is a GPU, and `gpu` is one GPU. `one_device` is TensorFlow's default strategy, which takes
     the GPU where there is one. `mirrored` keeps a copy of the model
     on every GPU, or, without a GPU, on every logical CPU. `auto` is `mirrored` where there are several GPUs, else `one_device`.
-    `tpu` takes the TPU chips of this machine.
+    `tpu` takes the TPU chips of this machine. `multi_worker` is all devices of the workers that TF_CONFIG names, which wait so many
+    minutes for each other, or `auto` where it names one alone; nothing may have used TensorFlow before.
 
     Raises:
-      ConfigError: no strategy has that name, or there is no GPU or TPU where one is asked for.
+      ConfigError: no strategy has that name, there is no GPU or TPU where one is asked for, or TF_CONFIG is wrong.
+      TrainingError: a worker has not come.
     """
     if name not in NAMES:
         raise ConfigError(f"Expected `trainer.strategy` to be one of {list(NAMES)}. Received: {name!r}.{did_you_mean(name, NAMES)}")
     if name == "tpu":
         return _tpu()
+    if name == "multi_worker":
+        return workers.make_strategy(workers_minutes) or make_strategy("auto")
     if name == "cpu":
         return tf.distribute.OneDeviceStrategy("/cpu:0")
     gpus = tf.config.list_logical_devices("GPU")

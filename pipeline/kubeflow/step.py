@@ -4,6 +4,8 @@ python -m pipeline.kubeflow.step --executor_class_path ... --json_serialized_inv
 
 same code as the package's? -> restore types -> drop what is not the component's -> put parameters in place -> empty its outputs
 -> TFX's kubeflow_v2_run_executor -> mend its output
+
+Of the several workers of a Trainer only the chief, by TF_CONFIG, empties and writes outputs.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from components.gate_verdict import VERDICT_FILE
 from pipeline.code_digest import code_digests
 from pipeline.kubeflow import executor_input
 from serving.terminal import settle_terminal
-from trainer import environment
+from trainer import cluster, environment
 from trainer.cause import one_line, origin
 from trainer.errors import AnomaliesError, ConfigError, TapelineError
 
@@ -90,7 +92,11 @@ def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> 
     if not any(argument.split("=")[0] in _STAGING for argument in beam_args):
         beam_args = [*beam_args, "--setup_file=./setup.py"]
     logging.basicConfig(level=logging.INFO)
-    _clear_outputs(call)
+    is_helper = cluster.is_helper(os.environ)
+    if is_helper:
+        call["outputs"]["outputFile"] = str(temporary / "output" / "executor_output.json")
+    else:
+        _clear_outputs(call)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor as tfx_step
 
     try:
@@ -105,8 +111,9 @@ def _run(options: argparse.Namespace, beam_args: list[str], temporary: Path) -> 
             )
         )
     finally:
-        shutil.rmtree(Path(given["outputs"]["outputFile"]).parent / ".temp", ignore_errors=True)
-    _finish(options.executor_class_path, given)
+        shutil.rmtree(Path(call["outputs"]["outputFile"]).parent / ".temp", ignore_errors=True)
+    if not is_helper:
+        _finish(options.executor_class_path, given)
 
 
 def _clear_outputs(call: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from trainer.strategy import NAMES, make_strategy
 
 def test_every_name_that_the_config_allows_makes_a_strategy():
     assert set(TrainerConfig.model_json_schema()["properties"]["strategy"]["enum"]) == set(NAMES)
-    for name in set(NAMES) - {"tpu", "gpu"}:
+    for name in set(NAMES) - {"tpu", "gpu", "multi_worker"}:
         assert isinstance(make_strategy(name), tf.distribute.Strategy)
 
 
@@ -33,12 +33,36 @@ def test_cpu_places_the_weights_there():
     assert tf.DeviceSpec.from_string(weight.device).device_type == "CPU"
 
 
-@pytest.mark.parametrize(("name", "reason"), [("parameter_server", "in no fixed order"), ("multi_worker", "Keras 3 fails with")])
-def test_strategies_of_several_machines_are_refused_with_what_stands_in_the_way(name, reason):
-    with pytest.raises(
-        ValueError, match=rf"trainer\.strategy: Expected a strategy of one machine\. Received: '{name}', .*{reason}.*`trainer"
-    ):
-        TrainerConfig(strategy=name)
+def test_parameter_servers_are_refused_with_what_stands_in_the_way():
+    with pytest.raises(ValueError, match=r"Expected .* Received: 'parameter_server', .* in no fixed order.*`multi_worker`"):
+        TrainerConfig(strategy="parameter_server")
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({}, r"trainer\.loop: Expected 'gradient_tape' .*Keras 3 fails.* Received: 'fit'\. Set `trainer\.loop: gradient_tape`\."),
+        (
+            {"loop": "gradient_tape", "precision": "mixed_float16"},
+            r"trainer\.precision: Expected .* Received: 'mixed_float16'\. Set `trainer\.precision: mixed_bfloat16`\.",
+        ),
+    ],
+)
+def test_what_several_workers_cannot_do_is_refused_with_what_to_set(settings, line):
+    with pytest.raises(ValueError, match=line):
+        TrainerConfig(strategy="multi_worker", **settings)
+
+
+def test_workers_cannot_be_connected_by_a_process_that_has_used_tensorflow(monkeypatch):
+    tf.constant(0)
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}')
+    with pytest.raises(ConfigError, match=r"^Expected a process in which TensorFlow was not used yet [^\n]*`python -m trainer\.worker"):
+        make_strategy("multi_worker")
+
+
+def test_one_worker_alone_trains_as_one_machine_does(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}')
+    assert make_strategy("multi_worker").num_replicas_in_sync == make_strategy("auto").num_replicas_in_sync
 
 
 def test_auto_is_one_replica_where_there_are_not_several_gpus():

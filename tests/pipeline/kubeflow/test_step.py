@@ -97,6 +97,19 @@ def test_the_last_line_of_a_failed_step_has_the_cause_below_its_traceback(tmp_pa
     assert "Traceback" in done.stderr
 
 
+def test_a_worker_that_is_not_the_chief_empties_no_output_and_writes_none(run_step, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}')
+    model = tmp_path / "root" / "model"
+    model.mkdir(parents=True)
+    (model / "of_the_chief").touch()
+    status = run_step(
+        "components.served_model.ServedModel_Executor", {"model": ("tfx.Model", model)}, serving_path=str(tmp_path / "nothing-served")
+    )
+    assert status == 0
+    assert (model / "of_the_chief").exists()
+    assert not (tmp_path / "output").exists()
+
+
 def test_a_step_that_is_tried_again_writes_into_an_empty_folder(run_step, tmp_path):
     """Kubeflow Pipelines 2.4 gives a retry the first try's folders."""
     model = tmp_path / "root" / "model"
