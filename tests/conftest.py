@@ -1,5 +1,6 @@
 """What holds for every test: Keras 3, a quiet TensorFlow, and temporary files below pytest's own folder."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -24,6 +25,14 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage():
+    """Graphs and models are cycles: without this those of one file's tests stay, and each collection has more to look through."""
+    yield
+    gc.collect()
+    gc.freeze()  # what is left stays to the end, as imports do
 
 
 @pytest.fixture(scope="session", autouse=True)

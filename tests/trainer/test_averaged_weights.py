@@ -82,7 +82,7 @@ def test_the_weights_are_trained_as_without_an_average_bit_for_bit(scaled, tmp_p
         {},
         {"weights": "last", "optimizer": "rmsprop"},
         {"optimizer": "adamw", "schedule": "plateau", "accumulate": 3},
-        {"strategy": "mirrored", "batch_size": 64, "optimizer": "sgd"},
+        pytest.param({"strategy": "mirrored", "batch_size": 64, "optimizer": "sgd"}, marks=pytest.mark.slow),
     ],
     ids=["best", "last", "accumulated", "mirrored"],
 )

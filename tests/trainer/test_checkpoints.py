@@ -17,7 +17,7 @@ from trainer.input_pipeline import Position
 from trainer.termination import Terminated
 
 TAPED = ("standard", "sam", "virtual_adversarial", "mixup", "distill", "reinforce", "maml", "gan")
-FAST = ("standard", "virtual_adversarial", "gan")  # nothing of their own, random numbers, models of their own
+FAST = ("standard", "virtual_adversarial")  # nothing of their own, random numbers
 STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in TAPED)]
 ALL = [pytest.param(*each, marks=[] if each[1] in FAST else pytest.mark.slow, id="-".join(each)) for each in STEPS]
 
@@ -48,7 +48,9 @@ def test_killed_at_any_step_a_training_ends_with_the_same_weights(scaled, tmp_pa
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("every", [{"epochs": 1}, {"epochs": 2}, {"minutes": 1e-9}, {"steps": 1}], ids=str)
+@pytest.mark.parametrize(
+    "every", [{"epochs": 1}, pytest.param({"epochs": 2}, marks=pytest.mark.slow), {"minutes": 1e-9}, {"steps": 1}], ids=str
+)
 def test_however_often_a_checkpoint_is_written(scaled, tmp_path, loop, every):
     settings = {"checkpoints": every, "epochs": 4}
     whole = execute(loop, scaled, tmp_path / "whole", **settings)
@@ -58,7 +60,7 @@ def test_however_often_a_checkpoint_is_written(scaled, tmp_path, loop, every):
     assert_same_end(whole, again)
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", ["gradient_tape", pytest.param("fit", marks=pytest.mark.slow)])
 def test_augmented_pictures_and_batch_normalisation_go_on_as_they_were(standardized, tmp_path, loop):
     settings = {"model": "resnet", "augment": ["flip", "crop", "colour"], "batch_size": 100, "checkpoints": {"steps": 1}}
     whole = execute(loop, standardized, tmp_path / "whole", **settings)

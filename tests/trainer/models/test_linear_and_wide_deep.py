@@ -52,6 +52,7 @@ def test_what_adds_up_is_learnt_alike_by_both_loops_and_served_as_learnt(tmp_pat
     assert history["val_accuracy"][-1] > 0.85
 
 
+@pytest.mark.slow
 def test_what_does_not_add_up_is_learnt_by_the_deep_part_alone(tmp_path):
     table, columns = table_of(tmp_path / "table", either)
     accuracy = {}
@@ -62,6 +63,7 @@ def test_what_does_not_add_up_is_learnt_by_the_deep_part_alone(tmp_path):
     assert accuracy["wide_deep"] > 0.95
 
 
+@pytest.mark.slow
 def test_two_replicas_learn_alike_in_both_loops_also_where_the_last_batch_is_smaller(tmp_path):
     table, columns = table_of(tmp_path / "table", added)  # 330 rows, 40 each time
     learnt_by_both(table, tmp_path, columns, model="wide_deep", strategy="mirrored", epochs=1, must_learn=False)

@@ -97,7 +97,7 @@ def trained(loop, strategy, task):
     return model.get_weights(), history.history
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("weights", [None, (0.5, 1.0, 3.0)], ids=["plain", "weighted"])
 def test_both_loops_end_with_identical_weights_and_histories(strategy, weights):
     (fitted, history), (taped, other) = (trained(loop, strategy, Multiclass(classes=3, weights=weights)) for loop in LOOPS)

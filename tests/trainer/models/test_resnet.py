@@ -106,13 +106,14 @@ def narrow(monkeypatch):
     monkeypatch.setattr(resnet, "BLOCKS", 1)
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 def test_both_loops_end_with_equal_weights_and_an_equal_history(scaled, tmp_path, narrow, strategy):
     settings = {"model": "resnet", "augment": ALL, "optimizer": "adamw", "schedule": "cosine", "strategy": strategy, "batch_size": 64}
     fitted, taped = (trained(loop, scaled, tmp_path, **settings) for loop in LOOPS)
     assert_same(fitted, taped)
 
 
+@pytest.mark.slow
 def test_the_exported_model_answers_as_the_model_does(scaled, tmp_path, narrow):
     model, _ = trained("fit", scaled, tmp_path, model="resnet", augment=ALL, epochs=1)
     export.export(model, tft.TFTransformOutput(scaled.graph_path), scaled.problem, str(tmp_path / "served"))

@@ -29,7 +29,7 @@ def sentences(count):
     return {"text": texts, "y": labels.tolist()}
 
 
-@pytest.mark.parametrize("name", ["conv", pytest.param("lstm", marks=pytest.mark.slow), "transformer"])
+@pytest.mark.parametrize("name", ["conv", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lstm", "transformer"))])
 def test_what_only_the_order_says_is_learnt_alike_by_both_loops_and_served_as_learnt(tmp_path, name):
     (tmp_path / "table").mkdir()
     splits = {"train": sentences(400), "eval": sentences(130)}

@@ -133,6 +133,7 @@ def test_it_learns_an_exclusive_or_which_a_linear_model_cannot():
     assert linear < 0.7 < 0.93 < accuracy
 
 
+@pytest.mark.slow
 def test_a_picture_and_a_number_are_learnt_together():
     random = np.random.default_rng(2)
     bright, high = random.integers(0, 2, (2, 240))

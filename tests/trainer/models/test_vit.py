@@ -26,6 +26,7 @@ def test_where_something_is_in_a_picture_counts():
     assert not np.allclose(model(corner), model(corner[:, ::-1, ::-1]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_both_loops_learn_digits_alike_and_what_is_served_is_what_was_learnt(scaled, tmp_path):
     histories, weights, served = [], [], []
     for loop in (fit, gradient_tape):

@@ -34,7 +34,7 @@ def outcome(body, **more):
     return step(linear(), tf.constant(X, tf.float32), tf.constant(Y, tf.float32), SEED)
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow)])
 def test_the_standard_step_written_by_a_user_gives_its_very_weights(scaled, tmp_path, strategy):
     settings = {"strategy": strategy, "epochs": 2}
     assert_same(taped(scaled, tmp_path / "own", **OWN, **settings), taped(scaled, tmp_path / "standard", **settings))
