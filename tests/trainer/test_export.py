@@ -62,7 +62,7 @@ def test_every_signature_predicts_what_the_model_predicts(served, signature, row
     artifacts, signatures, model = served
     received = signatures[signature](**inputs(artifacts, rows)[signature])
     wanted = expected(artifacts, model, rows)
-    np.testing.assert_allclose(received["probabilities"], wanted, atol=1e-5)
+    np.testing.assert_allclose(received["probabilities"], wanted, rtol=1e-4, atol=1e-5)  # float32, in other batches
     np.testing.assert_array_equal(received["classes"], wanted.argmax(axis=1))
     assert (received["probabilities"].dtype, received["classes"].dtype) == (tf.float32, tf.int64)
 
