@@ -24,7 +24,7 @@ from components import worker_jobset
 from trainer import cluster, json_text
 from trainer.errors import ConfigError, TrainingError
 
-POD_VARIABLE, NAMESPACE_VARIABLE = "KFP_POD_NAME", "NAMESPACE"  # KFP gives them to a step's pod
+POD_VARIABLE = "KFP_POD_NAME"  # KFP gives it to a step's pod
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _POD_LOCAL = ("/minio/", "/s3/")  # KFP's copies, which no other pod sees
 _TIMEOUT = (10, 30)  # seconds to connect, and to be answered
@@ -95,9 +95,10 @@ class _Kubernetes:
         try:
             if "KUBECONFIG" in os.environ:
                 config.load_kube_config(client_configuration=configuration)
+                self._namespace = config.list_kube_config_contexts()[1]["context"].get("namespace", "default")
             else:
                 config.load_incluster_config(client_configuration=configuration)
-            self._namespace = os.environ.get(NAMESPACE_VARIABLE) or _NAMESPACE_FILE.read_text(encoding="utf-8").strip()
+                self._namespace = _NAMESPACE_FILE.read_text(encoding="utf-8").strip()
         except (config.ConfigException, OSError) as error:
             raise ConfigError(
                 f"Expected the token of the pod's service account, to start the other workers. Received: {error}. "
