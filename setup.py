@@ -74,7 +74,7 @@ setup(
         "trainer.steps",
         "trainer.tasks",
     ],
-    package_data={"trainer.export": ["javascript/*.js", "javascript/*.json"]},
+    package_data={"components": ["*.yaml"], "trainer.export": ["javascript/*.js", "javascript/*.json"]},
     install_requires=[],  # a client must not pull in TensorFlow: pick an extra
     extras_require={
         "client": CLIENT,

@@ -3,6 +3,7 @@
 transformed examples, transform graph, raw examples -> FnArgs, with the files of the raw rows -> run_fn -> model
 """
 
+import json
 import os
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
+from components import extra_workers
 from trainer import cluster
 from trainer.export.rows import RAW_FILES
 
@@ -30,9 +32,12 @@ class Executor(tfx_executor.GenericExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """TFX's, which looks for a model afterwards; of several workers only the chief has one."""
+        """TFX's, which looks for a model afterwards; of several workers only the chief has one, and it starts the others where it can."""
         if not cluster.is_helper(os.environ):
-            super().Do(input_dict, output_dict, exec_properties)
+            fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
+            workers = json.loads(fn_args.custom_config["trainer"]).get("workers", 1)
+            with extra_workers.beside(workers, exec_properties["run_fn"], fn_args):
+                super().Do(input_dict, output_dict, exec_properties)
             return
         udf_utils.get_fn(exec_properties, "run_fn")(self._GetFnArgs(input_dict, output_dict, exec_properties))
 

@@ -10,7 +10,13 @@ _PROJECT = Path(__file__).resolve().parent.parent
 _SOURCES = {
     "ingestion": ["components/example_gen", "trainer/features/names.py"],
     "preprocessing": ["trainer/preprocessing.py", "trainer/problem.py", "trainer/features", "trainer/tasks", "trainer/lazy.py"],
-    "training": ["components/trainer.py", "trainer"],
+    "training": [
+        "components/trainer.py",
+        "components/extra_workers.py",
+        "components/worker_jobset.py",
+        "components/worker_jobset.yaml",
+        "trainer",
+    ],
     "teacher": ["components/teacher.py", "components/served_model.py"],
     "gate": [
         "components/data_gate.py",

@@ -233,6 +233,13 @@ class TrainerConfig(Settings):
     workers_minutes: float = Field(
         10.0, gt=0.0, le=1440.0, description="The most minutes that workers wait for each other at the start, with `multi_worker`."
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many workers train, with `multi_worker` on Kubeflow: the Trainer's pod is one and starts the others, as a JobSet. "
+        "Where `TF_CONFIG` is set, it alone says who trains.",
+    )
     cache: Literal["auto", "memory", "none"] = Field(
         "auto",
         description="Where transformed examples are kept. `memory` keeps them in memory, `none` in a temporary file on the local disk. "
@@ -281,6 +288,11 @@ class TrainerConfig(Settings):
     @pydantic.model_validator(mode="after")
     def _workers_can_train(self) -> Self:
         if self.strategy != "multi_worker":
+            if self.workers > 1:
+                raise ValueError(
+                    f"trainer.workers: Expected 1 without `trainer.strategy: multi_worker`. Received: {self.workers}, with "
+                    f"`strategy: {self.strategy}`. Set `trainer.strategy: multi_worker`, or leave it out."
+                )
             return self
         if self.loop == "fit":
             raise ValueError(

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import NoReturn
 
 from trainer import environment
@@ -23,12 +22,15 @@ def main(file: str) -> int:
     """Trains as `file` says; the exit status, with one line on stderr where it is not 0."""
     environment.settle()
     try:
+        import tensorflow as tf  # reads the environment
+
         try:
-            said = json.loads(Path(file).read_text(encoding="utf-8"))
+            with tf.io.gfile.GFile(file) as stream:  # it may lie in a bucket
+                said = json.loads(stream.read())
             place, values = said["run_fn"], said["fn_args"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (tf.errors.OpError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"Expected a JSON file with `run_fn` and `fn_args`. Received: {file}, {one_line(error)}.") from None
-        from tfx.components.trainer.fn_args_utils import FnArgs  # imports TensorFlow, which reads the environment
+        from tfx.components.trainer.fn_args_utils import FnArgs
 
         module, _, function = place.rpartition(".")
         getattr(importlib.import_module(module), function)(FnArgs(**values))

@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_component
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from components import pusher
+from components import pusher, worker_jobset
 from components.example_gen import download, raw_files, remote_files, spans
 from components.served_model import ServedModel
 from pipeline import dag, places, reviewed_schema, steps
@@ -256,11 +256,15 @@ def _arguments(spec: dict[str, Any], name: str) -> list[str]:
 
 
 def _platform(config: PipelineConfig) -> dict[str, Any]:
-    """Node selector and tolerations of the accelerated steps, which the PipelineSpec has no place for."""
+    """What the PipelineSpec has no place for: selector and tolerations of the accelerated steps, the label of pods that train together."""
     place = placement(config.accelerator)
-    if not place.count:
+    settings: dict[str, Any] = {}
+    if place.count:
+        settings |= {"nodeSelector": {"labels": place.node_selector}, "tolerations": place.tolerations}
+    if config.trainer.workers > 1:
+        settings["podMetadata"] = {"labels": worker_jobset.LABELS}
+    if not settings:
         return {}
-    settings = {"nodeSelector": {"labels": place.node_selector}, "tolerations": place.tolerations}
     executors = {f"{step.id}_executor": settings for step in _accelerated()}
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from components import worker_jobset
+
 K8S = Path(__file__).parents[2] / "k8s"
 OVERLAYS = ("dev", "gke")
 NO_RENDERER = "needs kubectl 1.27 or newer, or kustomize 5, to render k8s/overlays; neither is on PATH"
@@ -56,7 +58,9 @@ class Manifests:
         return {item["metadata"]["name"] for item in self.all(kind, namespace)}
 
     def templates(self) -> Iterator[tuple[str, Object]]:
-        """Namespace and pod template of everything that starts pods."""
+        """Namespace and pod template of everything that starts pods: what is applied, and the template that the Trainer's step fills in."""
+        [workers] = worker_jobset.template()["spec"]["replicatedJobs"]
+        yield "tapeline-pipeline", workers["template"]["spec"]["template"]
         for item in self.objects:
             if item["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
                 yield item["metadata"]["namespace"], item["spec"]["template"]

@@ -58,7 +58,7 @@ def test_a_release_may_only_read_and_patch_the_models_that_the_server_reads(mani
 def test_the_cron_job_may_start_runs_and_has_no_token_for_the_cluster(gke):
     rules = [rule for _, rule in rules_of(gke, "tapeline-submit")]
     assert [rule["apiGroups"] for rule in rules] == [["pipelines.kubeflow.org"]]
-    (template,) = [template for namespace, template in gke.templates() if namespace == "tapeline-pipeline"]
+    (template,) = gke.selected("tapeline-pipeline", {"matchLabels": {"app.kubernetes.io/name": "tapeline-recurring-run"}})
     assert template["spec"]["serviceAccountName"] == "tapeline-submit"
     assert template["spec"]["automountServiceAccountToken"] is False
     (token,) = [volume["projected"]["sources"][0] for volume in template["spec"]["volumes"] if "projected" in volume]

@@ -30,6 +30,8 @@ def copy(tmp_path, monkeypatch):
         ("trainer/preprocessing.py", {"preprocessing", "training"}),
         ("trainer/gradient_tape.py", {"training"}),
         ("trainer/models/cnn.py", {"training"}),
+        ("components/extra_workers.py", {"training"}),
+        ("components/worker_jobset.yaml", {"training"}),
         ("components/pusher.py", {"push"}),
         ("components/evaluator.py", {"evaluation"}),
         ("components/verdict.py", {"evaluation"}),

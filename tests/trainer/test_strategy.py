@@ -53,6 +53,12 @@ def test_what_several_workers_cannot_do_is_refused_with_what_to_set(settings, li
         TrainerConfig(strategy="multi_worker", **settings)
 
 
+def test_workers_that_a_step_starts_need_the_strategy_of_several():
+    with pytest.raises(ValueError, match=r"trainer\.workers: Expected 1 without `trainer\.strategy: multi_worker`\. Received: 2, [^\n]+'?"):
+        TrainerConfig(workers=2)
+    assert TrainerConfig(workers=2, strategy="multi_worker", loop="gradient_tape").workers == 2
+
+
 def test_workers_cannot_be_connected_by_a_process_that_has_used_tensorflow(monkeypatch):
     tf.constant(0)
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}')

@@ -205,6 +205,17 @@ def test_a_tpu_slice_gets_its_chips_and_both_selectors(compile_config):
     }
 
 
+def test_a_trainer_that_starts_workers_has_their_label_so_that_the_network_lets_them_meet(compile_config):
+    several = ("trainer.loop=gradient_tape", "trainer.strategy=multi_worker", "trainer.workers=3")
+    for more, others in (((), set()), ((GPU,), {"nodeSelector", "tolerations"})):
+        _, platform = compile_config("configs/digits.yaml", *several, *more)
+        [(name, settings)] = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].items()
+        assert name == "Trainer_executor"
+        assert settings["podMetadata"] == {"labels": {"tapeline/trains-together": "true"}}
+        assert settings.keys() == {"podMetadata", *others}
+        json_format.ParseDict(settings, kubernetes_executor_config_pb2.KubernetesExecutorConfig())
+
+
 def test_a_strategy_that_contradicts_the_accelerator_is_refused(compile_config):
     with pytest.raises(ConfigError, match="`auto` or `tpu`"):
         compile_config("configs/digits.yaml", TPU, "trainer.strategy=mirrored")
