@@ -32,6 +32,10 @@ NOT_HERE = [
     (r"make bench", "measures for half an hour"),
     (r"make lock", "resolves against a package index: tests/test_setup.py looks at what it has made"),
     (r"make tfjs$", "needs npm and its index: where it was run, tests/trainer/export/test_tfjs.py uses what it installed"),
+    (
+        r"uv pip install .* tf2onnx ",
+        "needs a package index: where it was run, tests/trainer/export/test_converted.py uses what it installed",
+    ),
     (r"make clean$", "removes the environment in which the tests run"),
     (r"pip install '\.\[client\]'$", "needs a package index: scripts/test_client.sh, which `make test-next` runs"),
     (r"python -m pipeline\.kubeflow\.step$", "gets its arguments from Kubeflow Pipelines: tests/pipeline/kubeflow/test_step.py"),
