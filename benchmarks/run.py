@@ -2,10 +2,11 @@
 
 whole run against tfx.examples.mnist -> training epochs of both loops against the tutorial -> growth from 7,000 to 70,000 rows
 -> readers against pandas and Pillow -> memory from 100,000 to 2,000,000 rows -> a table of 1,000,000 rows against AutoGluon
--> what each training step is good for
+-> what each training step is good for -> the Trainer's loops, input, checkpoints and replicas
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -21,8 +22,9 @@ from benchmarks.million import million
 from benchmarks.printed import row, say
 from benchmarks.readers import readers
 from benchmarks.steps import steps
+from benchmarks.trainer import trainer
 
-PARTS = ("whole", "epochs", "growth", "readers", "memory", "million", "steps")
+PARTS = ("whole", "epochs", "growth", "readers", "memory", "million", "steps", "trainer")
 REFERENCE = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 OURS = {"TF_USE_LEGACY_KERAS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -45,6 +47,7 @@ def main() -> None:
             "memory": lambda: memory(work, OURS),
             "million": lambda: million(work, OURS, options.autogluon, options.seconds),
             "steps": lambda: steps(work, OURS),
+            "trainer": lambda: trainer(_roots(_mnist(), work), OURS),
         }
         for name in PARTS if options.only is None else (options.only,):
             parts[name]()
@@ -107,6 +110,18 @@ def growth(data: Path, work: Path) -> None:
     a, b = rows["70,000"], rows["7,000"]
     ratios = (a.seconds / b.seconds, a.cpu_seconds / b.cpu_seconds, a.peak_mib / b.peak_mib)
     print(f"| **ratio**, 10 times the rows | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |\n")
+
+
+def _roots(data: Path, work: Path) -> Callable[[bool], Path]:
+    @functools.cache
+    def root(is_small: bool) -> Path:
+        say("trainer: a run for its artifacts")
+        folder = mnist_files.first_rows(data, work / "first", train=6_000, test=1_000) if is_small else data
+        place = work / f"for-trainer-{is_small}"
+        _pipeline(folder, place, "--set", "trainer.epochs=1", "--set", "evaluator.min_accuracy=0.5")
+        return place
+
+    return root
 
 
 def _pipeline(data: Path, root: Path, *more: str) -> Measured:
