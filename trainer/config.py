@@ -55,6 +55,11 @@ class TensorBoardConfig(Settings):
     histogram_freq: int = Field(
         0, ge=0, description="After so many epochs each, histograms of all weights, of their averages with `trainer.ema`; 0 writes none."
     )
+    gradient_norm: bool = Field(
+        False,
+        description="Whether each epoch shows `epoch_gradient_norm`, the mean of the gradients' common norm over its updates, before they "
+        "are clipped: what `trainer.clip_norm` is chosen by.",
+    )
     profile_batch: _Calls | None = Field(
         None,
         description="The first and the last call of TensorFlow that are profiled, counted from 1; a call has many steps, or as many as "

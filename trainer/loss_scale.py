@@ -36,6 +36,10 @@ class DynamicLossScale(keras.optimizers.LossScaleOptimizer):
         """See `trainer.models.fine_tuning.FineTuning`."""
         self.inner_optimizer.slow_down(variables, share)
 
+    def take_mean_norm(self) -> float:
+        """See `trainer.models.gradient_norm.MeasuresNorm`."""
+        return self.inner_optimizer.take_mean_norm()
+
     def begin_late(self) -> None:
         """See `trainer.models.fine_tuning.FineTuning`."""
         self.inner_optimizer.begin_late()

@@ -9,6 +9,7 @@ import tensorflow as tf
 from trainer.config import TrainerConfig
 from trainer.loss_scale import DynamicLossScale
 from trainer.models.fine_tuning import FineTuning
+from trainer.models.gradient_norm import MeasuresNorm
 from trainer.models.schedules import make_schedule
 
 
@@ -72,6 +73,10 @@ class _AveragesWeights:
             update(trainable_variables)
 
 
+class _OfBothLoops(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, FineTuning, MeasuresNorm):
+    """What each optimizer has beside Keras's own."""
+
+
 class _FusedAdamUpdate:
     """Keras's Adam step as the one kernel `ResourceApplyAdam`, where Keras runs a dozen: those weigh in a small model's step."""
 
@@ -98,22 +103,22 @@ class _FusedAdamUpdate:
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdam(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, FineTuning, _FusedAdamUpdate, keras.optimizers.Adam):
+class FusedAdam(_OfBothLoops, _FusedAdamUpdate, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdamW(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, FineTuning, _FusedAdamUpdate, keras.optimizers.AdamW):
+class FusedAdamW(_OfBothLoops, _FusedAdamUpdate, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class SGD(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, FineTuning, keras.optimizers.SGD):
+class SGD(_OfBothLoops, keras.optimizers.SGD):
     """`keras.optimizers.SGD`."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class RMSprop(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, FineTuning, keras.optimizers.RMSprop):
+class RMSprop(_OfBothLoops, keras.optimizers.RMSprop):
     """`keras.optimizers.RMSprop`."""
 
 
@@ -143,4 +148,6 @@ def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimi
         **({} if config.accumulate == 1 else {"gradient_accumulation_steps": config.accumulate}),
         **({"use_ema": True, "ema_momentum": config.ema} if config.ema else {}),
     )
+    if config.tensorboard.gradient_norm:
+        optimizer.measure_norm()
     return DynamicLossScale(optimizer) if config.precision == "mixed_float16" else optimizer
