@@ -50,12 +50,21 @@ def make_callbacks(
 
 def _tensorboard(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:
     more = config.tensorboard
-    return keras.callbacks.TensorBoard(
+    kind = _TensorBoardWithNorm if more.gradient_norm else keras.callbacks.TensorBoard
+    return kind(
         f"{model_run_dir}/{_run_name(config)}",
         histogram_freq=more.histogram_freq,
         write_graph=False,
         profile_batch=more.profile_batch or 0,
     )
+
+
+class _TensorBoardWithNorm(keras.callbacks.TensorBoard):
+    """Shows the norm of the gradients as one more value of an epoch; the history does not have it."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Of an epoch that was interrupted it is that of the rest."""
+        super().on_epoch_end(epoch, {**(logs or {}), "gradient_norm": self.model.optimizer.take_mean_norm()})
 
 
 def _keep_best(config: TrainerConfig, model_run_dir: str) -> keras.callbacks.Callback:

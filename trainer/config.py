@@ -55,6 +55,11 @@ class TensorBoardConfig(Settings):
     histogram_freq: int = Field(
         0, ge=0, description="After so many epochs each, histograms of all weights, of their averages with `trainer.ema`; 0 writes none."
     )
+    gradient_norm: bool = Field(
+        False,
+        description="Whether each epoch shows `epoch_gradient_norm`, the mean of the gradients' common norm over its updates, before they "
+        "are clipped: what `trainer.clip_norm` is chosen by.",
+    )
     profile_batch: _Calls | None = Field(
         None,
         description="The first and the last call of TensorFlow that are profiled, counted from 1; a call has many steps, or as many as "
@@ -262,6 +267,16 @@ class TrainerConfig(Settings):
         [],
         description="Layers whose weights stay as they are, by names or patterns. A frozen batch normalisation uses its moving averages.",
     )
+    thaw_after: int | None = Field(
+        None, ge=1, description="Epochs after which the layers of `freeze` are trained, too; `null` keeps them frozen to the end."
+    )
+    start_rate: float = Field(
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Share of the learning rate at which the weights from `start_from` are trained, so that they change less than those "
+        "of `start_without`, which start anew.",
+    )
     code: dict[str, str] = Field(
         {},
         description="The text of the files of the user's own that are named above, and of those beside them that they import.",
@@ -322,6 +337,21 @@ class TrainerConfig(Settings):
             raise ValueError(
                 "trainer.start_without: Expected none without `trainer.start_from`. "
                 f"Received: {', '.join(self.start_without)}. Remove it, or set `trainer.start_from`."
+            )
+        if self.start_rate != 1.0 and self.start_from is None:
+            raise ValueError(
+                "trainer.start_rate: Expected 1 without `trainer.start_from`, for no weight is from there. "
+                f"Received: {self.start_rate:g}. Remove it, or set `trainer.start_from`."
+            )
+        if self.thaw_after is not None and not self.freeze:
+            raise ValueError(
+                "trainer.thaw_after: Expected none without `trainer.freeze`, for nothing is frozen. "
+                f"Received: {self.thaw_after}. Remove it, or set `trainer.freeze`."
+            )
+        if self.thaw_after is not None and self.thaw_after >= self.epochs:
+            raise ValueError(
+                f"trainer.thaw_after: Expected fewer epochs than the {self.epochs} of `trainer.epochs`, for no others follow. "
+                f"Received: {self.thaw_after}. Remove it, or set `trainer.epochs: {self.thaw_after + 1}` or more."
             )
         return self
 

@@ -4,13 +4,13 @@ where the training begins within an epoch: the rest of that epoch -> all other e
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from trainer import graph_rewrites, without_gradient
+from trainer import graph_rewrites, start, without_gradient
 from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
@@ -33,11 +33,12 @@ def train(
     """See `trainer.run.Train`. The model knows its strategy: it was built under the scope."""
     if strategy.num_replicas_in_sync == 1:  # several replicas: Keras 3.15 fails at more than one step ("must feed a value for placeholder")
         model.steps_per_execution = _steps_at_once(train_batches, config)
-    if is_reference(config.model):
-        _check_gradients(model, train_batches, strategy, config)
+    start.thaw(model, config, train_batches.begin.last_begun)
+    _check_gradients(model, train_batches, strategy, config)
     if train_batches.begin.step:
         build_metrics(model, strategy, train_batches)
-    driver = _Driver(callbacks, add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0)
+    thaw = _Thaw(config, lambda: _check_gradients(model, train_batches, strategy, config))
+    driver = _Driver([*callbacks, thaw], add_history=True, model=model, epochs=config.epochs, steps=train_batches.steps, verbose=0)
     model.stop_training = False
     driver.begin()
     for dataset, first, end, steps in _parts(train_batches, config.epochs):
@@ -75,6 +76,21 @@ def _parts(batches: Batches, epochs: int) -> Iterator[tuple[tf.data.Dataset, int
         yield batches.later_epochs or batches.dataset, epoch, epochs, batches.steps
 
 
+class _Thaw(keras.callbacks.Callback):
+    """Has the layers of `trainer.freeze` trained from their epoch on, within one call of `model.fit`: a second one orders the rows anew."""
+
+    def __init__(self, config: TrainerConfig, check: Callable[[], None]) -> None:
+        """`check` is called when they are."""
+        super().__init__()
+        self._config, self._check = config, check
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras takes the new training step from the next call on."""
+        if start.thaw(self.model, self._config, epoch):
+            self._check()
+            self.model.make_train_function(force=True)
+
+
 class _Driver(keras.callbacks.CallbackList):
     """Begins and ends with the training, and not with each call of `model.fit`."""
 
@@ -97,7 +113,12 @@ class _Driver(keras.callbacks.CallbackList):
 
 
 def _check_gradients(model: keras.Model, batches: Batches, strategy: tf.distribute.Strategy, config: TrainerConfig) -> None:
-    """Raises TrainingError where a variable would get no gradient, which Keras only warns of: a step is traced, and not run."""
+    """Raises TrainingError where a variable of the user's own model would get no gradient, which Keras only warns of.
+
+    A step is traced, and not run.
+    """
+    if not is_reference(config.model):
+        return
 
     def step(*batch: Any) -> None:
         outcome = Standard()(model, *batch, tf.zeros(2, tf.int32))

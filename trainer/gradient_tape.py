@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from trainer import graph_rewrites, without_gradient, xla
+from trainer import graph_rewrites, start, without_gradient, xla
 from trainer.built_metrics import build_metrics
 from trainer.config import TrainerConfig
 from trainer.input_pipeline import Batches
@@ -43,6 +43,8 @@ def train(
     build_metrics(model, strategy, train_batches)
     step = config.step.with_code(config.code)
     step.check(train_batches.dataset.element_spec[0])
+    begin, most = train_batches.begin, (config.checkpoints and config.checkpoints.steps) or train_batches.steps
+    start.thaw(model, config, begin.last_begun)
     train_some = _over_batches(xla.compiled(_train_step(model, strategy, config, step), config), strategy)
     eval_epoch = _over_batches(xla.compiled(_eval_step(model, strategy), config), strategy)
     train_iterator = iter(workers.distributed(train_batches.dataset))
@@ -52,13 +54,14 @@ def train(
     )
     model.stop_training = False
     logs: dict[str, Any] = {}
-    begin, most = train_batches.begin, (config.checkpoints and config.checkpoints.steps) or train_batches.steps
     at_once = min(_FIRST_CALL, most)  # steps a call
     train_some(train_iterator, tf.constant(0))  # only traces it
     driver.on_train_begin()
     for epoch in range(begin.epoch, config.epochs):
         model.reset_metrics()
         driver.on_epoch_begin(epoch)
+        if start.thaw(model, config, epoch):
+            train_some = _over_batches(xla.compiled(_train_step(model, strategy, config, step), config), strategy)
         done = begin.step if epoch == begin.epoch else 0
         while done < train_batches.steps and not model.stop_training:
             steps = min(at_once, train_batches.steps - done)

@@ -41,6 +41,11 @@ class Position(NamedTuple):
     epoch: int
     step: int
 
+    @property
+    def last_begun(self) -> int:
+        """The number of the last epoch, from 0 on, that has begun before here; -1 where none has."""
+        return self.epoch if self.step else self.epoch - 1
+
 
 START = Position(0, 0)
 

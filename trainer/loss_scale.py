@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -31,3 +31,15 @@ class DynamicLossScale(keras.optimizers.LossScaleOptimizer):
     def rate_at(self, step: int) -> float:
         """The learning rate in a step, counted from 0."""
         return self.inner_optimizer.rate_at(step)
+
+    def slow_down(self, variables: Iterable[keras.Variable], share: float) -> None:
+        """See `trainer.models.fine_tuning.FineTuning`."""
+        self.inner_optimizer.slow_down(variables, share)
+
+    def take_mean_norm(self) -> float:
+        """See `trainer.models.gradient_norm.MeasuresNorm`."""
+        return self.inner_optimizer.take_mean_norm()
+
+    def begin_late(self) -> None:
+        """See `trainer.models.fine_tuning.FineTuning`."""
+        self.inner_optimizer.begin_late()

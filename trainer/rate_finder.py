@@ -57,6 +57,7 @@ def find(material: Material, train: Train, first: float = FIRST, last: float = L
     """
     batches = steps * material.config.accumulate
     settings = {"checkpoints": CheckpointsConfig(minutes=None, steps=1), "schedule": "constant", "warmup": 0.0, "epochs": batches}
+    settings["thaw_after"] = None  # a sweep's epochs are none of the training's
     prepared = prepare(material._replace(config=material.config.model_copy(update=settings)))
     model, eval_data = prepared.model, prepared.eval_data
     config = prepared.config.model_copy(update={"epochs": -(-batches // prepared.train_data.steps)})

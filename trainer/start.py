@@ -1,4 +1,4 @@
-"""Weights to start from (`trainer.start_from`), and the layers that keep theirs (`trainer.freeze`).
+"""Weights to start from (`trainer.start_from`), and the layers that keep theirs (`trainer.freeze`), for a time or to the end.
 
 weights that Keras has saved, by its own names of layers; or a SavedModel of this project, by the order of its variables
     -> does each of them fit? -> into the model, without the layers of `trainer.start_without`
@@ -47,15 +47,36 @@ class Start(Settings):
 
 
 def freeze(model: keras.Model, patterns: Sequence[str]) -> None:
-    """Keeps the layers that `patterns` name from being trained; before the model is compiled.
+    """Keeps the layers that `patterns` name from being trained, until `thaw`; before the model is compiled.
 
     Raises:
       ConfigError: a pattern names no layer that has weights, or nothing is left to train.
     """
-    for layer in _named(model, patterns, "freeze"):
+    layers = [inner for layer in _named(model, patterns, "freeze") for inner in layer._flatten_layers()]
+    for layer in layers:
+        layer.trainable_when_thawed = layer.trainable  # a model of the user's own may have frozen some of them itself
+    for layer in layers:
         layer.trainable = False
     if patterns and not model.trainable_variables:
         raise ConfigError(f"Expected `trainer.freeze` to leave a layer to train. Received: {listed(patterns)}, all of them. Leave one out.")
+
+
+def thaw(model: keras.Model, config: TrainerConfig, epoch: int) -> bool:
+    """Has the layers of `trainer.freeze` trained where `epoch`, counted from 0, is one behind `trainer.thaw_after`.
+
+    Returns:
+      Whether they were frozen before, so that the training step must be traced anew.
+    """
+    if config.thaw_after is None or epoch < config.thaw_after:
+        return False
+    layers = [inner for layer in _named(model, config.freeze, "freeze") for inner in layer._flatten_layers()]
+    if all(layer.trainable == layer.trainable_when_thawed for layer in layers):
+        return False
+    for layer in layers:  # the outer ones first, for they tell those inside
+        layer.trainable = layer.trainable_when_thawed
+    model.optimizer.begin_late()
+    _log.info("From epoch %d on the layers of `trainer.freeze` are trained, too.", epoch + 1)
+    return True
 
 
 def load(model: keras.Model, start: Start | None, config: TrainerConfig) -> None:
@@ -79,6 +100,8 @@ def load(model: keras.Model, start: Start | None, config: TrainerConfig) -> None
         (_load_file if start.place.endswith(FILES) else _load_saved_model)(model, start.place, without)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, tf.errors.OpError) as error:
         raise ConfigError(f"Expected weights that can be read in '{start.place}'. Received: {one_line(error)}. {_NEXT}") from None
+    if config.start_rate != 1.0:
+        model.optimizer.slow_down([weight for weight in model.weights if id(weight) not in without], config.start_rate)
     _log.info("The training starts from the weights of %s.", start.place)
 
 

@@ -1,5 +1,7 @@
 """Where the model is trained: the `tf.distribute` strategy for a name and the devices that are there."""
 
+import functools
+
 import tensorflow as tf
 
 from trainer import workers
@@ -34,7 +36,13 @@ def make_strategy(name: str, workers_minutes: float = 10.0) -> tf.distribute.Str
         return _gpu(gpus)
     if name == "one_device" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy([device.name for device in gpus or tf.config.list_logical_devices("CPU")])
+    return _mirrored(tuple(device.name for device in gpus or tf.config.list_logical_devices("CPU")))
+
+
+@functools.cache
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """The only one of a process: a second one numbers its sums of gradients as the first did, whose shapes TensorFlow remembers."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _gpu(gpus: list[tf.config.LogicalDevice]) -> tf.distribute.Strategy:

@@ -1,5 +1,6 @@
 """`trainer.tensorboard`: what TensorBoard shows on request, in both loops; the training is the same."""
 
+import keras
 import numpy as np
 import pydantic
 import pytest
@@ -7,8 +8,20 @@ import tensorflow as tf
 
 from tests.trainer.interrupted import LOOPS, assert_same_end, execute, killed
 from trainer.config import TrainerConfig
+from trainer.models.optimizers import make_optimizer
 
-MORE = {"tensorboard": {"histogram_freq": 2, "profile_batch": [2, 3]}}
+MORE = {"tensorboard": {"histogram_freq": 2, "profile_batch": [2, 3], "gradient_norm": True}}
+
+
+def norms(folder):
+    """The values of `epoch_gradient_norm`, by epoch."""
+    return [
+        float(tf.make_ndarray(value.tensor))
+        for file in sorted(folder.glob("Trainer/model_run/*/*/train/events.out.tfevents.*"))
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+        if value.tag == "epoch_gradient_norm"
+    ]
 
 
 def histograms(folder):
@@ -49,6 +62,45 @@ def test_an_interrupted_training_goes_on_with_other_pictures_of_it(scaled, tmp_p
     assert again.begin.epoch == 1
     assert_same_end(whole, again)
     assert histograms(tmp_path / "killed")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"clip_norm": 0.5},
+        {"accumulate": 2, "clip_value": 0.01, "optimizer": "sgd"},
+        {"precision": "mixed_float16"},
+        {"strategy": "mirrored", "batch_size": 64},
+    ],
+    ids=["clipped", "accumulated", "float16", "mirrored"],
+)
+def test_both_loops_show_the_norm_of_an_epochs_gradients_and_train_as_without(scaled, tmp_path, settings):
+    measured = {**settings, "tensorboard": {"gradient_norm": True}}
+    fitted, taped = (execute(loop, scaled, tmp_path / loop, **measured) for loop in LOOPS)
+    assert_same_end(fitted, taped)
+    assert_same_end(fitted, execute("fit", scaled, tmp_path / "plain", **settings))
+    found = norms(tmp_path / "fit")
+    assert found == norms(tmp_path / "gradient_tape")
+    assert len(found) == 3
+    assert all(norm > settings.get("clip_norm", 0.1) for norm in found)
+    assert not norms(tmp_path / "plain")
+
+
+def test_the_norm_is_that_of_all_gradients_together_before_they_are_clipped_and_rows_that_come_twice_are_added():
+    optimizer = make_optimizer(TrainerConfig(optimizer="sgd", clip_norm=0.1, tensorboard={"gradient_norm": True}), 1)
+    table, bias = keras.Variable(np.zeros((3, 1), np.float32)), keras.Variable(np.zeros(1, np.float32))
+    twice = tf.IndexedSlices(tf.constant([[1.0], [2.0]]), tf.constant([1, 1]), tf.constant([3, 1]))
+    optimizer.apply([twice, tf.constant([4.0])], [table, bias])
+    optimizer.apply([twice, tf.constant([0.0])], [table, bias])
+    assert optimizer.take_mean_norm() == pytest.approx((5 + 3) / 2)
+    assert np.isnan(optimizer.take_mean_norm())
+
+
+def test_a_norm_of_replicas_is_that_of_one_device(scaled, tmp_path):
+    settings = {"batch_size": 64, "epochs": 1, "dropout": 0.0, "tensorboard": {"gradient_norm": True}}
+    for strategy in ("one_device", "mirrored"):
+        execute("gradient_tape", scaled, tmp_path / strategy, strategy=strategy, **settings)
+    assert norms(tmp_path / "mirrored") == pytest.approx(norms(tmp_path / "one_device"), rel=1e-3)
 
 
 def test_a_profile_ends_behind_its_beginning():

@@ -37,10 +37,11 @@ def build_model(
     """
     precision.check(config)
     model = make_model(config, task, inputs, sizes)
+    ever_trained = model.trainable_variables
     freeze(model, config.freeze)
     loss, metrics = task.loss(config), task.metrics(config)
     model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics, jit_compile=config.jit_compile)
-    model.optimizer.build(model.trainable_variables)
+    model.optimizer.build(ever_trained if config.thaw_after else model.trainable_variables)
     return model
 
 

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from trainer.config import TrainerConfig
 from trainer.loss_scale import DynamicLossScale
+from trainer.models.fine_tuning import FineTuning
+from trainer.models.gradient_norm import MeasuresNorm
 from trainer.models.schedules import make_schedule
 
 
@@ -55,8 +57,9 @@ class _AveragesWeights:
 
     @property
     def averages(self) -> list[keras.Variable]:
-        """Of the trainable variables, in their order."""
-        return self._model_variables_moving_average
+        """Of the variables that are trainable now, in their order."""
+        pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)
+        return [average for variable, average in pairs if variable.trainable]
 
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """Leaves the weights alone, of which Keras makes the averages whenever `model.fit` returns."""
@@ -70,6 +73,10 @@ class _AveragesWeights:
             update(trainable_variables)
 
 
+class _OfBothLoops(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, FineTuning, MeasuresNorm):
+    """What each optimizer has beside Keras's own."""
+
+
 class _FusedAdamUpdate:
     """Keras's Adam step as the one kernel `ResourceApplyAdam`, where Keras runs a dozen: those weigh in a small model's step."""
 
@@ -80,7 +87,7 @@ class _FusedAdamUpdate:
         their moments.
         """
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
+        step = tf.cast(self.updates_of(index) + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
@@ -96,22 +103,22 @@ class _FusedAdamUpdate:
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdam(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.Adam):
+class FusedAdam(_OfBothLoops, _FusedAdamUpdate, keras.optimizers.Adam):
     """`keras.optimizers.Adam`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class FusedAdamW(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, _FusedAdamUpdate, keras.optimizers.AdamW):
+class FusedAdamW(_OfBothLoops, _FusedAdamUpdate, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW`, the same weights to float precision."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class SGD(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, keras.optimizers.SGD):
+class SGD(_OfBothLoops, keras.optimizers.SGD):
     """`keras.optimizers.SGD`."""
 
 
 @keras.saving.register_keras_serializable("tapeline")
-class RMSprop(_CountsFiniteSteps, _DenseOnReplicas, _AveragesWeights, keras.optimizers.RMSprop):
+class RMSprop(_OfBothLoops, keras.optimizers.RMSprop):
     """`keras.optimizers.RMSprop`."""
 
 
@@ -141,4 +148,6 @@ def make_optimizer(config: TrainerConfig, steps: int) -> keras.optimizers.Optimi
         **({} if config.accumulate == 1 else {"gradient_accumulation_steps": config.accumulate}),
         **({"use_ema": True, "ema_momentum": config.ema} if config.ema else {}),
     )
+    if config.tensorboard.gradient_norm:
+        optimizer.measure_norm()
     return DynamicLossScale(optimizer) if config.precision == "mixed_float16" else optimizer
