@@ -103,7 +103,7 @@ def _call(cluster: Cluster, until: float, minutes: float) -> None:
     own = cluster.addresses[0]
     with contextlib.ExitStack() as opened:
         try:
-            server = opened.enter_context(socket.create_server(("", int(own.rpartition(":")[2]))))
+            server = opened.enter_context(socket.create_server(_interface(own)))
         except OSError as error:
             raise ConfigError(
                 f"Expected the port of {cluster.said(0)} to be free on this machine. Received: {error.strerror}. "
@@ -142,6 +142,12 @@ def _answer(cluster: Cluster, until: float, minutes: float) -> None:
                 return
         time.sleep(_PAUSE)
     raise _late(cluster, [0], minutes)
+
+
+def _interface(address: str) -> tuple[str, int]:
+    """Where to listen for the others: at loopback alone where the address is of it, else wherever this machine is reached by its name."""
+    host, _, port = address.rpartition(":")
+    return (host if host == "localhost" or host.startswith("127.") else "", int(port))
 
 
 def _listens(address: str) -> bool:

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context  # the settings of the coordination service have no public name
-from tensorflow.tsl.protobuf import coordination_config_pb2
+from tensorflow.python.eager import context  # the settings of the coordination service have no public name, nor one place
 
 from trainer import cluster as clusters
 from trainer.cause import one_line
@@ -58,7 +57,7 @@ def make_strategy(minutes: float) -> tf.distribute.Strategy | None:
         service_leader=f"/job:{job}/replica:0/task:0",
         cluster_register_timeout_in_ms=1000 * _CONNECTED_AFTER,
         heartbeat_timeout_in_ms=1000 * _LOST_AFTER,
-        coordinated_jobs=[coordination_config_pb2.CoordinatedJob(name=name, num_tasks=number) for name, number in jobs.items()],
+        coordinated_jobs=[context.coordination_config_pb2.CoordinatedJob(name=name, num_tasks=number) for name, number in jobs.items()],
     )
     faulthandler.dump_traceback_later(_CONNECTED_AFTER, exit=True)  # the only way out: TensorFlow keeps Python from running
     try:
