@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+import tempfile
 import traceback
 from typing import NoReturn
 
@@ -21,6 +22,16 @@ from trainer.errors import ConfigError, TapelineError
 def main(file: str) -> int:
     """Trains as `file` says; the exit status, with one line on stderr where it is not 0."""
     environment.settle()
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:  # TensorFlow removes its own only where a process ends in the usual way: see `end`
+        tempfile.tempdir = folder
+        try:
+            return _train(file)
+        finally:
+            tempfile.tempdir = before
+
+
+def _train(file: str) -> int:
     try:
         import tensorflow as tf  # reads the environment
 
