@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.config import load
@@ -28,14 +28,15 @@ def run(
     """Trains the mlp, or what `settings` say, by `loop` and returns the examples a second of each epoch, validation left out."""
     for condition in conditions:
         _CONDITIONS[condition]()
+    from tfx.components.trainer.fn_args_utils import FnArgs  # imports TensorFlow, whose devices are decided by now
+
     graph = _only(root / "artifacts/Transform/transform_graph")
     examples = _only(root / "artifacts/Transform/transformed_examples")
     config = TrainerConfig(loop=loop, epochs=epochs, batch_size=BATCH, early_stopping=None, must_learn=False, **settings)
     with tempfile.TemporaryDirectory() as folder:
         progress = Path(folder) / "epochs.jsonl"
         os.environ["TAPELINE_PROGRESS"] = str(progress)
-        fn_args = SimpleNamespace(
-            transform_output=str(graph),
+        fn_args = FnArgs(
             transform_graph_path=str(graph),
             train_files=[f"{examples}/Split-train/*"],
             eval_files=[f"{examples}/Split-eval/*"],

@@ -47,7 +47,7 @@ def main() -> None:
             "memory": lambda: memory(work, OURS),
             "million": lambda: million(work, OURS, options.autogluon, options.seconds),
             "steps": lambda: steps(work, OURS),
-            "trainer": lambda: trainer(_roots(_mnist(), work), OURS),
+            "trainer": lambda: trainer(_roots(_mnist(), work), OURS, options.rounds),
         }
         for name in PARTS if options.only is None else (options.only,):
             parts[name]()

@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 from benchmarks.measured import python
 from benchmarks.printed import say, verdict
 
-_ROUNDS = 3
-
 
 class Side(NamedTuple):
     """One side of a pair.
@@ -110,17 +108,18 @@ PAIRS = [
 ]
 
 
-def trainer(roots: Callable[[bool], Path], environment: Mapping[str, str]) -> None:
+def trainer(roots: Callable[[bool], Path], environment: Mapping[str, str], rounds: int) -> None:
     """Measures and prints the table.
 
     Args:
       roots: the folder of a finished run of MNIST, whose argument says whether of the first rows alone.
       environment: of the processes.
+      rounds: how often each side is trained, in turn; the median of all their epochs counts.
     """
     print("\n| MNIST, batch 64 | examples a second | beside | ratio |\n| --- | ---: | ---: | ---: |")
     for pair in PAIRS:
         seen: tuple[list[float], list[float]] = [], []
-        for number in range(_ROUNDS):
+        for number in range(rounds):
             for speeds, side in zip(seen, (pair.side, pair.reference), strict=True):
                 say(f"{pair.name}, round {number + 1}: {side.loop} {json.dumps(side.settings)} {' '.join(side.conditions)}")
                 speeds += _speeds(roots(pair.is_small), side, pair.epochs, environment)[1:]
