@@ -10,7 +10,6 @@ import gzip
 import io
 import lzma
 import stat
-import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,6 +19,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 from components.example_gen.readers.encoding import binary_name, detect
 from components.example_gen.readers.raw_file import BLOCK_BYTES
+from components.example_gen.readers.zip_list import NO_ZIP, files_of
 from trainer.errors import DataError
 
 _OPENERS: dict[bytes, Callable[[Any], IO[bytes]]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -28,7 +28,15 @@ _MOST_RATIO = 200  # unpacked to packed bytes; pictures hardly shrink
 _BUFFER_BYTES = 1 << 17
 _HEADER_BYTES = 1 << 20  # of one member of a tar archive: tarfile keeps long names and the like in memory
 _NO_TAR = "no tar archive"
-_NO_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError)  # of all decompressors
+_NO_MEMBER = (
+    zipfile.BadZipFile,  # its header or checksum is wrong
+    zlib.error,  # deflated, and damaged
+    lzma.LZMAError,  # the same of LZMA
+    EOFError,  # cut
+    OSError,  # bzip2 that is damaged, or the file itself
+    NotImplementedError,  # a method that Python lacks
+    RuntimeError,  # encrypted
+)
 _MORE = "Copy or download it again."
 
 
@@ -88,13 +96,13 @@ def entries(path: Path, max_bytes: int) -> Iterator[Iterator[Entry]]:
 def _opened_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, EOFError, OSError) as error:  # only one is documented
+    except NO_ZIP as error:
         cause = "its list of files, at the end, is missing" if str(error) == "File is not a zip file" else str(error).rstrip(".")
         raise DataError(f"Expected a sound zip archive. Received '{path}', which is truncated or corrupt: {cause}. {_MORE}") from error
 
 
 def _in_zip(path: Path, archive: zipfile.ZipFile, max_bytes: int) -> Iterator[Entry]:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
+    infos = files_of(archive)
     _check_size(path, sum(info.file_size for info in infos), path.stat().st_size)
     end = 0
     overlapping = set()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from components.example_gen.readers.image_layout import SUFFIXES
+from components.example_gen.readers.zip_list import NO_ZIP, files_of
 
 _TABLE = re.compile(r"(?i)\.(csv|tsv|tab|jsonl|ndjson)$")
 _TEXT = re.compile(r"(?i)\.(txt|data|dat)$")  # such files also say something about a table
@@ -22,8 +23,8 @@ def tables_in(file: Path | IO[bytes]) -> list[str]:
     """The names of the tables as text in an archive; none where there are pictures, of which they say something."""
     try:
         with zipfile.ZipFile(file) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir() and not info.flag_bits & 1]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):  # no zip archive, or a broken one: its reader says so
+            infos = [info for info in files_of(archive) if not info.flag_bits & 1]
+    except NO_ZIP:  # or a broken one: its reader says so
         return []
     names = [info.filename for info in infos if not _is_hidden(info.filename)]
     if any(Path(name).suffix.casefold() in SUFFIXES for name in names):

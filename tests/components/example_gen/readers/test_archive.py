@@ -94,6 +94,12 @@ def test_backslashes_of_windows_are_folders(write_zip):
     assert list(read(write_zip((r"cat\1.jpg", b"x")))) == ["cat/1.jpg"]
 
 
+def test_a_damaged_name_that_is_empty_keeps_no_other_file_from_being_read(write_zip):
+    path = write_zip(("a.png", b"a"), ("?b.png", b"b"))
+    path.write_bytes(path.read_bytes().replace(b"?b.png", b"\0b.png"))  # a name ends at the first NUL
+    assert read(path)["a.png"] == b"a"
+
+
 def test_paths_that_lead_out_are_refused_by_name(write_tar, write_zip):
     names = ["/etc/x.jpg", "a/../../x.jpg", "C:/x.jpg", r"..\x.jpg", "a\nb.jpg"]
     expected = ["an absolute path", "'..' in its path", "an absolute path", "'..' in its path", "a name that is no printable UTF-8"]

@@ -28,6 +28,12 @@ def pack(tmp_path):
     return make
 
 
+def test_a_damaged_name_that_is_empty_hides_no_table(pack):
+    path = pack({"x.csv": "a,b\n1,2\n", "?y": ""})
+    path.write_bytes(path.read_bytes().replace(b"?y", b"\0y"))  # a name ends at the first NUL
+    assert zipped.table_in(path) == "x.csv"
+
+
 @pytest.mark.parametrize(
     ("names", "table"),
     [
