@@ -21,6 +21,18 @@ FAST = ("standard", "virtual_adversarial")  # nothing of their own, random numbe
 STEPS = [("fit", "standard"), *(("gradient_tape", step) for step in TAPED)]
 ALL = [pytest.param(*each, marks=[] if each[1] in FAST else pytest.mark.slow, id="-".join(each)) for each in STEPS]
 
+AUGMENTED_AND_NORMALISED = """
+import keras
+from trainer.models.augment import augmented
+
+def build(inputs, outputs, augment):
+    [(name, spec)] = inputs.items()
+    pixels = keras.Input(spec.shape, name=name)
+    x = keras.layers.Flatten()(augmented(pixels, augment))
+    x = keras.layers.BatchNormalization()(keras.layers.Dense(16, use_bias=False)(x))
+    return keras.Model(pixels, keras.layers.Dense(outputs)(keras.layers.ReLU()(x)))
+"""
+
 
 @pytest.fixture(params=["kept", "streamed"])
 def rows(request, monkeypatch):
@@ -60,9 +72,11 @@ def test_however_often_a_checkpoint_is_written(scaled, tmp_path, loop, every):
     assert_same_end(whole, again)
 
 
-@pytest.mark.parametrize("loop", ["gradient_tape", pytest.param("fit", marks=pytest.mark.slow)])
-def test_augmented_pictures_and_batch_normalisation_go_on_as_they_were(standardized, tmp_path, loop):
-    settings = {"model": "resnet", "augment": ["flip", "crop", "colour"], "batch_size": 100, "checkpoints": {"steps": 1}}
+@pytest.mark.parametrize("model", ["small.py:build", pytest.param("resnet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_augmented_pictures_and_batch_normalisation_go_on_as_they_were(standardized, tmp_path, loop, model):
+    code = {"code": {"small.py": AUGMENTED_AND_NORMALISED}} if ":" in model else {}
+    settings = {"model": model, **code, "augment": ["flip", "crop", "colour"], "batch_size": 100, "checkpoints": {"steps": 1}}
     whole = execute(loop, standardized, tmp_path / "whole", **settings)
     assert_same_end(whole, kill_thrice_and_finish(loop, standardized, tmp_path / "killed", [2, 4], **settings))
 
