@@ -82,7 +82,7 @@ class TensorBoardConfig(Settings):
         return self
 
 
-Augmentation = Literal["flip", "crop", "rotate", "colour"]
+Augmentation = Literal["flip", "shift", "crop", "rotate", "colour"]
 PictureModel = Literal["mlp", "cnn", "resnet", "vit"]  # one picture, and nothing else
 RowModel = Literal["tabular", "linear", "wide_deep"]  # columns of any kind
 TextModel = Literal["text", "embedding_bag"]  # nothing but texts
@@ -201,8 +201,9 @@ class TrainerConfig(Settings):
     dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of the units dropped while training.")
     augment: list[Augmentation] = Field(
         [],
-        description="What is done to pictures at random while training, so that few of them teach more: `flip` left and right, `crop` to "
-        "a part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. None by default.",
+        description="What is done to pictures at random while training, so that few of them teach more: `flip` left and right, `shift` by "
+        "a tenth of the sides at most, `crop` to a part, `rotate` by a few degrees, `colour` in another light. Nothing of it is served. "
+        "None by default.",
     )
     early_stopping: EarlyStoppingConfig | None = Field(EarlyStoppingConfig(), description="Early stopping; `null` turns it off.")
     weights: Literal["best", "last"] = Field(

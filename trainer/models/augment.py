@@ -15,11 +15,13 @@ from trainer.config import Augmentation
 
 _ZOOM = (-0.65, 0.2)  # -0.65 shows 0.35 of the height and width
 _SHIFT = 0.2  # of the height and of the width
+_SMALL_SHIFT = 0.1  # the same, of what stands in the middle of its picture
 _TURN = 0.05  # of a full circle
 _DTYPE = "float32"  # whatever the model computes in: 16 bits are too few for a place in a picture
 
 _LAYERS: dict[Augmentation, Callable[[], list[layers.Layer]]] = {
     "flip": lambda: [layers.RandomFlip("horizontal", dtype=_DTYPE)],
+    "shift": lambda: [layers.RandomTranslation(_SMALL_SHIFT, _SMALL_SHIFT, fill_mode="nearest", dtype=_DTYPE)],
     "crop": lambda: [layers.RandomZoom(_ZOOM, dtype=_DTYPE), layers.RandomTranslation(_SHIFT, _SHIFT, dtype=_DTYPE)],
     "rotate": lambda: [layers.RandomRotation(_TURN, dtype=_DTYPE)],
     "colour": lambda: [RandomColour(dtype=_DTYPE)],

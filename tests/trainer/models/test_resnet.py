@@ -14,7 +14,7 @@ from trainer.models import build_model, resnet
 from trainer.models.augment import RandomColour, augmentation
 from trainer.tasks import Multiclass
 
-ALL = ["flip", "crop", "rotate", "colour"]
+ALL = ["flip", "shift", "crop", "rotate", "colour"]
 
 
 def model_for(shape, classes=10, **settings):
@@ -76,6 +76,14 @@ def test_each_augmentation_changes_pictures_one_by_one_and_keeps_their_shape(nam
     assert changed.shape == same.shape
     assert changed.dtype == tf.float32
     assert len({picture.tobytes() for picture in changed.numpy()}) >= 2
+
+
+def test_a_small_shift_keeps_what_stands_in_the_middle():
+    keras.utils.set_random_seed(1)
+    middle = np.zeros((64, 20, 20, 1), np.float32)
+    middle[:, 3:17, 3:17] = 1.0
+    [shift] = augmentation(["shift"])
+    np.testing.assert_allclose(tf.reduce_sum(shift(middle, training=True), axis=(1, 2, 3)), 14 * 14, rtol=1e-4)
 
 
 @pytest.mark.parametrize("scale", [1.0, 255.0])
