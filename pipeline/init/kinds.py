@@ -26,6 +26,7 @@ _TIME_OF_DAY = "^ *[0-9]{1,2}:"
 _NUMBER = r"^[-+]?[0-9]*[.,]?[0-9]*$"
 _SECONDS = (10**8, 4 * 10**9)  # 1973 to 2096
 _SPREADSHEET_DAYS = (30_000, 60_000)
+_CLOCK = r"[.,][0-9]{5,} *$"
 _SECOND = 0.1  # of one, by which a time of day may differ from a whole one: spreadsheets write six decimals
 _FEW = 20  # whole numbers that could be codes, and values that are looked at first
 _TRIED = 2000  # distinct values
@@ -64,8 +65,9 @@ def _of_numbers(column: Column) -> Kind:
     if column.unit:
         return Kind("number", f"numbers with unit {column.unit}")
     count = len(column.distinct)
-    if _TIME_NAME.search(column.name) and _are_spreadsheet_days(column):
-        return Kind("time", "by its name, days as a spreadsheet counts them")
+    is_called_time = bool(_TIME_NAME.search(column.name))
+    if (is_called_time or _have_clock(column)) and _are_spreadsheet_days(column):
+        return Kind("time", f"{'by its name, ' if is_called_time else ''}days as a spreadsheet counts them")
     if not column.is_whole:
         return Kind("number", "numbers")
     if pc.any(pc.match_substring_regex(column.distinct, _LEADING_ZERO)).as_py():
@@ -101,6 +103,11 @@ def _are_spreadsheet_days(column: Column) -> bool:
     seconds = column.numbers * 86_400
     is_whole = bool((np.abs(seconds - np.round(seconds)) < _SECOND).all())
     return is_whole and not cells.times(column.distinct[:_TRIED]).wrong
+
+
+def _have_clock(column: Column) -> bool:
+    """Whether so many have the decimals of a time of day that only chance in a fifth of each could make all of them whole seconds."""
+    return pc.sum(pc.match_substring_regex(column.distinct, _CLOCK)).as_py() >= _FEW
 
 
 def _dates(column: Column) -> Kind | None:

@@ -64,6 +64,9 @@ def test_values_say_what_a_column_is(values, expected, why):
         ("取引日時", [45292.5, 45293.041667, 45381.75], "time"),
         ("start_time", [45292.51, 45293.1234, 45381.75], "number"),
         ("price", [45292, 45293, 45381], "number"),
+        ("price", [45292.25, 45293.5, 45381.75] * 9, "number"),
+        ("price", [f"{40000 + number * 0.9737:.6f}" for number in range(90)], "number"),
+        ("measured", [f"{40179 + hour / 24:.6f}" for hour in range(90)], "time"),
         ("time_in_bed", [400, 300], "number"),
     ],
 )
