@@ -16,7 +16,7 @@ TRAINER_KEYS = (
     "loop, model, step, without_gradient, classes, epochs, minutes, batch_size, seed, precision, jit_compile, optimizer, "
     "learning_rate, schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, ema, loss, "
     "label_smoothing, metrics, dropout, augment, early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, "
-    "tensorboard, strategy, workers_minutes, workers, cache, start_from, start_without, freeze, thaw_after, start_rate"
+    "tensorboard, strategy, workers_minutes, workers, cache, start_from, start_without, backbone, freeze, thaw_after, start_rate"
 )
 TOP_KEYS = (
     "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, export, evaluator, pusher, accelerator, kubeflow"
