@@ -40,8 +40,8 @@ class SavedNetwork(layers.Layer):
         trained = getattr(self._saved, "trainable_variables", None)
         if not any(each.variables for each, _ in concrete):
             raise ValueError("one without variables, which has learnt nothing")
-        is_trained = {variable.handle.ref() for variable in trained} if trained is not None else None
-        used = {variable.handle.ref(): variable for each, _ in concrete for variable in each.variables}
+        is_trained = {id(variable) for variable in trained} if trained is not None else None
+        used = {id(variable): variable for each, _ in concrete for variable in each.variables}
         self._network_weights = [
             keras.Variable(
                 variable,
