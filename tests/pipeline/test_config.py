@@ -70,7 +70,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {path: x}",
-            f"trainer.path: Expected one of the keys {TRAINER_KEYS}. Received: 'path'. `path` belongs to `data` or `schema`.",
+            f"trainer.path: Expected one of the keys {TRAINER_KEYS}. Received: 'path'. Did you mean 'trainer.backbone.path'?",
         ),
         ("pusher: {epoch: 3}", "pusher.epoch: Expected one of the keys base_path. Received: 'epoch'."),
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
@@ -90,7 +90,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {model: CNN}",
-            "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'vit', 'tabular', 'linear', 'wide_deep', 'text', 'embedding_bag', "
+            "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'vit', 'backbone', 'tabular', 'linear', 'wide_deep', 'text', "
+            "'embedding_bag', "
             "'conv', 'lstm' or 'transformer'. Received: \"CNN\".",
         ),
         ("trainer: {epochs: ten}", 'trainer.epochs: Expected a valid integer. Received: "ten".'),

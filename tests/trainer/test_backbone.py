@@ -107,23 +107,29 @@ def test_the_export_answers_when_the_network_is_gone(scaled, tmp_path, place):
     np.testing.assert_allclose(served["probabilities"], tf.nn.softmax(kept[0]), rtol=1e-3, atol=1e-5)
 
 
-def test_fifty_pictures_teach_more_above_a_network_that_knows_other_digits(tmp_path):
-    """The same layers, taught the digits 0 to 4 before: the digits 5 to 9 are told better than by those that have only seen fifty."""
-    images, labels = load_digits(return_X_y=True)
-    images = images.reshape(-1, 8, 8, 1).astype(np.float32) / 16
-    lower = network((8, 8, 1))
+def test_fifty_pictures_teach_more_above_a_network_that_knows_the_digits(tmp_path):
+    """How many holes a digit has: told better above a network that was taught the digits than by the same layers from random weights."""
+    images, digits = load_digits(return_X_y=True)
+    images, holes = images.reshape(-1, 8, 8, 1).astype(np.float32) / 16, np.array([1, 0, 0, 0, 0, 0, 1, 0, 2, 1])[digits]
+    keras.utils.set_random_seed(5)
+    lower = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(16, 3, padding="same", activation="relu"),
+            layers.Conv2D(32, 3, 2, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+        ]
+    )
     lower.save(tmp_path / "fresh.keras")
-    taught = keras.Sequential([lower, layers.GlobalAveragePooling2D(), layers.Dense(5)])
-    taught.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    known = labels < 5
-    taught.fit(images[known], labels[known], epochs=20, verbose=0, shuffle=False)
+    whole = keras.Sequential([lower, layers.Dense(10)])
+    whole.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    whole.fit(images[:1000], digits[:1000], epochs=20, verbose=0, shuffle=False)
     lower.save(tmp_path / "taught.keras")
-    x, y = images[~known], labels[~known] - 5
 
     def accuracy(file, **settings):
-        model = built(tmp_path / file, classes=5, dropout=0.0, learning_rate=0.01, **settings)
-        model.fit(x[:50], y[:50], batch_size=10, epochs=40, verbose=0, shuffle=False)
-        return float(np.mean(np.argmax(model.predict(x[50:], verbose=0), -1) == y[50:]))
+        model = built(tmp_path / file, classes=3, dropout=0.0, learning_rate=0.01, **settings)
+        model.fit(images[1000:1050], holes[1000:1050], batch_size=10, epochs=40, verbose=0, shuffle=False)
+        return float(np.mean(np.argmax(model.predict(images[1050:], verbose=0), -1) == holes[1050:]))
 
-    from_scratch, fine_tuned = accuracy("fresh.keras", freeze=[]), accuracy("taught.keras")
-    assert fine_tuned > from_scratch + 0.02, (fine_tuned, from_scratch)
+    assert accuracy("taught.keras") > accuracy("fresh.keras", freeze=[]) + 0.02
