@@ -91,8 +91,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         (
             "trainer: {model: CNN}",
             "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'vit', 'backbone', 'tabular', 'linear', 'wide_deep', 'text', "
-            "'embedding_bag', "
-            "'conv', 'lstm' or 'transformer'. Received: \"CNN\".",
+            "'embedding_bag', 'conv', 'lstm' or 'transformer'. Received: \"CNN\".",
         ),
         ("trainer: {epochs: ten}", 'trainer.epochs: Expected a valid integer. Received: "ten".'),
         ("trainer: {epochs: 2.5}", "trainer.epochs: Expected a valid integer. Received: 2.5."),
@@ -277,6 +276,12 @@ def test_relative_paths_are_relative_to_the_file_and_in_overrides_to_the_working
     assert settings.schema_.path == str(tmp_path.parent / "mine.pbtxt")
     assert settings.pusher.base_path == str(Path.home() / "serving")
     assert config.load(path).data.path == str(tmp_path / "raw")
+
+
+def test_the_network_to_build_on_is_a_path_from_the_config(file, tmp_path):
+    loaded = config.load(file(f"{MINIMAL}trainer: {{backbone: {{path: networks/x.keras}}}}\n")).trainer
+    assert loaded.backbone.path == str(tmp_path / "networks" / "x.keras")
+    assert (loaded.model, loaded.frozen) == ("auto", ["backbone"])
 
 
 def test_the_weights_to_start_from_are_a_path_or_the_word_last(file, tmp_path):
