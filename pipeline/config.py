@@ -231,7 +231,14 @@ def _yaml_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")] if folder.is_dir() else []
 
 
-_PATH_KEYS = (("data", "path"), ("schema", "path"), ("pusher", "base_path"), ("trainer", "step", "teacher"), ("trainer", "start_from"))
+_PATH_KEYS = (
+    ("data", "path"),
+    ("schema", "path"),
+    ("pusher", "base_path"),
+    ("trainer", "step", "teacher"),
+    ("trainer", "start_from"),
+    ("trainer", "backbone", "path"),
+)
 _WORDS = {("trainer", "start_from"): LAST}  # which are no paths
 
 

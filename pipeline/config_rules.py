@@ -12,6 +12,7 @@ from components.anomaly import KINDS as KINDS_OF_ANOMALIES
 from components.example_gen.columns import LABELS
 from pipeline.model_rules import model_fault
 from trainer import search, watched
+from trainer.config import BACKBONE
 from trainer.errors import did_you_mean
 from trainer.features.cross import cross_fault
 from trainer.reference import is_reference
@@ -29,7 +30,7 @@ def fault(config: "PipelineConfig") -> str | None:
 
 
 def _model_fault(config: "PipelineConfig") -> str | None:
-    return model_fault(config.trainer.model, config.inputs)
+    return model_fault(BACKBONE if config.trainer.backbone else config.trainer.model, config.inputs)
 
 
 def _picture_fault(config: "PipelineConfig") -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from trainer.config import PictureModel, SequenceModel, TextModel
+from trainer.config import BACKBONE, PictureModel, SequenceModel, TextModel
 from trainer.features import Features
 
 _PICTURE, _TEXTS, _SEQUENCES = (get_args(names) for names in (PictureModel, TextModel, SequenceModel))
@@ -14,6 +14,11 @@ def model_fault(model: str, features: Features) -> str | None:
     others = "Try `auto`."
     if model in _PICTURE and kinds != ["image"]:
         return _fault(model, "one picture as the only feature", features, others)
+    if model == BACKBONE and any(feature.normalize != "scale" for feature in features.by_name.values()):
+        return (
+            "trainer.backbone: Expected pixels from 0 to 1, which its `range` is counted from. Received: `normalize: standardize`. "
+            "Set the picture's `normalize: scale`."
+        )
     if model in (*_TEXTS, *_SEQUENCES) and set(kinds) != {"text"}:
         return _fault(model, "nothing but texts as features", features, others)
     bags = [name for name, feature in features.by_name.items() if not getattr(feature, "sequence", None)]

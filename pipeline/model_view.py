@@ -4,16 +4,20 @@ config + what Transform gave in the last run (of pictures in numbered classes th
 """
 
 import json
+import tempfile
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components import backbone
 from pipeline import steps
 from pipeline.config import PipelineConfig
 from pipeline.plain import command
 from pipeline.workspace import Workspace
 from trainer import json_text
+from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 from trainer.features import names, table_sizes
 from trainer.features.image import ImageFeature
@@ -32,12 +36,17 @@ def model_of(config: PipelineConfig, workspace: Workspace, file: str) -> keras.M
     Raises:
       ConfigError: there was no such run and the config alone does not say it, or the model is not for such inputs.
     """
+    with tempfile.TemporaryDirectory() as unpacked:
+        return _made(config, backbone.found(config.trainer, Path(unpacked)), workspace, file)
+
+
+def _made(config: PipelineConfig, trainer: TrainerConfig, workspace: Workspace, file: str) -> keras.Model:
     place = _transform_graph(config, workspace)
     if place:
         graph = tft.TFTransformOutput(place)
         spec = graph.transformed_feature_spec()
         inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
-        return make_model(config.trainer, config.problem.task.resolved(graph), inputs, table_sizes(graph))
+        return make_model(trainer, config.problem.task.resolved(graph), inputs, table_sizes(graph))
     found = _known_by_config(config)
     if found is None:
         raise ConfigError(
@@ -45,7 +54,7 @@ def model_of(config: PipelineConfig, workspace: Workspace, file: str) -> keras.M
             f"Run `{command('run', file)}` first, or name its --root."
         )
     task, inputs = found
-    return make_model(config.trainer, task, inputs)
+    return make_model(trainer, task, inputs)
 
 
 def summary(model: keras.Model) -> str:

@@ -2,7 +2,7 @@
 
 ROOT/metadata.sqlite, ROOT/artifacts/, ROOT/serving/NAME/VERSION/, ROOT/logs/RUN.log, ROOT/records/RUN.json (what came of it),
 ROOT/accepted/ (statistics of the data that was accepted last), ROOT/last_run.json (which record answers the same run again),
-ROOT/fingerprints.json (digests of the raw files), ROOT/tmp/ (gone after the run)
+ROOT/fingerprints.json (digests of the raw files), ROOT/backbones/ (unpacked archives of `trainer.backbone`), ROOT/tmp/ (gone after the run)
 """
 
 import contextlib
@@ -43,6 +43,7 @@ class Workspace:
         self.artifacts = self.root / "artifacts"
         self.schemas = self.root / "schemas"
         self.accepted = self.root / "accepted"
+        self.backbones = self.root / "backbones"
         self.logs = self.root / "logs"
         self.records = self.root / "records"
         self.last_run = self.root / "last_run.json"

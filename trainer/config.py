@@ -45,6 +45,8 @@ class CheckpointsConfig(Settings):
     )
 
 
+_Value = Annotated[float, Field(allow_inf_nan=False)]
+_Range = Annotated[tuple[_Value, _Value], Field(strict=False)]
 _Call = Annotated[int, Field(ge=1)]
 _Calls = Annotated[tuple[_Call, _Call], Field(strict=False)]  # JSON has lists
 
@@ -82,8 +84,32 @@ class TensorBoardConfig(Settings):
         return self
 
 
+class BackboneConfig(Settings):
+    """A network that was trained elsewhere, below a layer for the classes or the number of this data."""
+
+    path: str = Field(
+        min_length=1,
+        description="A `.keras` file, the folder of a SavedModel such as TF Hub's, or a `.tar.gz`, `.tgz` or `.zip` of either, on this "
+        "machine. It takes pictures and gives a row or a map of features. A SavedModel is code that runs: use none that you do not trust.",
+    )
+    range: _Range = Field(
+        (0.0, 1.0),
+        description="What it takes black and white as. TF Hub's take 0 and 1; of Keras Applications, MobileNet 1 and 2, Inception, "
+        "Xception and ResNetV2 take -1 and 1; MobileNetV3, EfficientNet and ConvNeXt 0 and 255.",
+    )
+    digest: str = Field(
+        "", description="Of the content of `path`, once it is known.", json_schema_extra=FOUND, exclude_if=lambda digest: not digest
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _range_rises(self) -> Self:
+        if not self.range[0] < self.range[1]:
+            raise ValueError(f"trainer.backbone.range: Expected the value of black and a greater one. Received: {list(self.range)}.")
+        return self
+
+
 Augmentation = Literal["flip", "shift", "crop", "rotate", "colour"]
-PictureModel = Literal["mlp", "cnn", "resnet", "vit"]  # one picture, and nothing else
+PictureModel = Literal["mlp", "cnn", "resnet", "vit", "backbone"]  # one picture, and nothing else
 RowModel = Literal["tabular", "linear", "wide_deep"]  # columns of any kind
 TextModel = Literal["text", "embedding_bag"]  # nothing but texts
 SequenceModel = Literal["conv", "lstm", "transformer"]  # nothing but texts, each with `sequence`
@@ -105,6 +131,7 @@ _Metric = or_reference(Literal["accuracy", "top_3_accuracy", "top_5_accuracy", "
 
 
 LAST = "last"  # of `start_from`
+BACKBONE = "backbone"  # the model, and the layer of it
 
 
 class TrainerConfig(Settings):
@@ -114,7 +141,8 @@ class TrainerConfig(Settings):
     model: _Model = Field(
         "auto",
         description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
-        "numbered classes and `resnet`, a small residual network, for one in named classes. `cnn` and `vit` are for pictures, too; "
+        "numbered classes and `resnet`, a small residual network, for one in named classes. `cnn` and `vit` are for pictures, too, "
+        "and `backbone`, which `trainer.backbone` alone implies; "
         "`linear` and `wide_deep` for columns; `embedding_bag`, another name of `text`, for texts; `conv`, `lstm` and `transformer` for "
         "texts with `sequence`. `my_model.py:build` is a function of your own.",
     )
@@ -264,9 +292,15 @@ class TrainerConfig(Settings):
         description="Layers that `start_from` does not reach, which start from random weights, as the last one for other classes: their "
         "names, as `tapeline show model` prints them, or patterns such as `dense*`.",
     )
-    freeze: list[str] = Field(
-        [],
-        description="Layers whose weights stay as they are, by names or patterns. A frozen batch normalisation uses its moving averages.",
+    backbone: BackboneConfig | None = Field(
+        None,
+        description="A network that was trained elsewhere and is the lower part of the model, for one picture as the only feature. "
+        "`start_rate` holds for its weights, too.",
+    )
+    freeze: list[str] | None = Field(
+        None,
+        description="Layers whose weights stay as they are, by names or patterns. A frozen batch normalisation uses its moving averages. "
+        "By default none, with `backbone` all of it; `[]` trains all of it from the start.",
     )
     thaw_after: int | None = Field(
         None, ge=1, description="Epochs after which the layers of `freeze` are trained, too; `null` keeps them frozen to the end."
@@ -275,8 +309,8 @@ class TrainerConfig(Settings):
         1.0,
         gt=0.0,
         le=1.0,
-        description="Share of the learning rate at which the weights from `start_from` are trained, so that they change less than those "
-        "of `start_without`, which start anew.",
+        description="Share of the learning rate at which the weights from `start_from` and those of `backbone` are trained, so that they "
+        "change less than those that start anew.",
     )
     code: dict[str, str] = Field(
         {},
@@ -284,6 +318,11 @@ class TrainerConfig(Settings):
         json_schema_extra=FOUND,
         exclude_if=lambda code: not code,
     )
+
+    @property
+    def frozen(self) -> list[str]:
+        """The names or patterns of `freeze`, given or not."""
+        return self.freeze if self.freeze is not None else [BACKBONE] if self.backbone else []
 
     @property
     def is_one_hot(self) -> bool:
@@ -339,12 +378,12 @@ class TrainerConfig(Settings):
                 "trainer.start_without: Expected none without `trainer.start_from`. "
                 f"Received: {', '.join(self.start_without)}. Remove it, or set `trainer.start_from`."
             )
-        if self.start_rate != 1.0 and self.start_from is None:
+        if self.start_rate != 1.0 and self.start_from is None and self.backbone is None:
             raise ValueError(
-                "trainer.start_rate: Expected 1 without `trainer.start_from`, for no weight is from there. "
+                "trainer.start_rate: Expected 1 without `trainer.start_from` and `trainer.backbone`, for no weight is from there. "
                 f"Received: {self.start_rate:g}. Remove it, or set `trainer.start_from`."
             )
-        if self.thaw_after is not None and not self.freeze:
+        if self.thaw_after is not None and not self.frozen:
             raise ValueError(
                 "trainer.thaw_after: Expected none without `trainer.freeze`, for nothing is frozen. "
                 f"Received: {self.thaw_after}. Remove it, or set `trainer.freeze`."
@@ -353,6 +392,20 @@ class TrainerConfig(Settings):
             raise ValueError(
                 f"trainer.thaw_after: Expected fewer epochs than the {self.epochs} of `trainer.epochs`, for no others follow. "
                 f"Received: {self.thaw_after}. Remove it, or set `trainer.epochs: {self.thaw_after + 1}` or more."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _backbone_is_the_model(self) -> Self:
+        if self.backbone and self.model not in ("auto", BACKBONE):
+            raise ValueError(
+                f"trainer.backbone: Expected none with `trainer.model: {self.model}`, which has no such part. Received: "
+                f"'{self.backbone.path}'. Leave one of them out."
+            )
+        if self.model == BACKBONE and not self.backbone:
+            raise ValueError(
+                "trainer.backbone: Expected a network with `trainer.model: backbone`. Received: none. "
+                "Set `trainer.backbone: {path: FILE.keras}`, or leave `trainer.model` out."
             )
         return self
 

@@ -13,7 +13,7 @@ from trainer.settings import Settings
 _SECTION = "trainer."
 # How a training is run, and not what it learns; or what would have trials compare different losses, or seeds, which are chance.
 _NOT_SEARCHED = (
-    *("loop", "strategy", "cache", "checkpoints", "tensorboard", "code", "precision", "jit_compile", "start_from"),
+    *("loop", "strategy", "cache", "checkpoints", "tensorboard", "code", "precision", "jit_compile", "start_from", "backbone", "freeze"),
     *("classes", "seed", "epochs", "minutes", "metrics", "metric_modes", "must_learn"),
 )
 _OTHER_LOSSES = ("loss", "label_smoothing")

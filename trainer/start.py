@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.cause import one_line
-from trainer.config import LAST, TrainerConfig
+from trainer.config import BACKBONE, LAST, TrainerConfig
 from trainer.errors import ConfigError, did_you_mean, listed
 from trainer.settings import Settings
 
@@ -69,7 +69,7 @@ def thaw(model: keras.Model, config: TrainerConfig, epoch: int) -> bool:
     """
     if config.thaw_after is None or epoch < config.thaw_after:
         return False
-    layers = [inner for layer in _named(model, config.freeze, "freeze") for inner in layer._flatten_layers()]
+    layers = [inner for layer in _named(model, config.frozen, "freeze") for inner in layer._flatten_layers()]
     if all(layer.trainable == layer.trainable_when_thawed for layer in layers):
         return False
     for layer in layers:  # the outer ones first, for they tell those inside
@@ -87,21 +87,30 @@ def load(model: keras.Model, start: Start | None, config: TrainerConfig) -> None
     Raises:
       ConfigError: they cannot be read or do not fit.
     """
-    if start is None:
+    without = {id(variable) for layer in _named(model, config.start_without, "start_without") for variable in layer.variables}
+    trained = {id(variable) for layer in model.layers if config.backbone and layer.name == BACKBONE for variable in layer.variables}
+    if start:
+        _read(model, start, config, without)
+        trained |= {id(variable) for variable in model.variables} - without
+    else:
         if config.start_from == LAST:
             _log.info("No model was pushed yet for `trainer.start_from: last`: the training starts from fresh weights.")
         elif config.start_from:
             raise ConfigError(
                 f"Expected weights for `trainer.start_from`. Received: none of '{config.start_from}'. Start by `tapeline run`."
             )
-        return
-    without = {id(variable) for layer in _named(model, config.start_without, "start_without") for variable in layer.variables}
+    if trained and config.start_rate != 1.0:
+        model.optimizer.slow_down([weight for weight in model.weights if id(weight) in trained], config.start_rate)
+
+
+def _read(model: keras.Model, start: Start, config: TrainerConfig, without: set[int]) -> None:
     try:
-        (_load_file if start.place.endswith(FILES) else _load_saved_model)(model, start.place, without)
+        if start.place.endswith(FILES):
+            _load_file(model, start.place, config.start_without)
+        else:
+            _load_saved_model(model, start.place, without)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, tf.errors.OpError) as error:
         raise ConfigError(f"Expected weights that can be read in '{start.place}'. Received: {one_line(error)}. {_NEXT}") from None
-    if config.start_rate != 1.0:
-        model.optimizer.slow_down([weight for weight in model.weights if id(weight) not in without], config.start_rate)
     _log.info("The training starts from the weights of %s.", start.place)
 
 
@@ -115,7 +124,11 @@ def _named(model: keras.Model, patterns: Sequence[str], key: str) -> list[keras.
                 f"Expected `trainer.{key}` to name layers that have weights, of {listed(names)}, or patterns of names. "
                 f"Received: '{pattern}'.{did_you_mean(pattern, names)}"
             )
-    return [layer for layer in layers if any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in patterns)]
+    return [layer for layer in layers if _is_like(layer.name, patterns)]
+
+
+def _is_like(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _load_saved_model(model: keras.Model, folder: str, without: set[int]) -> None:
@@ -138,7 +151,7 @@ def _load_saved_model(model: keras.Model, folder: str, without: set[int]) -> Non
             variable.assign(reader.get_tensor(name))
 
 
-def _load_file(model: keras.Model, file: str, without: set[int]) -> None:
+def _load_file(model: keras.Model, file: str, without: Sequence[str]) -> None:
     """Writes what the model has, puts the file's values in their places, and has Keras read that."""
     with tempfile.TemporaryDirectory() as folder:
         mixed, given = os.path.join(folder, "mixed.weights.h5"), file
@@ -146,11 +159,10 @@ def _load_file(model: keras.Model, file: str, without: set[int]) -> None:
             with zipfile.ZipFile(file) as archive:
                 given = archive.extract(_IN_ARCHIVE, folder)
         model.save_weights(mixed)
-        names = {layer.name for layer in model._flatten_layers(include_self=False) if any(id(each) in without for each in layer.variables)}
         with h5py.File(mixed, "r+") as ours, h5py.File(given, "r") as theirs:
             own, found = _datasets(ours), _datasets(theirs)
             layers = {path: _layers(ours, path) for path in own}
-            left_out = {path for path, inside in layers.items() if names & set(inside)}
+            left_out = {path for path, inside in layers.items() if any(_is_like(name, without) for name in inside)}
             shapes = ({path: dataset.shape for path, dataset in each.items()} for each in (own, found))
             _check(*shapes, left_out, {path: "/".join(inside) for path, inside in layers.items()}, file)
             for path in own.keys() - left_out:

@@ -51,6 +51,11 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
             "Expected no `trainer.start_from` on Kubeflow, whose steps do not see this machine's files. "
             f"Received: '{config.trainer.start_from}'. Leave it out, or run here by `tapeline run`."
         )
+    if config.trainer.backbone:
+        raise ConfigError(
+            "Expected no `trainer.backbone` on Kubeflow, whose steps do not see this machine's files. "
+            f"Received: '{config.trainer.backbone.path}'. Leave it out, or run here by `tapeline run`."
+        )
     places.check_name(config.kubeflow.pipeline_root, "kubeflow.pipeline_root")
     places.check_name(config.kubeflow.serving_base_path, "kubeflow.serving_base_path", places.UNLOADABLE_SIGNS)
     fingerprint = data_fingerprint(config)

@@ -84,8 +84,8 @@ def run(
                 last_run.remember(workspace, key, kept)
 
         try:
-            # Who the teacher is, and what weights there are to start from, only the run itself finds out.
-            looks_up = config.trainer.step.HAS_TEACHER or config.trainer.start_from
+            # Who the teacher is, and what weights there are to start from or to build on, only the run itself finds out.
+            looks_up = config.trainer.step.HAS_TEACHER or config.trainer.start_from or config.trainer.backbone
             summary = None if until or looks_up else _recalled(workspace, key, held.log, terminal)
             if summary:
                 settled()

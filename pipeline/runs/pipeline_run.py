@@ -10,7 +10,7 @@ import absl.logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from components import start, teacher
+from components import backbone, start, teacher
 from components.data_found import read_found
 from components.gate_verdict import read_verdict
 from pipeline import accepted_data, dag, interruption, places, reviewed_schema, steps
@@ -61,6 +61,7 @@ def run(
         logging.getLogger(own).setLevel(logging.INFO)
     connection = metadata.sqlite_metadata_connection_config(str(workspace.metadata))
     reviewed_schema.check(config)
+    config = config.model_copy(update={"trainer": backbone.found(config.trainer, workspace.backbones)})
     inputs = dag.Inputs(
         data_fingerprint=data_fingerprint,
         schema_file=schema_file and workspace.stored(schema_file),

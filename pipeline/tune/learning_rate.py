@@ -78,7 +78,7 @@ def _swept(settings: "PipelineConfig", place: Workspace, artifacts: dict[str, di
 
     from tfx.components.trainer.fn_args_utils import FnArgs
 
-    from components import start
+    from components import backbone, start
     from trainer import rate_finder
     from trainer.run import read_material
     from trainer.start import KEY
@@ -92,7 +92,7 @@ def _swept(settings: "PipelineConfig", place: Workspace, artifacts: dict[str, di
             transform_graph_path=graph,
             base_model=_teacher(settings, artifacts),
             custom_config={
-                "trainer": settings.trainer.to_json(),
+                "trainer": backbone.found(settings.trainer, place.backbones).to_json(),
                 "problem": settings.problem.to_json(),
                 **({KEY: begin.to_json()} if begin else {}),
             },

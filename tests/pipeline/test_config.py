@@ -16,7 +16,7 @@ TRAINER_KEYS = (
     "loop, model, step, without_gradient, classes, epochs, minutes, batch_size, seed, precision, jit_compile, optimizer, "
     "learning_rate, schedule, warmup, weight_decay, clip_norm, clip_each_norm, clip_value, accumulate, ema, loss, "
     "label_smoothing, metrics, dropout, augment, early_stopping, weights, best_by, metric_modes, must_learn, checkpoints, "
-    "tensorboard, strategy, workers_minutes, workers, cache, start_from, start_without, freeze, thaw_after, start_rate"
+    "tensorboard, strategy, workers_minutes, workers, cache, start_from, start_without, backbone, freeze, thaw_after, start_rate"
 )
 TOP_KEYS = (
     "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, export, evaluator, pusher, accelerator, kubeflow"
@@ -70,7 +70,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {path: x}",
-            f"trainer.path: Expected one of the keys {TRAINER_KEYS}. Received: 'path'. `path` belongs to `data` or `schema`.",
+            f"trainer.path: Expected one of the keys {TRAINER_KEYS}. Received: 'path'. Did you mean 'trainer.backbone.path'?",
         ),
         ("pusher: {epoch: 3}", "pusher.epoch: Expected one of the keys base_path. Received: 'epoch'."),
         ("epochs: 3", f"epochs: Expected one of the keys {TOP_KEYS}. Received: 'epochs'. Did you mean 'trainer.epochs'?"),
@@ -90,8 +90,8 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         ),
         (
             "trainer: {model: CNN}",
-            "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'vit', 'tabular', 'linear', 'wide_deep', 'text', 'embedding_bag', "
-            "'conv', 'lstm' or 'transformer'. Received: \"CNN\".",
+            "trainer.model: Expected 'auto', 'mlp', 'cnn', 'resnet', 'vit', 'backbone', 'tabular', 'linear', 'wide_deep', 'text', "
+            "'embedding_bag', 'conv', 'lstm' or 'transformer'. Received: \"CNN\".",
         ),
         ("trainer: {epochs: ten}", 'trainer.epochs: Expected a valid integer. Received: "ten".'),
         ("trainer: {epochs: 2.5}", "trainer.epochs: Expected a valid integer. Received: 2.5."),
@@ -276,6 +276,12 @@ def test_relative_paths_are_relative_to_the_file_and_in_overrides_to_the_working
     assert settings.schema_.path == str(tmp_path.parent / "mine.pbtxt")
     assert settings.pusher.base_path == str(Path.home() / "serving")
     assert config.load(path).data.path == str(tmp_path / "raw")
+
+
+def test_the_network_to_build_on_is_a_path_from_the_config(file, tmp_path):
+    loaded = config.load(file(f"{MINIMAL}trainer: {{backbone: {{path: networks/x.keras}}}}\n")).trainer
+    assert loaded.backbone.path == str(tmp_path / "networks" / "x.keras")
+    assert (loaded.model, loaded.frozen) == ("auto", ["backbone"])
 
 
 def test_the_weights_to_start_from_are_a_path_or_the_word_last(file, tmp_path):

@@ -13,7 +13,7 @@ PICTURE = {"photo": "image"}
 @pytest.mark.parametrize(
     ("model", "features"),
     [
-        *((model, PICTURE) for model in ("mlp", "cnn", "resnet", "vit", "tabular", "auto")),
+        *((model, PICTURE) for model in ("mlp", "cnn", "resnet", "vit", "backbone", "tabular", "auto")),
         *((model, BAG) for model in ("text", "embedding_bag", "tabular", "linear", "auto")),
         *((model, SEQUENCE) for model in ("conv", "lstm", "transformer", "text", "tabular", "linear", "auto")),
         *((model, COLUMNS) for model in ("tabular", "linear", "wide_deep", "auto", "my_model.py:build")),
@@ -29,7 +29,7 @@ def test_a_model_that_suits_its_features_is_taken(model, features):
     [
         *(
             (model, COLUMNS, f"one picture as the only feature for `trainer.model: {model}`. Received: area (number), colour (category).")
-            for model in ("mlp", "cnn", "resnet", "vit")
+            for model in ("mlp", "cnn", "resnet", "vit", "backbone")
         ),
         ("vit", {**PICTURE, "area": "number"}, "one picture as the only feature for `trainer.model: vit`. Received: photo (image), area"),
         ("embedding_bag", COLUMNS, "nothing but texts as features for `trainer.model: embedding_bag`. Received: area (number)"),
@@ -56,3 +56,9 @@ def test_a_model_for_other_features_is_refused_in_one_line(model, features, mess
     fault = model_fault(model, Features(by_name=features))
     assert fault.startswith(f"trainer.model: Expected {message}")
     assert "\n" not in fault
+
+
+def test_a_network_whose_range_is_counted_from_0_to_1_gets_no_standardised_pixels():
+    fault = model_fault("backbone", Features(by_name={"photo": {"kind": "image", "normalize": "standardize"}}))
+    assert fault.startswith("trainer.backbone: Expected pixels from 0 to 1")
+    assert fault.endswith("Received: `normalize: standardize`. Set the picture's `normalize: scale`.")

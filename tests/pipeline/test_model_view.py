@@ -9,6 +9,7 @@ import tensorflow as tf
 import yaml
 
 from pipeline import cli, model_drawing
+from tests.backbones import hub_module, packed
 from trainer.errors import ConfigError
 from trainer.models import linear, text
 
@@ -45,6 +46,20 @@ def test_a_picture_model_is_shown_without_a_run_with_its_parameters_and_its_draw
     assert printed.endswith("Wrote model.svg.\n")
     drawn = [element.text for element in ET.parse(tmp_path / "model.svg").iter(f"{SVG}text")]  # noqa: S314 - written above
     assert drawn[drawn.index("dense") - 1 : drawn.index("dense") + 2] == ["Dense", "dense", "(?, 128)  8,320 parameters"]
+
+
+def test_a_network_out_of_an_archive_is_shown_with_the_head_above_it(show, tmp_path):
+    hub_module(tmp_path / "hub")
+    packed(tmp_path / "hub", tmp_path / "hub.tar.gz")
+    given = {**PICTURES, "trainer": {"backbone": {"path": "hub.tar.gz"}}}
+    status, printed, _ = show(given, "-o", "model.svg")
+    assert status == 0
+    assert re.search(r"backbone +│ \(None, 16\)", printed)
+    assert re.search(r"head \(Dense\) .*170", printed)
+    assert "SavedNetwork" in (tmp_path / "model.svg").read_text(encoding="utf-8")
+    status, _, told = show({**given, "trainer": {"backbone": {"path": "hub.tar.gx"}}})
+    assert status == 2
+    assert told.count("\n") == 1 and told.endswith("Did you mean 'hub.tar.gz'?\n")
 
 
 def test_a_table_without_a_run_is_told_which_command_comes_first(show):

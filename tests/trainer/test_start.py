@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 
 from components import start as start_place
+from tests.backbones import built as built_on
+from tests.backbones import network
 from tests.trainer.interrupted import DIGITS, LOOPS, assert_same_end, execute, killed
 from trainer import fit
 from trainer.config import TrainerConfig
@@ -177,3 +179,20 @@ def test_a_name_that_no_layer_has_and_freezing_all_of_them_are_refused():
 def test_the_layers_of_every_model_of_a_process_have_the_same_names():
     assert [layer.name for layer in built().layers] == [layer.name for layer in built().layers]
     assert isinstance(built(), keras.Model)
+
+
+def test_a_layer_inside_of_another_model_starts_anew_alone(scaled, tmp_path):
+    """A layer of a network inside of the model, named in `start_without`, leaves the rest of that network as the file has it."""
+    network().save(tmp_path / "network.keras")
+    given = built_on(tmp_path / "network.keras", seed=7)
+    for weight in given.weights:
+        weight.assign(weight + 1.0)
+    file = tmp_path / "given.weights.h5"
+    given.save_weights(file)
+    settings = {"model": "auto", "backbone": {"path": str(tmp_path / "network.keras")}}
+    fresh = prepare(read_material(scaled.fn_args(tmp_path, **{**DIGITS, **settings}))).model
+    for without, layers in ({"upper"}, {"upper"}), ({"backbone"}, {"lower", "normal", "upper"}), ({"head"}, {"head"}):
+        model = begun(scaled, file, tmp_path, start_without=[*without], **settings)
+        for weight, own, loaded in zip(model.weights, fresh.weights, given.weights, strict=True):
+            wanted = own if weight.path.partition("/")[0] in layers else loaded
+            np.testing.assert_array_equal(weight.numpy(), wanted.numpy(), err_msg=f"{without} {weight.path}")

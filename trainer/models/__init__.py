@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras.src.utils import naming
 
-from trainer.config import TrainerConfig
+from trainer.config import BACKBONE, TrainerConfig
 from trainer.features import names
 from trainer.models import own, precision
 from trainer.models.optimizers import make_optimizer
@@ -38,7 +38,7 @@ def build_model(
     precision.check(config)
     model = make_model(config, task, inputs, sizes)
     ever_trained = model.trainable_variables
-    freeze(model, config.freeze)
+    freeze(model, config.frozen)
     loss, metrics = task.loss(config), task.metrics(config)
     model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics, jit_compile=config.jit_compile)
     model.optimizer.build(ever_trained if config.thaw_after else model.trainable_variables)
@@ -60,13 +60,17 @@ def _made(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLen
     if is_reference(config.model):
         return own.build(config, task, inputs, sizes)
     build = importlib.import_module(f"trainer.models.{model_name(config, task, inputs)}").build
-    return build(inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment)
+    return build(
+        inputs, task.outputs, config.dropout, sizes=sizes, activation=task.ACTIVATION, augment=config.augment, backbone=config.backbone
+    )
 
 
 def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
     """The file of the model that `config.model` names, or that suits the inputs."""
     if config.model != "auto":
         return _SAME.get(config.model, config.model)
+    if config.backbone:
+        return BACKBONE
     if list(inputs) != [names.PIXELS]:
         return "text" if sum(map(len, names.text_inputs(inputs).values())) == len(inputs) else "tabular"
     return "resnet" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

@@ -245,6 +245,6 @@ def _problem(name: str, size: int, max_bytes: int, seen: set[str]) -> str:
 def _check_size(path: Path, unpacked: int, packed: int) -> None:
     if unpacked > max(_LEAST_BOMB, _MOST_RATIO * packed):
         raise DataError(
-            f"Expected an archive of pictures, which unpacks to at most {_MOST_RATIO} times its size. "
+            f"Expected an archive that unpacks to at most {_MOST_RATIO} times its size. "
             f"Received '{path}', {packed:,} bytes that unpack to {unpacked:,} or more. Unpack it by hand if that is right."
         )

@@ -231,6 +231,8 @@ def test_a_search_is_refused_with_what_to_do_instead(compile_config):
 def test_weights_of_this_machine_are_refused(compile_config):
     with pytest.raises(ConfigError, match=r"^Expected no `trainer\.start_from` on Kubeflow.* Received: 'last'\. Leave it out"):
         compile_config("configs/digits.yaml", "trainer.start_from=last")
+    with pytest.raises(ConfigError, match=r"^Expected no `trainer\.backbone` on Kubeflow.* Received: '/networks/x\.keras'\. Leave it out"):
+        compile_config("configs/digits.yaml", "trainer.model=auto", "trainer.backbone.path=/networks/x.keras")
 
 
 def test_a_strategy_that_was_asked_for_stays(compile_config):

@@ -170,7 +170,7 @@ def test_an_archive_that_unpacks_to_far_more_than_pictures_do_is_refused(write_t
     monkeypatch.setattr(archive, "_LEAST_BOMB", 1 << 16)
     members = [(f"{number}.jpg", bytes(MOST)) for number in range(5000)]
     path = write_tar(*members, mode="w:bz2") if kind == "tar" else write_zip(("x.jpg", bytes(1 << 22)))
-    assert error_of(path).startswith("Expected an archive of pictures, which unpacks to at most 200 times its size. Received 'x.")
+    assert error_of(path).startswith("Expected an archive that unpacks to at most 200 times its size. Received 'x.")
 
 
 def test_a_header_that_would_fill_the_memory_is_refused(write_tar):
