@@ -39,7 +39,7 @@ def test_on_a_terminal_the_label_is_asked_for(write, init, some, monkeypatch, ty
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(builtins, "input", lambda question: asked.append(question) or typed)
     assert init(write(x=some(), kind=some("a", "b"))).config.label == label
-    assert asked == ["Which column is predicted? [kind] "]
+    assert asked == ["The columns are 'x', 'kind'.\nWhich column is predicted? [kind] "]
 
 
 def test_an_unknown_label_names_the_nearest_column(write, init, some):
