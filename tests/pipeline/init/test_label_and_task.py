@@ -187,3 +187,11 @@ def test_unbalanced_classes_get_other_bounds_than_accuracy_as_comments_that_hold
     assert (result.config.evaluator.bounds, result.config.evaluator.max_accuracy_drop) == ((), None)
     (tmp_path / "mine.yaml").write_text(result.text.replace("#   ", "  "))
     assert [bound.metric for bound in config.load("mine.yaml").evaluator.bounds] == ["mcc", "f1"]
+
+
+@pytest.mark.parametrize("option", [(), ("--task", "regression"), ("--task", "binary")])
+def test_a_label_of_very_long_texts_is_shortened_in_a_line(write, init, option):
+    texts = ["x" * 100_000] if not option else [sign * 100_000 for sign in "abc"]
+    result = init(write(x=["1.5", "2.5", "3.5"] * 20, label=(texts * 60)[:60]), *option)
+    assert result.status == 2
+    assert len(result.err) < 500
