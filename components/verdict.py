@@ -25,7 +25,7 @@ _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a
 _BASELINE = ("baseline",)
 _MOST_CLASSES = 100  # of more classes, only those that went worst
 _FEW_ROWS = 30
-_REMEDY = "`preprocessing.normalize: standardize`, or "
+_REMEDY = "`preprocessing.normalize: standardize` where it is `scale`, or "
 
 
 def read(evaluation: str, config: EvaluatorConfig, problem: Problem, floors: Sequence[Floor] = ()) -> Verdict:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.example_gen import spans
 from pipeline.subcommand import add_command
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, listed
 
 if TYPE_CHECKING:
     from pipeline.init.proposal import Proposal
@@ -29,6 +29,7 @@ def add_to(commands: Any) -> None:
         "or class folders of pictures or an archive of them; here or in a bucket, gs://...; "
         "{SPAN} or {YYYY}, {MM} and {DD} stand for a span's number or date",
     )
+    parser.add_argument("more", nargs="*", help=argparse.SUPPRESS)  # what a shell makes of a pattern without quotes
     parser.add_argument(
         "--label",
         metavar="COLUMN",
@@ -45,6 +46,9 @@ def _init(options: argparse.Namespace) -> int:
     from pipeline.init import formats, in_bucket, newest_span
     from pipeline.init.proposal import Request
 
+    if options.more:
+        given = listed([options.path, *options.more])
+        raise ConfigError(f"Expected one PATH. Received: {given}. Put a pattern in quotes, 'data/*.csv', or name the folder.")
     name = _name(options.name, options.path)
     output = options.output or _FOLDER / f"{name}.yaml"
     _check_output(output)

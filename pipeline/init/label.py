@@ -42,7 +42,8 @@ def choose(request: Request, names: Sequence[str], usable: Sequence[str]) -> Lab
         return Label((usual,), "assumed by its name; --label COLUMN names another")
     last = next(reversed(usable), names[-1])
     if request.ask:
-        return Label((_known(request.ask("Which column is predicted?", last), names, "a column"),), "")
+        answer = request.ask(f"The columns are {listed(names)}.\nWhich column is predicted?", last)
+        return Label((_known(answer, names, "a column"),), "")
     if request.assume:
         return Label((last,), "assumed as the last column that could be; --label COLUMN names another")
     raise ConfigError(

@@ -13,7 +13,7 @@ import pyarrow as pa
 from components.example_gen.image_columns import PICTURE_LABEL
 from components.example_gen.readers import image_files, zipped
 from components.example_gen.readers.dialect import Dialect
-from components.example_gen.readers.image_layout import SUFFIXES, Picture, has_split_prefixes
+from components.example_gen.readers.image_layout import SUFFIXES, UNREADABLE, Picture, has_split_prefixes
 from components.example_gen.readers.picture import PictureSettings
 from pipeline.init import picture_config, picture_sample, pictures_shown, task
 from pipeline.init.column import Column
@@ -32,7 +32,7 @@ def recognises(path: str) -> bool:
     place = Path(path)
     if not place.is_dir():
         return place.suffix.lower() in SUFFIXES or (place.name.lower().endswith(_ARCHIVES) and not zipped.table_in(place))
-    found = [name.suffix.lower() in SUFFIXES for name, _ in zip(_below(place), range(_LOOKED_AT), strict=False)]
+    found = [name.suffix.lower() in SUFFIXES | UNREADABLE for name, _ in zip(_below(place), range(_LOOKED_AT), strict=False)]
     return sum(found) * 2 > len(found)
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from components.example_gen import separated
 from pipeline.init.column import Column
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, shortened
 
 MOST_CLASSES = 1000
 _MANY_ROWS = 1000
@@ -62,7 +62,7 @@ def choose(label: Column, given: str | None) -> Target:
     """
     count = len(label.distinct)
     if count < 2:
-        received = f"only '{label.distinct[0].as_py()}'" if count else "none"
+        received = f"only '{shortened(label.distinct[0].as_py())}'" if count else "none"
         raise ConfigError(f"Expected at least two values in the label '{label.name}'. Received: {received}. Give another --label.")
     kind, why = (given, "") if given else _kind(label)
     if kind == "binary" and count != 2:
@@ -72,7 +72,7 @@ def choose(label: Column, given: str | None) -> Target:
         )
     if kind == "regression" and not label.is_numeric:
         raise ConfigError(
-            f"Expected numbers in '{label.name}' for --task regression. Received: '{label.not_numbers[0]}'. Give --task "
+            f"Expected numbers in '{label.name}' for --task regression. Received: '{shortened(label.not_numbers[0])}'. Give --task "
             f"{_kind(label)[0]}, or another --label."
         )
     separator = separator_of(label) if kind == "multilabel" else None
@@ -143,7 +143,7 @@ def _positive(label: Column) -> str:
 
 def _first(label: Column) -> str:
     values = label.distinct[:3].to_pylist()
-    return ", ".join(f"'{value}'" for value in values) + (", ..." if len(label.distinct) > len(values) else "")
+    return ", ".join(f"'{shortened(value)}'" for value in values) + (", ..." if len(label.distinct) > len(values) else "")
 
 
 def is_unbalanced(label: Column) -> bool:

@@ -1,15 +1,17 @@
 """How a delimited text file is written: its encoding, delimiter, quotes, header and the markers that stand for a missing value."""
 
-import codecs
 import csv
 from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, field_validator
 
+from trainer.errors import did_you_mean, shortened
 from trainer.settings import Settings
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+
+_USUAL = ("utf-8", "utf-8-sig", "utf-16", "cp932", "shift_jis", "euc_jp", "cp1252", "latin-1", "gb18030", "big5", "cp949", "cp1251")
 
 
 class Dialect(Settings):
@@ -39,9 +41,10 @@ class Dialect(Settings):
     @classmethod
     def _is_known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
+            "".encode(encoding)  # beyond what `codecs.lookup` does, it knows `hex` and `rot13` for no encodings of text
         except LookupError as error:
-            raise ValueError("Python has no encoding of this name") from error
+            message = f"data.csv.encoding: Expected Python's name of an encoding, utf-8, cp932, utf-16. Received: '{shortened(encoding)}'."
+            raise ValueError(message + did_you_mean(encoding, _USUAL)) from error
         return encoding
 
 

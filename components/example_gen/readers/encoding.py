@@ -52,6 +52,10 @@ _CYRILLIC_WORD = re.compile(f"[{_UPPER}]?[{_LOWER}]+|[{_UPPER}]+")  # in another
 _FREQUENT_CYRILLIC = re.compile("[оеаинтсрвліОЕАИНТСРВЛІ]")  # two of three letters of Russian; Greek and Hebrew taken for it have few
 _BEYOND_ASCII = re.compile(r"\w*[^\W\x00-\x7f]\w*|[^\w\x00-\x7f]")  # words, and signs
 _KANA = re.compile(r"[ぁ-んァ-ヶ]")
+# CP932's kana, signs and frequent kanji; in other encodings these bytes are rare
+_FREQUENT_JAPANESE = re.compile(rb"([\x00-\x7f]|[\x81-\x83\x88-\x98][\x40-\x7e\x80-\xfc])+")
+_IN_A_WORD = re.compile(rb"[A-Za-z][\x81-\x98][A-Za-z]")  # the curly apostrophe of cp1252, `don\x92t`
+_SOUND = 20  # characters beyond ASCII that are valid UTF-8, for each byte that is not
 _OUT_OF_PLACE = re.compile(r"[^\W\d_][¹²³¼½¾£¥¯¿¡³]|[¹²³¯¥£¼½¾][^\W\d_]|[\x80-\x9f]")  # what other code pages look like in cp1252
 
 
@@ -154,6 +158,8 @@ def _by_content(sample: bytes) -> Encoding:
         return Encoding("utf-8", True, "all of it is valid UTF-8")
     import charset_normalizer
 
+    if _is_damaged_utf8(sample):
+        return Encoding("utf-8", False, "nearly all of it is valid UTF-8")
     sample = sample[: 2 * SAMPLE_BYTES]
     possible = [codec for codec in _LEGACY if _decodes(sample, codec)]
     if not possible:
@@ -169,6 +175,8 @@ def _by_content(sample: bytes) -> Encoding:
             best = "cp1252"
         elif best == "cp1252" and not is_western and "cp1250" in possible and not _OUT_OF_PLACE.search(sample.decode("cp1250")):
             best = "cp1250"
+    if "cp932" in possible and best != "cp932" and _is_short_japanese(sample):
+        best = "cp932"
     for codec in ("cp932", "euc_jp"):  # two code pages may read the same bytes as fair text; kana are Japanese
         if best in _ASIAN and codec in possible and len(_KANA.findall(sample.decode(codec, "ignore"))) > len(sample) // 50:
             best = codec
@@ -177,6 +185,19 @@ def _by_content(sample: bytes) -> Encoding:
         best = next((codec for codec in _CYRILLIC if codec in possible and _is_cyrillic(sample.decode(codec, "ignore"))), best)
     others = [label(codec) for codec in ranked if codec != best][:2]
     return Encoding(best, False, f"{label(best)} as the likeliest legacy encoding" + (f" before {' and '.join(others)}" if others else ""))
+
+
+def _is_damaged_utf8(sample: bytes) -> bool:
+    """Whether a few bytes spoil UTF-8: text of another encoding is hardly ever valid, and single-byte ones would take any bytes."""
+    text = sample.decode("utf-8", mark_errors())
+    beyond, invalid = sum(char > "\x7f" for char in text), text.count(MARK)
+    return beyond - invalid >= _SOUND * invalid
+
+
+def _is_short_japanese(sample: bytes) -> bool:
+    """Whether all beyond ASCII is frequent in CP932, as a few kanji among numbers are, which statistics take for another language."""
+    is_frequent = _FREQUENT_JAPANESE.fullmatch(sample) and re.search(rb"[\x81-\x98][\x80-\xfc]", sample)
+    return bool(is_frequent) and not _IN_A_WORD.search(sample) and not _is_cyrillic(sample.decode("cp866"))
 
 
 def _is_cyrillic(text: str) -> bool:

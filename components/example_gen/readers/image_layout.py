@@ -14,6 +14,7 @@ from components.example_gen import split
 from trainer.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif"})
+UNREADABLE = frozenset({".heic", ".heif", ".avif", ".tif", ".tiff"})  # photographs too: not to be left out unseen
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), split.TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "eval"), split.EVAL),
@@ -110,7 +111,7 @@ def _why_not(name: str) -> str:
     if any(part.startswith(".") or part.casefold() in _LITTER for part in parts):
         return "hidden"
     suffix = PurePosixPath(name).suffix.casefold()
-    return "" if suffix in SUFFIXES else suffix or "without a suffix"
+    return "" if suffix in SUFFIXES | UNREADABLE else suffix or "without a suffix"
 
 
 def _top(paths: list[str]) -> int:

@@ -158,7 +158,8 @@ def _found(text: bytes, is_whole: bool, encoding: Encoding) -> Found:
         name for name, column in zip(names, columns, strict=True) if not (re.fullmatch(r"column_\d+", name) and values and not any(column))
     ]
     if len(shown) < len(names):
-        reasons.append(f"{len(names) - len(shown)} empty columns without a name left out")
+        empty = len(names) - len(shown)
+        reasons.append(f"{empty} empty column{'' if empty == 1 else 's'} without a name left out")
     for name, count in collections.Counter(names).items():
         if count > 1:
             doubts.append(f"The column '{name}' is there {count} times; it cannot be read until all but one are renamed.")
@@ -327,7 +328,7 @@ def _shape(guess: _Guess, body: list[list[str]], skipped: int) -> tuple[tuple[li
         return (["row", *column_names(before)], 0, skip + 1, False), ["a header without a name for the first column"], doubts
     skip = guess.lines[skipped] - 1
     if skip:
-        reasons.append(f"{skip} lines before the {'header' if guess.width > 1 else 'first row'}")
+        reasons.append(f"{skip} line{'' if skip == 1 else 's'} before the {'header' if guess.width > 1 else 'first row'}")
     rows = [row for row in body[1:] if len(row) == len(body[0]) and row != body[0]][:_ROWS]
     if groups := _groups(body, rows):
         reasons.append("a header of two lines, groups of columns above their names")

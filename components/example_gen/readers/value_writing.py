@@ -19,7 +19,9 @@ _DASHES = tuple(
     "-\N{HYPHEN}\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}\N{MINUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}"
 )
 _WORDS = ("None", "none", "n/a", "na", "<NA>", "N.A.", "n.a.", r"\N", "nil", "NIL")
-_MARKERS = (*_WORDS, "?", "--", ".", *_DASHES, *_SPREADSHEET_ERRORS)  # in columns of numbers
+_SAID = ("unknown", "Unknown", "missing", "Missing", "不明", "未回答", "無回答", "未記入", "非公表")  # that a value is not known
+_MASKS = ("*", "**", "***", "…", "...")  # as statistics have them for what may not be told
+_MARKERS = (*_WORDS, *_SAID, *_MASKS, "?", "--", ".", *_DASHES, *_SPREADSHEET_ERRORS)  # in columns of numbers
 _UNKNOWN = ("?", *_DASHES)  # also in columns of words
 _POINT, _COMMA = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"), re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?")
 _LIKE_NUMBER = re.compile(r"[-+]?[0-9.,][0-9.,' ]*([eE][-+]?[0-9]+)?")

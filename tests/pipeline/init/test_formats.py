@@ -48,6 +48,14 @@ def test_files_of_several_formats_are_refused_by_name(init, tmp_path, names, giv
     assert all(f"('{name.rpartition('/')[2]}')" in result.err for name in names)
 
 
+def test_a_pattern_that_the_shell_has_made_files_of_is_told_to_be_quoted(init, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x,label\n1.5,a\n2.5,b\n")
+    result = init("a.csv", "b.csv", "--yes")
+    assert (result.status, result.text) == (2, None)
+    assert result.err == "Expected one PATH. Received: 'a.csv', 'b.csv'. Put a pattern in quotes, 'data/*.csv', or name the folder.\n"
+
+
 @pytest.mark.parametrize("beside", ["readme.txt", "about.json", "_SUCCESS", ".part.csv.crc", "_metadata.parquet"])
 def test_what_says_something_about_a_table_is_no_table(write, init, some, tmp_path, beside):
     write("data/rows.csv", x=some(), y=some("a", "b"))

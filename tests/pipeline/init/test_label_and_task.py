@@ -39,7 +39,7 @@ def test_on_a_terminal_the_label_is_asked_for(write, init, some, monkeypatch, ty
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(builtins, "input", lambda question: asked.append(question) or typed)
     assert init(write(x=some(), kind=some("a", "b"))).config.label == label
-    assert asked == ["Which column is predicted? [kind] "]
+    assert asked == ["The columns are 'x', 'kind'.\nWhich column is predicted? [kind] "]
 
 
 def test_an_unknown_label_names_the_nearest_column(write, init, some):
@@ -187,3 +187,11 @@ def test_unbalanced_classes_get_other_bounds_than_accuracy_as_comments_that_hold
     assert (result.config.evaluator.bounds, result.config.evaluator.max_accuracy_drop) == ((), None)
     (tmp_path / "mine.yaml").write_text(result.text.replace("#   ", "  "))
     assert [bound.metric for bound in config.load("mine.yaml").evaluator.bounds] == ["mcc", "f1"]
+
+
+@pytest.mark.parametrize("option", [(), ("--task", "regression"), ("--task", "binary")])
+def test_a_label_of_very_long_texts_is_shortened_in_a_line(write, init, option):
+    texts = ["x" * 100_000] if not option else [sign * 100_000 for sign in "abc"]
+    result = init(write(x=["1.5", "2.5", "3.5"] * 20, label=(texts * 60)[:60]), *option)
+    assert result.status == 2
+    assert len(result.err) < 500

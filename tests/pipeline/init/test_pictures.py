@@ -227,3 +227,12 @@ def test_tensorflow_is_not_imported(draw, tmp_path):
     classes(draw, "a", "b", count=2)
     code = "import sys; from pipeline import cli; status = cli.main(['init', 'photos']); sys.exit(status or 'tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_a_folder_of_photographs_in_another_format_alone_says_which(init, tmp_path):
+    for name in ("cat/1.tif", "cat/2.tif", "dog/1.tif"):
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "raw" / name).write_bytes(b"II*\0" + bytes(20))
+    result = init("raw")
+    assert (result.status, result.text) == (1, None)
+    assert result.err.startswith("Expected pictures that can be read in 'raw'. Received: cat/1.tif: a TIFF picture, not JPEG, PNG")

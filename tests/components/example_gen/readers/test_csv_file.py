@@ -184,9 +184,10 @@ def test_a_part_can_be_sent_to_a_worker(write):
     assert rows.batch.to_pydict() == {"a": [1.0]}
 
 
-def test_an_encoding_that_python_does_not_know_is_refused():
-    with pytest.raises(ValueError, match="Python has no encoding of this name"):
-        Dialect(encoding="utf-eight")
+@pytest.mark.parametrize(("name", "more"), [("utf-9", r"Did you mean 'utf-8'\?"), ("hex", "")])
+def test_an_encoding_that_python_does_not_know_or_that_is_of_no_text_is_refused(name, more):
+    with pytest.raises(ValueError, match=rf"data\.csv\.encoding: Expected Python's name of .* Received: '{name}'\. ?{more}"):
+        Dialect(encoding=name)
 
 
 def test_columns_without_a_name_are_called_by_their_place(write):

@@ -34,6 +34,10 @@ FRENCH = "nom,ville\nJosé,Montréal\nÉlodie,Orléans\nZoë,Besançon\n"
         ("navn,by\nPål,Ålesund\nBåård,Å\nå,på\n", "cp1252", "cp1252", False),
         ("όνομα,πόλη\nΓιώργος,Αθήνα\nΜαρία,Θεσσαλονίκη\n", "cp1253", "cp1253", False),
         ("ﾅﾏｴ,ｷﾝｶﾞｸ\nｶﾌﾞｼｷｶﾞｲｼﾔ ﾔﾏﾀﾞ,100\nﾀﾅｶ ｼﾞﾛｳ,200\n", "cp932", "cp932", False),
+        ("size,label\n" + "7.58,良\n5.16,不良\n2.74,x\n" * 60, "cp932", "cp932", False),
+        ("size,label\n" + "7.58,有\n5.16,無\n" * 60, "cp932", "cp932", False),
+        ("said,n\n" + "I don’t,3\nit’s “so”,4\n’tis,5\n" * 20, "cp1252", "cp1252", False),
+        ("ОТВЕТ,N\n" + "ДОМ,1\nСЕМЬЯ,2\nМОСКВА,3\n" * 9, "cp866", "cp866", False),
         ("姓名,城市\n张伟,北京\n王芳,上海\n", "gb18030", "gb18030", False),
         ("이름,도시\n김철수,서울\n이영희,부산\n", "cp949", "cp949", False),
     ],
@@ -53,6 +57,16 @@ def test_characters_that_are_cut_in_two_by_blocks_are_one():
     assert b"".join(to_utf8([b"a", "\ufeffb".encode()], "utf-8")).decode() == "a\ufeffb"  # no mark of the text's beginning
     raw = ("a,b\n" * 50 + JAPANESE).encode()
     assert detect([raw[:202], raw[202:210], raw[210:]])[:2] == ("utf-8", True)
+
+
+def test_a_few_wrong_bytes_do_not_make_another_encoding_of_utf_8():
+    """Any bytes are CP1252, in which every `été` of the file would be another text; what is broken is one row."""
+    for text in (FRENCH, JAPANESE):
+        raw = text.encode() * 20
+        result = detect([raw + b"caf\xe9,\xff\n" + raw])
+        assert (result.codec, result.sure) == ("utf-8", False)
+        assert result.why.startswith("nearly all of it is valid UTF-8, but the byte 0xE9 near offset")
+        assert b"".join(to_utf8([raw, b"\xe9,\n"], result.codec)).decode() == text * 20 + MARK + ",\n"
 
 
 def test_one_wrong_byte_far_behind_makes_a_doubt_of_the_fact_and_is_marked():

@@ -50,15 +50,22 @@ def test_what_stands_beside_the_splits_is_left_out_and_counted():
 
 def test_hidden_files_litter_and_what_is_no_picture_are_left_out_and_counted():
     litter = [".DS_Store", "cat/._1.jpg", "__MACOSX/cat/1.jpg", "cat/Thumbs.db", "cat/desktop.ini"]
-    layout = lay_out(["cat/1.jpg", "cat/2.jpg", "3.jpg", "README.txt", "cat/notes.TXT", "cat/LICENSE", "cat/4.heic", *litter])
+    layout = lay_out(["cat/1.jpg", "cat/2.jpg", "3.jpg", "README.txt", "cat/notes.TXT", "cat/LICENSE", "cat/4.mov", *litter])
     assert [picture.name for picture in layout.pictures] == ["cat/1.jpg", "cat/2.jpg"]
     assert layout.left_out == {
         "outside of a class folder": 1,
         ".txt": 2,
         "without a suffix": 1,
-        ".heic": 1,
+        ".mov": 1,
         "hidden": 5,
     }
+
+
+def test_a_photograph_in_a_format_that_is_not_read_is_a_picture_and_not_left_out():
+    """It is refused with its name and reason then, as a damaged one is: half of a phone's pictures may be such."""
+    layout = lay_out(["cat/1.jpg", "dog/2.HEIC", "dog/3.tiff"])
+    assert [picture.name for picture in layout.pictures] == ["cat/1.jpg", "dog/2.HEIC", "dog/3.tiff"]
+    assert layout.left_out == {}
 
 
 def test_one_name_written_in_two_ways_of_unicode_is_one_class():

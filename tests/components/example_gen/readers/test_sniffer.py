@@ -195,6 +195,15 @@ def test_markers_of_missing_values_are_those_of_columns_that_otherwise_are_numbe
     assert "'-' for a missing value, as in column 'x'" in result.reasons
 
 
+def test_words_and_masks_that_say_that_a_number_is_not_known_are_missing_values_however_often():
+    """Surveys and statistics have them in a tenth of the rows; among words alone they are values."""
+    for marker in ("unknown", "missing", "不明", "未回答", "***", "…"):
+        result = found("x,job\n" + "1.5,cook\n2.5,clerk\n" * 9 + f"{marker},cook\n" * 4)
+        assert marker in result.dialect.missing
+        assert f"'{marker}' for a missing value, as in column 'x'" in result.reasons
+        assert marker not in found("x,job\n" + "1.5,cook\n2.5,clerk\n" * 9 + f"3.5,{marker}\n" * 4).dialect.missing
+
+
 def test_a_dash_of_any_width_is_missing_among_amounts_of_money_too():
     result = found('price,job\n"1,200円",駅員\n"3,500円",教師\n"2,250円",―\n－,医師\n"4,100円",駅員\n')
     assert {"－", "―"} <= set(result.dialect.missing)
