@@ -51,11 +51,12 @@ def find(path: Path) -> PictureColumn | None:
     except TapelineError:  # whoever reads it in earnest says why
         return None
     files_in = functools.cache(names_in)
+    tried = {name: texts.drop_null().unique()[:_TRIED].to_pylist() for name, texts in head.items()}
     for below in (None, *folders_in(path.parent)):
+        folder = path.parent / (below or "")
         found: dict[str, set[Path]] = {}
-        for name, texts in head.items():
-            values = texts.drop_null().unique()[:_TRIED].to_pylist()
-            files = [file for value in values if (file := named_file(path.parent / (below or ""), value, files_in)) is not None]
+        for name, values in tried.items():
+            files = [file for value in values if (file := named_file(folder, value, files_in)) is not None]
             is_new = not any(len(others.intersection(files)) > _MOST * len(files) for others in found.values())  # else it is an identifier
             if len(files) > _MOST * len(values) and is_new:
                 found[name] = set(files)

@@ -64,13 +64,13 @@ def _spellings(name: str) -> tuple[str, ...]:
 
 
 def _file(folder: Path, name: str, files_in: Callable[[Path], Collection[str]] | None) -> str | None:
-    if is_outside(name):
-        return None
-    endings = ("",) if Path(name).suffix.casefold() in SUFFIXES else _ENDINGS
+    endings = ("",) if os.path.splitext(name)[1].casefold() in SUFFIXES else _ENDINGS  # noqa: PTH122 - a table has very many names
     if files_in:
         parent, own = os.path.split(name)
-        there = files_in(folder / parent)
+        there = files_in(folder / parent if parent else folder)
         endings = tuple(ending for ending in endings if own + ending in there)
+    if not endings or is_outside(name):
+        return None
     try:
         return next((name + ending for ending in endings if (folder / (name + ending)).is_file()), None)
     except (OSError, ValueError):  # a name that no file can have

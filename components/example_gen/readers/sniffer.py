@@ -32,6 +32,7 @@ _PREAMBLE = 0.75  # what a guess is worth by which the table begins further down
 _CLOSE = 0.8  # of the best score; one that is nearer is a doubt
 _SEPARATORS = {",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 _DATE = re.compile(r"\d{1,4}[-/.年]\d{1,2}[-/.月]\d{1,4}日?([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+_ALIGNED = re.compile(r'"[^"]*"|\S+')
 _SIMPLE = re.compile(r"[^\s,;|\"]+( [^\s,;|\"]+){0,3}")
 
 
@@ -103,10 +104,10 @@ def sniff(source: Path | bytes) -> Found:
     if other := other_text(text):
         raise DataError(f"Expected a CSV or TSV file. Received {name}, {other}")
     found = _found(text, is_whole, encoding)
-    if len(found.columns) == 1 and (aligned := _aligned(text, is_whole)):
+    if len(found.columns) <= 2 and (aligned := _aligned(text, is_whole)) > len(found.columns):
         raise DataError(
             f"Expected one character between fields in {name}. Received: {aligned} columns aligned by several spaces. Write commas: "
-            "`awk -v OFS=, '{$1=$1; print}' FILE > FILE.csv`."
+            """`perl -pe 's/^[ \\t]+//; s/("[^"]*")|[ \\t]+/$1 || ","/ge' FILE > FILE.csv`."""
         )
     if not found.columns:
         received = "only empty ones" if is_whole else f"a line of more than {SAMPLE_BYTES:,} bytes, and no other"
@@ -287,9 +288,9 @@ def _is_spaced(rows: list[list[str]]) -> bool:
 
 
 def _aligned(text: bytes, is_whole: bool) -> int:
-    """How many columns, mostly of numbers, runs of spaces part; 0 where they part no table."""
+    """How many columns, mostly of numbers, runs of spaces or tabs part, but those in quotes; 0 where they part no table."""
     lines = text.decode().splitlines()[: None if is_whole else -1]
-    rows = [cells for line in lines[:_ROWS] if (cells := line.split())]
+    rows = [cells for line in lines[:_ROWS] if (cells := _ALIGNED.findall(line))]
     width = len(rows[0]) if len(rows) > 2 else 0
     numbers = sum(is_number(cell) for cells in rows[1:] for cell in cells)
     return width if width > 1 and all(len(cells) == width for cells in rows) and numbers > width * (len(rows) - 1) / 2 else 0

@@ -1,7 +1,10 @@
 """How a CSV or TSV file is written is found out: its delimiter, quotes, header, preamble, decimal point and markers of missing values."""
 
+import csv
 import gzip
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -211,8 +214,19 @@ def test_a_dash_of_any_width_is_missing_among_amounts_of_money_too():
     assert "'―' in column 'job' is taken for a missing value." in result.doubts
 
 
+def test_columns_aligned_by_spaces_and_a_tab_before_a_text_are_refused_with_what_makes_csv_of_them(tmp_path):
+    rows = [(18.0, 8, 307.0, "chevrolet chevelle malibu"), (15.0, 8, 350.0, "buick skylark 320"), (9.5, 8, 304.0, "hi 1200d")]
+    path = tmp_path / "auto-mpg.data"
+    path.write_text("".join(f'{mpg:<7}{cylinders:<4}{size:<11}\t"{name}"\n' for mpg, cylinders, size, name in rows))
+    with pytest.raises(DataError, match=r"Received: 4 columns aligned by several spaces\. Write commas: `perl") as refused:
+        sniff(path)
+    command = re.search("`(.*)`", str(refused.value))[1].replace("FILE", str(path))
+    subprocess.run(["bash", "-c", command], check=True)
+    assert [[float(row[0]), int(row[1]), float(row[2]), row[3]] for row in csv.reader(Path(f"{path}.csv").open())] == list(map(list, rows))
+
+
 def test_columns_aligned_by_spaces_are_refused_with_what_to_type():
-    with pytest.raises(DataError, match=r"Received: 3 columns aligned by several spaces\. Write commas: `awk"):
+    with pytest.raises(DataError, match=r"Received: 3 columns aligned by several spaces\. Write commas: `perl"):
         found(" 0.01  18.00   2\n 0.02   0.00   7\n 12.3   1.50  11\n")
     assert found("I saw 3\nno 2 2\nall 5 6\nso 7 8\nnever 9\n").columns == ("column_1",)
 
