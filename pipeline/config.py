@@ -57,8 +57,8 @@ class PipelineConfig(Settings):
     )
     features: dict[str, Feature] = Field(
         {},
-        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
-        "with `kind` and its settings. Columns that are not named are not used.",
+        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`, `series`) "
+        "or a mapping with `kind` and its settings. Columns that are not named are not used.",
     )
     crosses: Crosses = Field(
         [],

@@ -89,11 +89,25 @@ def _column_fault(config: "PipelineConfig") -> str | None:
         return f"task: Expected `multilabel` with several columns in `label`. Received: {kind}."
     if config.trainer.augment and "image" not in config.inputs.kinds.values():
         return "trainer.augment: Expected none where the model is given no picture. Remove it."
-    if fault := cross_fault(config.crosses, config.inputs.by_name):
+    if fault := cross_fault(config.crosses, config.inputs.by_name) or _series_fault(config):
         return fault
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
     return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None
+
+
+def _series_fault(config: "PipelineConfig") -> str | None:
+    """What does not fit to lists of numbers in the order of time."""
+    lengths = {name: feature.length for name, feature in config.features.items() if feature.kind == "series"}
+    if len(set(lengths.values())) > 1:
+        received = ", ".join(f"{length} of '{name}'" for name, length in lengths.items())
+        return f"features: Expected one `length` of all series, which the model reads side by side. Received: {received}."
+    if lengths and config.data.table_format == "csv":
+        return (
+            f"features.{next(iter(lengths))}: Expected another kind than `series` with `data.format: csv`, which holds no lists. "
+            "Try `parquet` or `jsonl`."
+        )
+    return None
 
 
 def _multilabel_fault(config: "PipelineConfig", task: Multilabel) -> str | None:

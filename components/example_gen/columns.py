@@ -33,6 +33,7 @@ class Columns(Settings):
         import pyarrow as pa  # not above: a config is read without it
 
         types = {"bytes": pa.binary(), "string": pa.string(), "float": pa.float64(), "int": pa.int64()}
+        types["floats"] = pa.list_(pa.float64())
         types["strings"] = pa.string() if self.separator else pa.list_(pa.string())
         wanted = {name: types[kind] for name, kind in self.kept.items()}
         if self.marks:

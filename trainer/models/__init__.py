@@ -67,6 +67,8 @@ def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.Fix
     """The file of the model that `config.model` names, or that suits the inputs."""
     if config.model != "auto":
         return _SAME.get(config.model, config.model)
+    if names.SERIES in inputs:
+        return "lstm"
     if list(inputs) != [names.PIXELS]:
         return "text" if sum(map(len, names.text_inputs(inputs).values())) == len(inputs) else "tabular"
     return "resnet" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

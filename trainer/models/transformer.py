@@ -1,6 +1,6 @@
-"""A small transformer encoder for texts (arXiv:1706.03762): tokens with their places -> attention -> the mean of them."""
+"""A small transformer encoder for texts and series (arXiv:1706.03762): vectors with their places -> attention -> the mean of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -8,10 +8,11 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from trainer.config import Augmentation
 from trainer.models.attention import LearnedPositions, encoder_block
 from trainer.models.sequences import MaskedMean, of_sequences
 
-WIDTH = 64  # of a token's vector
+WIDTH = 64  # of a token's vector, or of a time's
 BLOCKS = 2
 HEADS = 4
 UNITS = 128  # hidden, in each block
@@ -24,10 +25,11 @@ def build(
     dropout: float,
     *,
     sizes: Mapping[str, int] = MappingProxyType({}),
+    augment: Sequence[Augmentation] = (),
     **_: Any,
 ) -> keras.Model:
-    """Texts as sequences -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
-    return of_sequences("transformer", _read, WIDTH, inputs, outputs, dropout, sizes)
+    """Texts as sequences, or series -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
+    return of_sequences("transformer", _read, WIDTH, inputs, outputs, dropout, sizes, augment)
 
 
 def _read(vectors: keras.KerasTensor, there: keras.KerasTensor, length: int) -> keras.KerasTensor:
