@@ -81,7 +81,11 @@ def _column_fault(config: "PipelineConfig") -> str | None:
     several = config.label if isinstance(config.label, tuple) else ()
     for name in several or (config.label,):
         if name in config.features:
-            return f"features: Expected columns other than the label. Received: '{name}'. Remove it from `features`."
+            if config.features[name].kind == "series":
+                step = f"Its past is `past_{name}: {{kind: series, of: {name}}}`, with `data.series`."
+            else:
+                step = "Remove it from `features`."
+            return f"features: Expected columns other than the label. Received: '{name}'. {step}"
     if several and LABELS in config.features:
         return f"features: Expected no '{LABELS}' beside several columns in `label`, which are called so together. Rename that column."
     if several and not isinstance(config.task, Multilabel):
@@ -98,15 +102,36 @@ def _column_fault(config: "PipelineConfig") -> str | None:
 
 def _series_fault(config: "PipelineConfig") -> str | None:
     """What does not fit to lists of numbers in the order of time."""
-    lengths = {name: feature.length for name, feature in config.features.items() if feature.kind == "series"}
-    if len(set(lengths.values())) > 1:
-        received = ", ".join(f"{length} of '{name}'" for name, length in lengths.items())
-        return f"features: Expected one `length` of all series, which the model reads side by side. Received: {received}."
-    if lengths and config.data.table_format == "csv":
+    features, series = config.inputs.series, config.data.series
+    if not features:
         return (
-            f"features.{next(iter(lengths))}: Expected another kind than `series` with `data.format: csv`, which holds no lists. "
-            "Try `parquet` or `jsonl`."
+            series
+            and "data.series: Expected a feature of the kind `series` with it. Received: none. Set `kind: series` of one, or remove it."
         )
+    first = next(iter(features))
+    if len({feature.length for feature in features.values()}) > 1:
+        received = ", ".join(f"{feature.length} of '{name}'" for name, feature in features.items())
+        return f"features: Expected one `length` of all series, which the model reads side by side. Received: {received}."
+    if series is None:
+        if of := next((name for name, feature in features.items() if feature.of), None):
+            return (
+                f"features.{of}.of: Expected `data.series` with it, which makes lists of a column. Received: none. Set it, or remove `of`."
+            )
+        if config.data.table_format == "csv":
+            return (
+                f"features.{first}: Expected `data.series` with the kind `series` and `data.format: csv`, which holds no lists. "
+                "Received: none. Set `data.series: {key: COLUMN, time: COLUMN}`."
+            )
+        return None
+    if config.data.format not in ("csv", "parquet", "jsonl"):
+        return f"data.series: Expected `data.format` csv, parquet or jsonl with it. Received: {config.data.format}. Remove it."
+    labels = config.label if isinstance(config.label, tuple) else (config.label,)
+    for name in (*series.keys, series.time):
+        if name in labels:
+            return f"data.series: Expected columns other than the label as `key` and `time`. Received: '{name}'. Name another one."
+        if name in features:
+            of = features[name].of or name
+            return f"features.{name}: Expected another name than that of a column of `data.series`. Rename it, and set `of: {of}`."
     return None
 
 

@@ -52,6 +52,11 @@ class Features(Settings):
         return {name: feature.kind for name, feature in self.by_name.items()}
 
     @property
+    def series(self) -> dict[str, SeriesFeature]:
+        """The features that are lists of numbers in the order of time."""
+        return {name: feature for name, feature in self.by_name.items() if isinstance(feature, SeriesFeature)}
+
+    @property
     def orders(self) -> dict[str, Any]:
         """How the dates of a feature are written, of those whose year is last."""
         times = {name: feature for name, feature in self.by_name.items() if isinstance(feature, TimeFeature)}

@@ -27,7 +27,11 @@ class SeriesFeature(Kind):
 
     kind: Literal["series"] = Field("series", description="A list of numbers in the order of time, the oldest first.")
     length: int = Field(
-        24, ge=2, le=10_000, description="How many of the newest numbers the model sees; all series of a config have the same."
+        24, ge=2, le=1000, description="How many of the newest numbers the model sees; all series of a config have the same."
+    )
+
+    of: str | None = Field(
+        None, description="With `data.series`, the column whose numbers the list is made of; the one of the feature's name by default."
     )
 
     @classmethod
