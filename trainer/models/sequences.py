@@ -70,12 +70,12 @@ def of_sequences(
     if has_series:
         made[names.SERIES] = TimeVectors(width, name="series_vectors")(tensors[names.SERIES])
     parts = [read(layers.Dropout(dropout)(vectors), there, inputs[name].shape[0]) for name, (vectors, there) in made.items()]
-    if others:
-        check(others, sizes, model)
-        parts.append(encoded({name: tensors[name] for name in others}, sizes, dropout, augment)[0])
     x = layers.Dropout(dropout)(layers.Concatenate()(parts) if len(parts) > 1 else parts[0])
     if not has_series:
         return keras.Model(only_or_all(tensors), layers.Dense(outputs, name="logits")(x), name=model)
+    if others:
+        check(others, sizes, model)
+        x = layers.Concatenate()([x, encoded({name: tensors[name] for name in others}, sizes, dropout, augment)[0]])
     hidden = layers.Dropout(dropout)(layers.Dense(UNITS, activation="relu")(x))
     linear = layers.Dense(outputs, use_bias=False, name="linear")(layers.Flatten()(tensors[names.SERIES]))
     logits = layers.Add(name="logits")([linear, layers.Dense(outputs, name="read")(x), layers.Dense(outputs, name="hidden")(hidden)])
