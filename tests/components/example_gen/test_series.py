@@ -154,7 +154,7 @@ def test_several_columns_are_a_key_together(tmp_path):
 
 
 def test_a_row_without_a_key_or_a_time_goes_nowhere_and_is_told_by_its_line(tmp_path):
-    (tmp_path / "t.csv").write_text("t,load,station\n1,1,a\n2,2,\n,3,a\n4,4,a\n5,,a\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text("t,load,station\n1,1,a\n2,2,\n,3,a\n4,4,a\n5,,a\n,6,\n", encoding="utf-8")
 
     def assigned(parts, columns, config):
         assignment = Assignment.of(parts, config.splits, columns)
@@ -166,8 +166,8 @@ def test_a_row_without_a_key_or_a_time_goes_nowhere_and_is_told_by_its_line(tmp_
         ]
 
     lacking, rows = opened(tmp_path / "t.csv", joined(), assigned)
-    assert lacking == {"station": ["line 3 of t.csv"], "t": ["line 4 of t.csv"], "load": ["line 6 of t.csv"]}
-    assert [split == "" for split, _ in rows] == [False, True, True, False, True]
+    assert lacking == {"station": ["line 3 of t.csv"], "t": ["line 4 of t.csv", "line 7 of t.csv"], "load": ["line 6 of t.csv"]}
+    assert [split == "" for split, _ in rows] == [False, True, True, False, True, True]
     assert rows[3][1] == {"past": [1.0], "load": 4.0}
 
 
