@@ -18,6 +18,7 @@ MODELS = pytest.mark.parametrize("model", [conv, lstm, transformer], ids=lambda 
 SERIES = {"series": tf.io.FixedLenFeature((6, 5), tf.float32)}
 BESIDE = {**SERIES, "categories": tf.io.FixedLenFeature((2,), tf.int64), "missing": tf.io.FixedLenFeature((3,), tf.float32)}
 SIZES = {"categories": 9}
+SLOWER = {"transformer": {"learning_rate": 0.002, "epochs": 20}}
 
 
 def series(rows, length, there, seed=0):
@@ -49,7 +50,7 @@ def test_what_the_newest_numbers_say_is_learnt_alike_by_both_loops_and_served_as
     features = {"load": SeriesFeature(length=5), "station": CategoryFeature()}
     table = of_table(tmp_path / "table", splits, features, "y", Multiclass())
     asked = {"load": [[0.0, 1.0, -1.0, 1.0], [1.0, -1.0], [1.0, -1.0]], "station": ["north", "north", "south"]}
-    history, served = learnt_by_both(table, tmp_path, asked, model=name)
+    history, served = learnt_by_both(table, tmp_path, asked, model=name, **SLOWER.get(name, {}))
     assert history["val_accuracy"][-1] > 0.85
     assert served["classes"].tolist() == [b"up", b"down", b"up"]
 
