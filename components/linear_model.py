@@ -1,6 +1,6 @@
 """A linear model of what Transform gives: what a trained model has to keep up with.
 
-numbers and times -> standardised        categories, buckets, crosses -> 1 at their own place
+numbers, times, series -> standardised   categories, buckets, crosses -> 1 at their own place
 n-grams -> counts or their weights, rare ones more, of length 1 a text
 -> beside each other -> logistic regression of classes or of each label, ridge regression of a number
 
@@ -25,7 +25,7 @@ from trainer.tasks import Multilabel, Regression
 Transformed = Mapping[str, np.ndarray]  # (rows, ...) by name
 Block = Callable[[Transformed], sparse.csr_matrix]  # some columns, float32 (rows, n)
 
-_NUMBERS = (names.NUMBERS, names.MISSING, names.TIMES)  # ranks are left out: they bend the numbers
+_NUMBERS = (names.NUMBERS, names.MISSING, names.TIMES, names.SERIES)  # ranks are left out: they bend the numbers
 _PLACES = (names.CATEGORIES, names.ONE_HOT, names.BUCKETS, names.CROSSES)
 _MOST_PLACES = 20_000  # of categories, or of n-grams, that are told apart, the most frequent ones
 _ITERATIONS = 100
@@ -71,7 +71,7 @@ def _blocks(rows: Transformed) -> list[Block]:
 
 def _numbers(of: Sequence[str], rows: Transformed) -> Block:
     def together(rows: Transformed) -> np.ndarray:
-        return np.concatenate([rows[name] for name in of], axis=1)
+        return np.concatenate([rows[name].reshape(len(rows[name]), -1) for name in of], axis=1)
 
     scaler = StandardScaler().fit(together(rows))
     return lambda rows: sparse.csr_matrix(scaler.transform(together(rows)))

@@ -4,10 +4,12 @@ Tables are read twice, side by side: the features as the ingestion reads them, a
 pictures holds them, or names files below the table's folder.
 """
 
+import contextlib
 import dataclasses
 import functools
 import glob
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,18 +18,21 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from components.example_gen import series
+from components.example_gen.assignment import only
 from components.example_gen.columns import Columns
 from components.example_gen.image_columns import PICTURE
 from components.example_gen.readers import csv_file, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
+from components.example_gen.readers import rows as read_rows
 from components.example_gen.readers.data_files import SHARD, files_at
 from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.picture import PictureSettings
 from components.example_gen.readers.rows import Part, Reject
 from components.example_gen.readers.sniffer import sniff
-from components.example_gen.readers.typed import converts, is_number
+from components.example_gen.readers.typed import converts, is_list, is_number
 from trainer.errors import ConfigError
-from trainer.features import KINDS
-from trainer.problem import Problem, Written
+from trainer.features import KINDS, LISTS
+from trainer.problem import Joined, Problem, Written
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _RAW_TYPES = {kind.model_fields["kind"].default: kind.raw_type for kind in KINDS}
@@ -54,8 +59,11 @@ class Source:
     read: Callable[[Callable[[Reject], None]], Iterator[Rows]]
 
 
-def open_input(place: str, problem: Problem) -> list[Source]:
-    """The sources at `place` for a model of `problem`, in order.
+@contextlib.contextmanager
+def open_input(place: str, problem: Problem) -> Iterator[list[Source]]:
+    """The sources at `place` for a model of `problem`, in order; they can be read inside the `with`.
+
+    Where the model has learnt from series that were made of a table's rows, those of the input make them too, unless it has lists.
 
     Raises:
       ConfigError: there are none, of a format that is read, or a feature is no column.
@@ -63,15 +71,56 @@ def open_input(place: str, problem: Problem) -> list[Source]:
     """
     if problem.is_of_pictures and not _is_table(place):
         [name] = problem.features
-        return [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
-    types = Columns(kept={name: _RAW_TYPES[kind] for name, kind in problem.features.items()}).arrow_types()
+        yield [Source(functools.partial(_pictures, part, name)) for part in image_files.open_unlabelled(Path(place))]
+        return
     opened = _format(place, problem)
+    kept = {name: _RAW_TYPES[kind] for name, kind in problem.features.items()}
+    columns = Columns(kept=kept, joined=_joined(opened, place, problem), orders=problem.orders)
+    types = columns.arrow_types()
     names = [name for name, kind in problem.features.items() if kind == "image"]
     named = _naming(opened, place, names) if names else []
     typed, own = opened(place, types | dict.fromkeys(named, pa.string()), problem)
     if named:
         typed = _with_pictures(opened, place, typed, named, problem)
-    return [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
+    with contextlib.ExitStack() as stack:
+        if columns.joined:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tapeline-series-"))
+            joined = series.with_past(typed, columns, folder)
+            typed = [dataclasses.replace(part, read=functools.partial(_in_series, part, columns)) for part in joined]
+        yield [Source(functools.partial(_table, *pair)) for pair in zip(typed, own, strict=True)]
+
+
+def _joined(opened: "_Format", place: str, problem: Problem) -> Joined | None:
+    """What the lists of series are made of; None where the input has them, or the model takes none. Raises ConfigError."""
+    lists = [name for name, kind in problem.features.items() if kind in LISTS]
+    if not lists:
+        return None
+    if opened is _json_lines:
+        [first, *_] = next(json_lines.objects(place, lambda _: None), [{}])
+        are_there = all(isinstance(first.get(name), list) for name in lists)
+    elif opened is _parquet:
+        schema, _ = parquet_file.look(place)
+        are_there = all(name in schema.names and is_list(schema.field(name).type) for name in lists)
+    else:
+        are_there = False
+    if problem.joined is None and opened is _csv:
+        raise ConfigError(
+            f"Expected lists of numbers for '{lists[0]}', from which the model has learnt. Received: '{place}', and CSV has no lists. "
+            "Write JSON lines or Parquet."
+        )
+    return None if are_there else problem.joined
+
+
+def _in_series(part: Part, columns: Columns, reject: Callable[[Reject], None]) -> Iterator[read_rows.Rows]:
+    """As `Part.read`: the features alone, of rows that have a place in a series."""
+    for rows in part.read(reject):
+        reasons = {}
+        for name in (columns.joined.time, *columns.joined.key) if columns.joined else ():
+            missing = np.flatnonzero(np.asarray(rows.batch.column(name).is_null()))
+            reasons |= dict.fromkeys(missing.tolist(), f"column '{name}': no value, and so no place in a series")
+        good = read_rows.without(rows, reasons, reject)
+        if len(good.lines):
+            yield good._replace(batch=only(good.batch, columns.kept))
 
 
 _Parts = tuple[list[Part], list[Part]]  # with the features, and with all columns

@@ -29,7 +29,7 @@ from trainer.export_config import ExportConfig
 from trainer.features import KINDS, Feature, Features, names
 from trainer.features.cross import Crosses
 from trainer.features.image import ImageFeature
-from trainer.problem import Problem, Written
+from trainer.problem import Joined, Problem, Written
 from trainer.search import TunerConfig
 from trainer.settings import FOUND, Settings
 from trainer.tasks import TASKS, Multiclass, Multilabel, Task
@@ -57,8 +57,8 @@ class PipelineConfig(Settings):
     )
     features: dict[str, Feature] = Field(
         {},
-        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`) or a mapping "
-        "with `kind` and its settings. Columns that are not named are not used.",
+        description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`, `series`) "
+        "or a mapping with `kind` and its settings. Columns that are not named are not used.",
     )
     crosses: Crosses = Field(
         [],
@@ -99,8 +99,21 @@ class PipelineConfig(Settings):
             label = LABELS if isinstance(self.label, tuple) else self.label or PICTURE_LABEL
             csv = self.data.csv if self.data.table_format == "csv" else None
             written = Written(**csv.model_dump(include=set(Written.model_fields))) if csv else None
-            return Problem(features=self.inputs.kinds, orders=self.inputs.orders, written=written, label=label, task=task)
+            inputs = self.inputs
+            return Problem(features=inputs.kinds, orders=inputs.orders, written=written, joined=self._joined, label=label, task=task)
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
+
+    @property
+    def _joined(self) -> Joined | None:
+        """Which rows make a row's series; None where it holds lists itself, or has none."""
+        series, features = self.data.series, self.inputs.series
+        if series is None or not features:
+            return None
+        labels = self.label if isinstance(self.label, tuple) else (self.label,)
+        of = {name: feature.of or name for name, feature in features.items()}
+        before = {name: max(series.ahead, int(column in labels)) for name, column in of.items()}
+        length = next(iter(features.values())).length
+        return Joined(key=series.keys, time=series.time, length=length, of=of, before=before)
 
     @property
     def columns(self) -> Columns:
@@ -114,6 +127,7 @@ class PipelineConfig(Settings):
             separator=getattr(self.task, "separator", None),
             marks=self.label if isinstance(self.label, tuple) else (),
             empty_label=isinstance(self.task, Multilabel) and self.data.table_format == "csv",
+            joined=self.problem.joined,
             orders=self.inputs.orders,
         )
 

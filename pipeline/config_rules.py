@@ -82,7 +82,11 @@ def _column_fault(config: "PipelineConfig") -> str | None:
     several = config.label if isinstance(config.label, tuple) else ()
     for name in several or (config.label,):
         if name in config.features:
-            return f"features: Expected columns other than the label. Received: '{name}'. Remove it from `features`."
+            if config.features[name].kind == "series":
+                step = f"Its past is `past_{name}: {{kind: series, of: {name}}}`, with `data.series`."
+            else:
+                step = "Remove it from `features`."
+            return f"features: Expected columns other than the label. Received: '{name}'. {step}"
     if several and LABELS in config.features:
         return f"features: Expected no '{LABELS}' beside several columns in `label`, which are called so together. Rename that column."
     if several and not isinstance(config.task, Multilabel):
@@ -90,11 +94,46 @@ def _column_fault(config: "PipelineConfig") -> str | None:
         return f"task: Expected `multilabel` with several columns in `label`. Received: {kind}."
     if config.trainer.augment and "image" not in config.inputs.kinds.values():
         return "trainer.augment: Expected none where the model is given no picture. Remove it."
-    if fault := cross_fault(config.crosses, config.inputs.by_name):
+    if fault := cross_fault(config.crosses, config.inputs.by_name) or _series_fault(config):
         return fault
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
     return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None
+
+
+def _series_fault(config: "PipelineConfig") -> str | None:
+    """What does not fit to lists of numbers in the order of time."""
+    features, series = config.inputs.series, config.data.series
+    if not features:
+        return (
+            series
+            and "data.series: Expected a feature of the kind `series` with it. Received: none. Set `kind: series` of one, or remove it."
+        )
+    first = next(iter(features))
+    if len({feature.length for feature in features.values()}) > 1:
+        received = ", ".join(f"{feature.length} of '{name}'" for name, feature in features.items())
+        return f"features: Expected one `length` of all series, which the model reads side by side. Received: {received}."
+    if series is None:
+        if of := next((name for name, feature in features.items() if feature.of), None):
+            return (
+                f"features.{of}.of: Expected `data.series` with it, which makes lists of a column. Received: none. Set it, or remove `of`."
+            )
+        if config.data.table_format == "csv":
+            return (
+                f"features.{first}: Expected `data.series` with the kind `series` and `data.format: csv`, which holds no lists. "
+                "Received: none. Set `data.series: {key: COLUMN, time: COLUMN}`."
+            )
+        return None
+    if config.data.format not in ("csv", "parquet", "jsonl"):
+        return f"data.series: Expected `data.format` csv, parquet or jsonl with it. Received: {config.data.format}. Remove it."
+    labels = config.label if isinstance(config.label, tuple) else (config.label,)
+    for name in (*series.keys, series.time):
+        if name in labels:
+            return f"data.series: Expected columns other than the label as `key` and `time`. Received: '{name}'. Name another one."
+        if name in features:
+            of = features[name].of or name
+            return f"features.{name}: Expected another name than that of a column of `data.series`. Rename it, and set `of: {of}`."
+    return None
 
 
 def _multilabel_fault(config: "PipelineConfig", task: Multilabel) -> str | None:

@@ -31,8 +31,8 @@ def _records(path: Path, problem: Problem) -> Iterator[Record]:
     """In the order of the lines. Raises InputFileError."""
     rejects: list[Reject] = []
     try:
-        for source in predicted_rows.open_input(str(path), problem):
-            for rows in source.read(rejects.append):
+        with predicted_rows.open_input(str(path), problem) as sources:
+            for rows in (rows for source in sources for rows in source.read(rejects.append)):
                 last = rows.places[-1][1]
                 records = [_refused(path, each) for each in rejects if (each.line or 0) <= last]
                 rejects[:] = [each for each in rejects if (each.line or 0) > last]

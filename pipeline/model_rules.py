@@ -4,6 +4,7 @@ from typing import get_args
 
 from trainer.config import BACKBONE, PictureModel, SequenceModel, TextModel
 from trainer.features import Features
+from trainer.reference import is_reference
 
 _PICTURE, _TEXTS, _SEQUENCES = (get_args(names) for names in (PictureModel, TextModel, SequenceModel))
 
@@ -19,8 +20,13 @@ def model_fault(model: str, features: Features) -> str | None:
             "trainer.backbone: Expected pixels from 0 to 1, which its `range` is counted from. Received: `normalize: standardize`. "
             "Set the picture's `normalize: scale`."
         )
-    if model in (*_TEXTS, *_SEQUENCES) and set(kinds) != {"text"}:
+    if "series" in kinds:
+        is_taken = model in (*_SEQUENCES, "auto") or is_reference(model)
+        return None if is_taken else _fault(model, "no series as features", features, "Try `lstm`.")
+    if model in _TEXTS and set(kinds) != {"text"}:
         return _fault(model, "nothing but texts as features", features, others)
+    if model in _SEQUENCES and set(kinds) != {"text"}:
+        return _fault(model, "a series, or nothing but texts, as features", features, others)
     bags = [name for name, feature in features.by_name.items() if not getattr(feature, "sequence", None)]
     if model in _SEQUENCES and bags:
         return (

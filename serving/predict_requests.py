@@ -229,7 +229,10 @@ class ColumnRequests:
 
 
 class FeatureRequests(ColumnRequests):
-    """Columns as a model's features: those that it does not take are left out, and a value may be missing."""
+    """Columns as a model's features: those that it does not take are left out, and a value may be missing.
+
+    Of lists of numbers the shorter ones get NaN in front: for such a model that is nothing.
+    """
 
     def __init__(self, signature: Signature, table: Table) -> None:
         """Raises InputFileError where there are no rows, or a feature is no column."""
@@ -245,8 +248,18 @@ class FeatureRequests(ColumnRequests):
                     "Rename it in the table, or add it; its values may be empty."
                 )
         table.convert = functools.partial(raw_values.raw_value, order=table.order)
+        table.lists = {name for name, spec in signature.inputs.items() if spec.shape is not None and len(spec.shape) == 2}
         self._left_out = others
         super().__init__(signature, table)
+
+    def _column(self, spec: TensorSpec, rows: Sequence[Row]) -> np.ndarray:
+        if spec.name not in self._table.lists:
+            return super()._column(spec, rows)
+        lists = [self._table.value(row.content, spec.name) for row in rows]
+        column = np.full((len(lists), max(1, *map(len, lists))), np.nan, numpy_dtype(spec.dtype))
+        for row, values in enumerate(lists):
+            column[row, column.shape[1] - len(values) :] = values
+        return column
 
     def learn(self, refusal: ServingError) -> bool:
         """See `Requests`."""

@@ -66,7 +66,8 @@ class Table:
       order: how dates whose year is last are written, one of `times.ORDERS`; empty where the caller does not say.
       kinds: those of all columns.
       pictures: the columns that name pictures, whose files are sent; the model says which by refusing the names.
-      convert: a cell as a dtype; raises ValueError or OverflowError.
+      lists: the columns whose cells are lists of numbers.
+      convert: a cell, or an item of a list, as a dtype; raises ValueError or OverflowError.
     """
 
     read: Callable[[], Iterator[Record]]
@@ -74,6 +75,7 @@ class Table:
     order: str = ""
     kinds: dict[str, int] = field(default_factory=dict)
     pictures: set[str] = field(default_factory=set)
+    lists: set[str] = field(default_factory=set)
     convert: Callable[[Any, np.dtype], Any] = field(default_factory=lambda: converted)
 
     def decide(self) -> None:
@@ -111,6 +113,8 @@ class Table:
             raise RowError(record.fault)
         cell, kind = record.cells.get(name), self.kinds[name]
         try:
+            if name in self.lists:
+                return [self.convert(item, numpy_dtype(kind)) for item in _items(cell)]
             value = self.convert(cell, numpy_dtype(kind))
             return named_picture(value, record.folder or Path()) if name in self.pictures else value
         except (ValueError, OverflowError) as error:
@@ -131,6 +135,12 @@ class Table:
     def said(self) -> str:
         """Which kind every column has, for people."""
         return ", ".join(f"{name}: {dtype_name(kind)}" for name, kind in self.kinds.items())
+
+
+def _items(cell: Any) -> list[Any]:
+    if cell is not None and cell != "" and not isinstance(cell, list):
+        raise NotThat("a list of numbers")
+    return cell or []
 
 
 def _width(cell: Any) -> int:

@@ -110,9 +110,9 @@ class BackboneConfig(Settings):
 
 Augmentation = Literal["flip", "shift", "crop", "rotate", "colour"]
 PictureModel = Literal["mlp", "cnn", "resnet", "vit", "backbone"]  # one picture, and nothing else
-RowModel = Literal["tabular", "linear", "wide_deep"]  # columns of any kind
+RowModel = Literal["tabular", "linear", "wide_deep"]  # columns of any kind but series
 TextModel = Literal["text", "embedding_bag"]  # nothing but texts
-SequenceModel = Literal["conv", "lstm", "transformer"]  # nothing but texts, each with `sequence`
+SequenceModel = Literal["conv", "lstm", "transformer"]  # nothing but texts, each with `sequence`; or series, with columns of any kind
 _Model = or_reference(Literal["auto", PictureModel, RowModel, TextModel, SequenceModel])
 _Loss = or_reference(
     Literal[
@@ -140,11 +140,11 @@ class TrainerConfig(Settings):
     loop: Literal["fit", "gradient_tape"] = Field("fit", description="`model.fit`, or the project's own `tf.GradientTape` loop.")
     model: _Model = Field(
         "auto",
-        description="A file of `trainer/models/`; `auto` is `text` for texts, `tabular` for other columns, `mlp` for one picture in "
-        "numbered classes and `resnet`, a small residual network, for one in named classes. `cnn` and `vit` are for pictures, too, "
-        "and `backbone`, which `trainer.backbone` alone implies; "
-        "`linear` and `wide_deep` for columns; `embedding_bag`, another name of `text`, for texts; `conv`, `lstm` and `transformer` for "
-        "texts with `sequence`. `my_model.py:build` is a function of your own.",
+        description="A file of `trainer/models/`; `auto` is `lstm` where there is a series, `text` for texts, `tabular` for other columns, "
+        "`mlp` for one picture in numbered classes and `resnet`, a small residual network, for one in named classes. `cnn` and `vit` are "
+        "for pictures, too, and `backbone`, which `trainer.backbone` alone implies; `linear` and `wide_deep` for columns; "
+        "`embedding_bag`, another name of `text`, for texts; `conv`, `lstm` and `transformer` for texts with `sequence` and for series. "
+        "`my_model.py:build` is a function of your own.",
     )
     step: StepSetting = Field(
         Standard(),

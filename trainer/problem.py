@@ -28,6 +28,16 @@ class Written(Settings):
     replace: dict[str, str]
 
 
+class Joined(Settings):
+    """Which rows of a table a row's series are made of, as `data.series` says."""
+
+    key: tuple[str, ...] = Field(description="The columns whose equal values make one series.")
+    time: str = Field(description="The column by whose order its rows follow each other.")
+    length: int = Field(description="The most numbers of a list.")
+    of: dict[str, str] = Field(description="By feature, the column of its numbers.")
+    before: dict[str, int] = Field(description="By feature, how many rows before its own a row's list ends.")
+
+
 class Problem(Settings):
     """Crosses a component's boundary as JSON. How a feature is transformed is not in it: that changes Transform alone."""
 
@@ -36,6 +46,7 @@ class Problem(Settings):
         {}, description="How the dates of a feature are written in the data where the year is last, by its name."
     )
     written: Written | None = Field(None, description="How values are written in the data, where it is delimited text of a known dialect.")
+    joined: Joined | None = Field(None, description="What a row's series are made of, where the rows of the data hold no lists.")
     label: str = Field(description="The name of the raw feature that is predicted.")
     task: Task = Field(description="What is predicted.")
 

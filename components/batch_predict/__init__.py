@@ -57,11 +57,13 @@ def predict(model_dir: Path, place: str, output: Path, errors: Path, beam_args: 
 def _opened(place: str, problem: Problem) -> Iterator[list[Source]]:
     """The sources, of a place in a bucket those of a copy."""
     if not remote_files.is_remote(place):
-        yield open_input(place, problem)
+        with open_input(place, problem) as sources:
+            yield sources
         return
     with remote_files.opened(place) as (here, tree):
         tree.fill(tree.meant(here))
-        yield [Source(tree.naming(source.read)) for source in open_input(here, problem)]
+        with open_input(here, problem) as sources:
+            yield [Source(tree.naming(source.read)) for source in sources]
 
 
 def _predict(exported: Exported, sources: list[Source], output: Path, errors: Path, beam_args: Sequence[str]) -> Counts:

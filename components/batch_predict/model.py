@@ -180,9 +180,20 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _array(column: pa.Array) -> np.ndarray:
-    """(n,) as `predict_columns` takes it: NaN, empty and `MISSING` where a value is missing."""
+    """As `predict_columns` takes it: (n,), NaN, empty and `MISSING` where a value is missing; (n, m) of lists, NaN before shorter ones."""
+    if pa.types.is_list(column.type):
+        return _padded(column)
     if pa.types.is_floating(column.type):
         return column.to_numpy(zero_copy_only=False).astype(np.float32)
     if pa.types.is_integer(column.type):
         return pc.fill_null(column, MISSING).to_numpy(zero_copy_only=False)
     return np.array(pc.fill_null(column.cast(pa.binary()), b"").to_pylist(), object)
+
+
+def _padded(column: pa.Array) -> np.ndarray:
+    """float32 (n, m) of lists of numbers."""
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    width = max(1, int(lengths.max(initial=0)))
+    found = np.full((len(column), width), np.nan, np.float32)
+    found[np.arange(width) >= width - lengths[:, np.newaxis]] = column.flatten().to_numpy(zero_copy_only=False)
+    return found

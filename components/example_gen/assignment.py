@@ -59,6 +59,11 @@ class Assignment:
         batch = only(rows.batch, self.columns.kept) if self.columns.kept else rows.batch
         if self.columns.separator:
             batch = separated.labels(batch, self.columns)
+        if joined := self.columns.joined:
+            for name in (joined.time, *joined.key):
+                is_missing = np.asarray(rows.batch.column(name).is_null())
+                lacking[name] = lacking.get(name, False) | (is_missing & (splits != ""))  # a row without both is told of once
+                splits = np.where(is_missing, "", splits)
         if self.columns.label:
             is_labelled = np.asarray(batch.column(self.columns.label).is_valid())
             lacking = {name: is_missing & is_labelled for name, is_missing in lacking.items()} | {self.columns.label: ~is_labelled}

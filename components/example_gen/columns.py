@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from trainer.features.kind import RawType
+from trainer.problem import Joined
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Columns(Settings):
     empty_label: bool = Field(
         False, description="Whether a row without a value has a label, that of no labels: in CSV an empty cell cannot tell the two apart."
     )
+    joined: Joined | None = Field(None, description="Which rows of a table make the lists of a row, where it holds none itself.")
     orders: dict[str, Literal["year_first", "day_first", "month_first"]] = Field({}, description="How dates are written, by column.")
 
     def arrow_types(self, *others: str | None, time: str | None = None) -> dict[str, pa.DataType]:
@@ -33,11 +35,17 @@ class Columns(Settings):
         import pyarrow as pa  # not above: a config is read without it
 
         types = {"bytes": pa.binary(), "string": pa.string(), "float": pa.float64(), "int": pa.int64()}
+        types["floats"] = pa.list_(pa.float64())
         types["strings"] = pa.string() if self.separator else pa.list_(pa.string())
-        wanted = {name: types[kind] for name, kind in self.kept.items()}
+        made = self.joined.of if self.joined else {}
+        wanted = {name: types[kind] for name, kind in self.kept.items() if name not in made}
         if self.marks:
             wanted |= dict.fromkeys(self.marks, pa.string())
             del wanted[self.label or ""]
+        if self.joined:
+            wanted = (
+                dict.fromkeys(made.values(), types["float"]) | dict.fromkeys((self.joined.time, *self.joined.key), pa.string()) | wanted
+            )
         if time:
             wanted.setdefault(time, types["int"])
         return wanted | {name: pa.string() for name in others if name and name not in wanted}

@@ -64,6 +64,36 @@ class SplitsConfig(Settings):
         return self
 
 
+class SeriesConfig(Settings):
+    """Which rows of a table make a row's series."""
+
+    key: str | tuple[str, ...] | None = Field(
+        None, description="The column, or columns, whose equal values make one series, as a station's; none where all rows are one."
+    )
+    time: str = Field(description="The column by whose order the rows of a series follow each other: times or numbers.")
+    ahead: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="How many rows before its own a row's lists end: 0 ends them with the row itself, but those of the label before it; "
+        "1 and more is a forecast so many rows ahead.",
+    )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of the key."""
+        return () if self.key is None else (self.key,) if isinstance(self.key, str) else self.key
+
+    @pydantic.field_validator("key", mode="before")
+    @classmethod
+    def _is_one_column_or_several(cls, key: Any) -> Any:
+        if key is None or isinstance(key, str | tuple):
+            return key
+        if isinstance(key, list) and key and all(isinstance(name, str) for name in key):
+            return tuple(key)
+        raise ValueError(f"data.series.key: Expected the name of a column, or a list of several. Received: {key!r}.")
+
+
 class DataConfig(Settings):
     """Where the raw rows come from."""
 
@@ -104,6 +134,9 @@ class DataConfig(Settings):
     csv: Dialect | None = Field(None, description="How a `csv` file is written; found out where it is not given.")
     max_unreadable: float = Field(
         0.0, ge=0.0, le=1.0, description="The share of the rows that may be unreadable and left out, each with its line and reason."
+    )
+    series: SeriesConfig | None = Field(
+        None, description="Where the rows of a table are points of series: what the lists of features of kind `series` are made of."
     )
     splits: SplitsConfig = Field(SplitsConfig(), description="How rows are divided.")
 

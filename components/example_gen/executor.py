@@ -20,7 +20,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.example_gen import duplicates, left_out, origin, source, spans, split
+from components.example_gen import duplicates, left_out, origin, series, source, spans, split
 from components.example_gen import examples as tf_examples
 from components.example_gen.assignment import Assignment, only
 from components.example_gen.columns import Columns
@@ -71,6 +71,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         rows = {name: sum(each.rows for each in written if each.split == name) - dropped.get(name, 0) for name in split.SPLITS}
         # First: why a split may be empty.
         notes = left_out.notes(written, sum(each.rows for each in written), config.max_unreadable) + duplicates.notes(found)
+        notes += series.notes(config)
         for name, count in rows.items():
             if not count:
                 gone = f" but {dropped[name]:,} that are in an earlier split too" if dropped.get(name) else ""

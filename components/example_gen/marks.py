@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from components.example_gen.columns import Columns
 from components.example_gen.readers.cells import Column
-from components.example_gen.readers.rows import Part, Reject, Rows
+from components.example_gen.readers.rows import Part, Reject, Rows, without
 
 _YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false")  # in small letters
 
@@ -54,23 +54,7 @@ def _read(part: Part, columns: Columns, reject: Callable[[Reject], None]) -> Ite
                 reasons.setdefault(row, f"column '{name}': {reason}")
         label = names(columns.marks, [column.values for column in found])
         batch = pa.RecordBatch.from_arrays([*rows.batch.columns, label], names=[*rows.batch.schema.names, columns.label])
-        good = _without(rows._replace(batch=batch), reasons, reject)
+        good = without(rows._replace(batch=batch), reasons, reject)
         del rows, batch  # before the next ones are read
         if len(good.lines):
             yield good
-
-
-def _without(rows: Rows, reasons: dict[int, str], reject: Callable[[Reject], None]) -> Rows:
-    """The rows without those that have a reason, which are told."""
-    if not reasons:
-        return rows
-    files = [rows.file] * len(rows.lines) if isinstance(rows.file, str) else rows.file
-    for row in sorted(reasons):
-        reject(Reject(files[row], int(rows.lines[row]), reasons[row]))
-    kept = np.setdiff1d(np.arange(len(rows.lines)), list(reasons))
-    return Rows(
-        rows.batch.take(pa.array(kept)),
-        rows.lines[kept],
-        rows.file if isinstance(rows.file, str) else [files[row] for row in kept.tolist()],
-        None if rows.hashes is None else rows.hashes[kept],
-    )

@@ -3,12 +3,13 @@
 import contextlib
 import dataclasses
 import functools
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
-from components.example_gen import download, marks, raw_files, remote_files, spans
+from components.example_gen import download, marks, raw_files, remote_files, series, spans
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
@@ -32,13 +33,17 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
       ConfigError: the data is not there.
       DataError: it cannot be read, or changes meanwhile.
     """
-    if remote_files.is_remote(config.path):
-        with remote_files.listed(config) as (here, tree):
+    with contextlib.ExitStack() as stack:
+        if remote_files.is_remote(config.path):
+            here, tree = stack.enter_context(remote_files.listed(config))
             tree.fill(raw_files.files(here))
             parts, fingerprint = _opened(here, columns, lambda each, _: raw_files.fingerprint_by(each, tree.digest))
-            yield [tree.named(part) for part in parts], fingerprint
-    else:
-        yield _opened(config, columns, _fingerprint)
+            parts = [tree.named(part) for part in parts]
+        else:
+            parts, fingerprint = _opened(config, columns, _fingerprint)
+        if columns.joined:
+            parts = series.with_past(parts, columns, stack.enter_context(tempfile.TemporaryDirectory(prefix="tapeline-series-")))
+        yield parts, fingerprint
 
 
 def _opened(config: DataConfig, columns: Columns, fingerprint_of: Callable[[DataConfig, list[Part]], str]) -> tuple[list[Part], str]:

@@ -61,7 +61,7 @@ def hashes_of_rows(batch: pa.RecordBatch) -> np.ndarray:
 
 
 def _flat(column: pa.Array) -> pa.Array:
-    """The column as it can be hashed: a list of texts as one text, a whole number as such whether others are missing or not."""
+    """The column as it can be hashed: a list as one text, a whole number as such whether others are missing or not."""
     if pa.types.is_integer(column.type) and column.null_count:
         return pc.fill_null(column, _NO_NUMBER)
-    return pc.binary_join(column, "\x1f") if pa.types.is_list(column.type) and pa.types.is_string(column.type.value_type) else column
+    return pc.binary_join(column.cast(pa.list_(pa.string())), "\x1f") if pa.types.is_list(column.type) else column

@@ -65,7 +65,7 @@ def test_a_minimal_file_gets_the_documented_defaults(file):
         (
             "data: {format: digits, epochs: 3}",
             "data.epochs: Expected one of the keys format, path, pictures, span, window, download, max_image_pixels, csv, "
-            "max_unreadable, splits. "
+            "max_unreadable, series, splits. "
             "Received: 'epochs'. `epochs` belongs to `trainer` or `trainer.checkpoints`.",
         ),
         (

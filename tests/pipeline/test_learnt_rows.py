@@ -11,18 +11,18 @@ from components.example_gen.readers.dialect import Dialect
 from pipeline import learnt_rows
 from serving.errors import InputFileError
 from serving.predict_table import Table
-from trainer.problem import FILE, Problem, Written
+from trainer.problem import FILE, Joined, Problem, Written
 
 
 @pytest.fixture
 def pushed(tmp_path, monkeypatch):
-    """pushed(features, orders, **csv): a version 7 of the model `mine` below runs/ that has learnt from a table written so."""
+    """pushed(features, orders, joined, **csv): a version 7 of the model `mine` below runs/ that has learnt from a table written so."""
     monkeypatch.chdir(tmp_path)
 
-    def make(features, orders=None, **csv):
+    def make(features, orders=None, joined=None, **csv):
         written = Written(**Dialect(**csv).model_dump(include=set(Written.model_fields)))
         task = {"kind": "regression"}
-        problem = Problem(features=features, orders=orders or {}, written=written, label="y", task=task)
+        problem = Problem(features=features, orders=orders or {}, written=written, joined=joined, label="y", task=task)
         place = tmp_path / "runs/mine/serving/mine/7" / FILE
         place.parent.mkdir(parents=True)
         place.write_text(problem.to_json(), encoding="utf-8")
@@ -80,3 +80,10 @@ def test_a_missing_feature_is_a_fault_of_the_file(pushed, tmp_path):
     path.write_text("prize,b\n1,2\n", encoding="utf-8")
     with pytest.raises(InputFileError, match="Did you mean 'prize'"):
         list(learnt_rows.reader("mine", 7, [path])())
+
+
+def test_the_rows_of_a_table_make_the_series_that_are_sent(pushed, tmp_path):
+    pushed({"past": "series"}, joined=Joined(key=("shop",), time="day", length=2, of={"past": "y"}, before={"past": 1}))
+    path = tmp_path / "rows.csv"
+    path.write_text("day,shop,y\n3,a,\n1,a,10\n2,a,20\n1,b,7\n", encoding="utf-8")
+    assert cells(path, "past", "shop") == [[[10.0, 20.0], b"a"], [[], b"a"], [[10.0], b"a"], [[], b"b"]]

@@ -18,6 +18,7 @@ PICTURE = {"photo": "image"}
         *((model, SEQUENCE) for model in ("conv", "lstm", "transformer", "text", "tabular", "linear", "auto")),
         *((model, COLUMNS) for model in ("tabular", "linear", "wide_deep", "auto", "my_model.py:build")),
         ("wide_deep", {"area": {"kind": "number", "buckets": 5}}),
+        *((model, {**COLUMNS, **BAG, "load": "series"}) for model in ("conv", "lstm", "transformer", "auto", "my_model.py:build")),
     ],
 )
 def test_a_model_that_suits_its_features_is_taken(model, features):
@@ -33,7 +34,15 @@ def test_a_model_that_suits_its_features_is_taken(model, features):
         ),
         ("vit", {**PICTURE, "area": "number"}, "one picture as the only feature for `trainer.model: vit`. Received: photo (image), area"),
         ("embedding_bag", COLUMNS, "nothing but texts as features for `trainer.model: embedding_bag`. Received: area (number)"),
-        ("lstm", {**SEQUENCE, "area": "number"}, "nothing but texts as features for `trainer.model: lstm`. Received: review (text), area"),
+        (
+            "lstm",
+            {**SEQUENCE, "area": "number"},
+            "a series, or nothing but texts, as features for `trainer.model: lstm`. Received: review (text), area",
+        ),
+        *(
+            (model, {**COLUMNS, "load": "series"}, f"no series as features for `trainer.model: {model}`. Received: area (number), ")
+            for model in ("tabular", "linear", "wide_deep", "text")
+        ),
         *(
             (
                 model,

@@ -79,7 +79,8 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
         ),
         (
             "features.面積=numbr",
-            "features.面積: Expected one of 'image', 'number', 'category', 'time', 'text'. Received: 'numbr'. Did you mean 'number'?",
+            "features.面積: Expected one of 'image', 'number', 'category', 'time', 'text', 'series'. Received: 'numbr'. "
+            "Did you mean 'number'?",
         ),
         (
             "features.面積={kind: number, lok: true}",

@@ -100,7 +100,7 @@ def serialized(columns, schema):
     """tf.Examples of columns by name, lists with None where a value is missing."""
     types = {schema_pb2.BYTES: pa.string(), schema_pb2.FLOAT: pa.float64(), schema_pb2.INT: pa.int64()}
     kinds = {feature.name: types[feature.type] for feature in schema.feature}
-    arrays = {name: pa.array(values, pa.list_(pa.string()) if _are_lists(values) else kinds[name]) for name, values in columns.items()}
+    arrays = {name: pa.array(values, pa.list_(kinds[name]) if _are_lists(values) else kinds[name]) for name, values in columns.items()}
     return list(examples.encode(pa.RecordBatch.from_pydict(arrays)))
 
 
@@ -113,8 +113,8 @@ def of_table(folder, splits, features, label, task, crosses=()):
     schema = schema_pb2.Schema()
     for name, values in splits["train"].items():
         kind = features[name].raw_type if name in features else task.raw_type
-        feature = schema.feature.add(name=name, type={"string": "BYTES", "strings": "BYTES", "float": "FLOAT", "int": "INT"}[kind])
-        if None not in values and kind != "strings":
+        feature = schema.feature.add(name=name, type={"string": "BYTES", "float": "FLOAT", "int": "INT"}[kind.removesuffix("s")])
+        if None not in values and kind not in ("strings", "floats"):
             feature.presence.min_fraction = 1
             feature.shape.dim.add(size=1)
     kinds = Features(by_name=features, crosses=list(crosses))

@@ -15,8 +15,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer.export.served import Prediction, Raw, Served
-from trainer.features import MISSING_VALUES, RAW_DTYPES
+from trainer.features import LISTS, MISSING_VALUES, RAW_DTYPES
 from trainer.features.kind import one_a_row
+from trainer.features.series import padded_in_front
 
 SIGNATURE = "predict_columns"
 _ARGUMENT = re.compile("[A-Za-z][A-Za-z0-9_]*")  # what TensorFlow takes as the name of an argument
@@ -27,7 +28,10 @@ class ServedColumns(Served):
 
     @tf.function(autograph=False)
     def predict_columns(self, **columns: tf.Tensor) -> Prediction:
-        """A tensor (n,) a column: float32 numbers, string categories and texts, int64 times; NaN, empty and `time.MISSING` are missing."""
+        """A tensor (n,) a column: float32 numbers, string categories and texts, int64 times; NaN, empty and `time.MISSING` are missing.
+
+        Of a series float32 (n, m), the newest last; a shorter one has NaN in front.
+        """
         names = {argument: name for name, argument in _arguments(self._raw_specs).items()}
         return self.answer({names[argument]: self._as_raw(names[argument], values) for argument, values in columns.items()})
 
@@ -50,15 +54,14 @@ class ServedColumns(Served):
     def requests(self, examples: list[bytes]) -> dict[str, dict[str, tf.Tensor]]:
         """See `Served`."""
         raw = tf.io.parse_example(examples, self._raw_specs)
-        missing = {name: MISSING_VALUES[self._kinds[name]] for name in raw}
-        columns = {name: one_a_row(values, b"" if missing[name] is None else missing[name]) for name, values in raw.items()}
+        columns = {name: self._as_sent(name, values) for name, values in raw.items()}
         sent = {"inputs": tf.constant(examples, tf.string)}
         return super().requests(examples) | {SIGNATURE: columns} | dict.fromkeys(self._of_examples(), sent)
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """See `Served`."""
         columns = {
-            argument: tf.TensorSpec((None,), RAW_DTYPES[self._kinds[name]], argument)
+            argument: tf.TensorSpec((None, None) if self._kinds[name] in LISTS else (None,), RAW_DTYPES[self._kinds[name]], argument)
             for name, argument in _arguments(self._raw_specs).items()
         }
         examples = tf.TensorSpec((None,), tf.string, "inputs")
@@ -71,9 +74,21 @@ class ServedColumns(Served):
     def _of_examples(self) -> dict[str, Callable[[tf.Tensor], Prediction]]:
         return {"regress": self.regress} if self._task.PREDICTIONS == "values" else {"classify": self.classify}
 
+    def _as_sent(self, name: str, values: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+        """(n,), or (n, m) of a list, of the raw feature."""
+        kind = self._kinds[name]
+        if kind in LISTS:
+            return padded_in_front(values, values.dense_shape[1] if isinstance(values, tf.SparseTensor) else tf.shape(values)[1])
+        missing = MISSING_VALUES[kind]
+        return one_a_row(values, b"" if missing is None else missing)
+
     def _as_raw(self, name: str, values: tf.Tensor) -> Raw:
-        """(n,) in the shape of the raw feature, which the data's schema decides."""
+        """(n,) or (n, m) in the shape of the raw feature, which the data's schema decides."""
         spec = self._raw_specs[name]
+        if self._kinds[name] in LISTS:
+            if isinstance(spec, tf.io.FixedLenFeature):
+                return padded_in_front(values, spec.shape[0])
+            return tf.SparseTensor(tf.where(tf.ones_like(values, tf.bool)), tf.reshape(values, [-1]), tf.shape(values, tf.int64))
         if isinstance(spec, tf.io.FixedLenFeature):
             return tf.reshape(values, [-1, *spec.shape])
         rows = tf.range(tf.size(values, tf.int64))

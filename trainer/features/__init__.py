@@ -11,6 +11,7 @@ from trainer.features.category import CategoryFeature, values_of
 from trainer.features.cross import Crosses, crossed
 from trainer.features.image import ImageFeature
 from trainer.features.number import NumberFeature
+from trainer.features.series import SeriesFeature
 from trainer.features.text import TextFeature
 from trainer.features.time import TimeFeature
 from trainer.lazy import tf
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 
     from trainer.lazy import tft
 
-KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature, TextFeature)
-_DTYPES = {"bytes": "string", "string": "string", "float": "float32", "int": "int64"}
+KINDS = (ImageFeature, NumberFeature, CategoryFeature, TimeFeature, TextFeature, SeriesFeature)
+_DTYPES = {"bytes": "string", "string": "string", "float": "float32", "floats": "float32", "int": "int64"}
 RAW_DTYPES = {kind.model_fields["kind"].default: _DTYPES[kind.raw_type] for kind in KINDS}  # TensorFlow's name, by kind
 MISSING_VALUES = {kind.model_fields["kind"].default: kind.missing_value for kind in KINDS}  # what stands for none, by kind
+LISTS = {kind.model_fields["kind"].default for kind in KINDS if kind.raw_type == "floats"}  # the kinds of which a row has a list
 
 
 def _in_full(given: Any) -> Any:
@@ -32,8 +34,8 @@ def _in_full(given: Any) -> Any:
     return {"kind": given} if isinstance(given, str) else given
 
 
-_InFull = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature | TextFeature, Field(discriminator="kind")]
-_Short = Literal["image", "number", "category", "time", "text"]  # for the JSON Schema: what `_in_full` takes
+_InFull = Annotated[ImageFeature | NumberFeature | CategoryFeature | TimeFeature | TextFeature | SeriesFeature, Field(discriminator="kind")]
+_Short = Literal["image", "number", "category", "time", "text", "series"]  # for the JSON Schema: what `_in_full` takes
 Feature = Annotated[_InFull, BeforeValidator(_in_full, json_schema_input_type=_Short | _InFull)]
 
 
@@ -48,6 +50,11 @@ class Features(Settings):
     def kinds(self) -> dict[str, str]:
         """The kind of each feature."""
         return {name: feature.kind for name, feature in self.by_name.items()}
+
+    @property
+    def series(self) -> dict[str, SeriesFeature]:
+        """The features that are lists of numbers in the order of time."""
+        return {name: feature for name, feature in self.by_name.items() if isinstance(feature, SeriesFeature)}
 
     @property
     def orders(self) -> dict[str, Any]:

@@ -11,14 +11,14 @@ from trainer.settings import Settings
 if TYPE_CHECKING:
     from typing import Any
 
-RawType = Literal["bytes", "string", "strings", "float", "int"]
+RawType = Literal["bytes", "string", "strings", "float", "floats", "int"]
 
 
 class Kind(Settings):
     """One feature's settings; the class itself works on all features of the kind together, in one go.
 
     Attributes:
-      raw_type: how a row holds the raw value; a tf.Example's bytes, bytes (UTF-8), several of them, float or int64 list.
+      raw_type: how a row holds the raw value; a tf.Example's bytes, bytes (UTF-8), several of them, float, several of them, or int64 list.
       learns: whether Transform must see the whole training split before it can transform a row.
     """
 

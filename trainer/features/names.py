@@ -22,6 +22,7 @@ TIMES = "times"  # float32 (n,), see `trainer.features.time`
 TOKENS = "tokens"  # int64 (n,), numbers of n-grams from 1 on, then 0, of the first text feature; `tokens_2` and so on of further ones
 NGRAM_WEIGHTS = "ngram_weights"  # float32 (n,), how much each of them counts, where it is given; `ngram_weights_2` and so on
 SEQUENCE = "sequence"  # int64 (n,), numbers of words or characters in their order, then 0; `sequence_2` and so on, as `tokens`
+SERIES = "series"  # float32 (length, n), see `trainer.features.series`
 LABEL = "label"  # int64 or float32, one or several, as the task says
 
 

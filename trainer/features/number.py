@@ -17,15 +17,14 @@ from trainer.features import names
 from trainer.features.buckets import bucketed
 from trainer.features.kind import Kind, RawType, one_a_row
 from trainer.features.outliers import Clipped
-from trainer.features.quantiles import quantiles
-from trainer.features.scales import Statistics, scaled_otherwise
-from trainer.lazy import tf, tft
+from trainer.features.quantiles import ends, quantiles
+from trainer.features.scales import Statistics, robust, scaled_otherwise
+from trainer.lazy import tf
 
 BUCKETS = 48  # of equal numbers of rows; recipes for tables use as many
 _FINER = 20  # quantiles a bucket that are looked at for rare values
 _EPSILON = 0.0005  # how exact a quantile is, as a share of the rows
 _STATISTICS = ("median", "mean")
-_FAR = 10.0  # quarters' distances up to which a number stays as it is, so that sums and differences of columns can be learnt exactly
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -106,25 +105,21 @@ class NumberFeature(Kind):
         known = tf.where(missing, tf.constant(float("nan")), values)
         result = _in_buckets(features, known)
         fine = quantiles(known, BUCKETS * _FINER, _EPSILON)
-        low = tft.min(tf.where(missing, tf.float32.max, known), reduce_instance_dims=False)
-        high = tft.max(tf.where(missing, tf.float32.min, known), reduce_instance_dims=False)
-        low, high = tf.minimum(low, fine[:, 0]), tf.maximum(high, fine[:, -1])
+        low, high = ends(known, (fine[:, 0], fine[:, -1]))
         clips = [feature.clip for feature in features.values()]
         clipped = Clipped(clips, known, low, high) if any(clips) else None
         if clipped:
             values, low, high = (clipped.clip(each) for each in (values, low, high))
             fine = tf.transpose(clipped.clip(tf.transpose(fine)))
         quarter, median, third = (fine[:, _FINER * BUCKETS * part // 4 - 1] for part in (1, 2, 3))
-        quarters = third - quarter
         statistics = Statistics(known, low, high, clipped)
         given = tf.stack([_instead(feature) for feature in features.values()])
         given = clipped.clip(given) if clipped else given
         instead = tf.where(tf.math.is_nan(given), _middle(features, median, statistics), given)
         values = tf.where(missing, instead, values)
-        spread = tf.where(quarters > 0, quarters, tf.where(high > low, (high - low) / 2, 1.0))
-        scaled = (values - median) / spread
+        scaled = robust(values, (quarter, median, third), (low, high))
         return result | {
-            names.NUMBERS: scaled_otherwise([feature.scale for feature in features.values()], _tamed(scaled), values, statistics),
+            names.NUMBERS: scaled_otherwise([feature.scale for feature in features.values()], scaled, values, statistics),
             names.RANKS: _ranks(values, tf.concat([low[:, tf.newaxis], _bounds(fine), high[:, tf.newaxis]], axis=1)),
             names.MISSING: tf.cast(missing, tf.float32),
         }
@@ -170,12 +165,6 @@ def _bounds(fine: tf.Tensor) -> tf.Tensor:
     nth = tf.cumsum(tf.cast(is_free, tf.int32), axis=1)
     place = nth * count // (tf.reduce_max(nth, axis=1, keepdims=True) + 1)
     return tf.sort(tf.where(is_free, tf.gather(rare, place, batch_dims=1), bounds), axis=1)
-
-
-def _tamed(scaled: tf.Tensor) -> tf.Tensor:
-    """`scaled` up to _FAR, from there on its logarithm, without a bend."""
-    far = tf.maximum(tf.abs(scaled) / _FAR, 1.0)
-    return tf.clip_by_value(scaled, -_FAR, _FAR) * (1 + tf.math.log(far))
 
 
 def _ranks(values: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:

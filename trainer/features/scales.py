@@ -1,4 +1,4 @@
-"""The scales of a number beside the robust one: of all numbers together, by analyzers that run only where one of them is asked for."""
+"""The scales of numbers: the robust one, and beside it others, by analyzers that run only where one of them is asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,28 @@ from collections.abc import Sequence
 
 from trainer.features.outliers import Clipped
 from trainer.lazy import tf, tft
+
+_FAR = 10.0  # quarters' distances up to which a number stays as it is, so that sums and differences of columns can be learnt exactly
+
+
+def robust(values: tf.Tensor, quarters: tuple[tf.Tensor, tf.Tensor, tf.Tensor], ends: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    """By how much `values`, float32 (..., features), are off the median, in quarters' distances; far off it grows as the logarithm.
+
+    Args:
+      values: none of them missing.
+      quarters: (features,) each, the train split's three quartiles.
+      ends: its lowest and highest value, which count where the quarters are equal.
+    """
+    quarter, median, third = quarters
+    low, high = ends
+    spread = tf.where(third > quarter, third - quarter, tf.where(high > low, (high - low) / 2, 1.0))
+    return _tamed((values - median) / spread)
+
+
+def _tamed(scaled: tf.Tensor) -> tf.Tensor:
+    """`scaled` up to _FAR, from there on its logarithm, without a bend."""
+    far = tf.maximum(tf.abs(scaled) / _FAR, 1.0)
+    return tf.clip_by_value(scaled, -_FAR, _FAR) * (1 + tf.math.log(far))
 
 
 class Statistics:

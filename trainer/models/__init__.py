@@ -71,6 +71,8 @@ def model_name(config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.Fix
         return _SAME.get(config.model, config.model)
     if config.backbone:
         return BACKBONE
+    if names.SERIES in inputs:
+        return "lstm"
     if list(inputs) != [names.PIXELS]:
         return "text" if sum(map(len, names.text_inputs(inputs).values())) == len(inputs) else "tabular"
     return "resnet" if task.names else "mlp"  # the perceptron is for the small digits of numbered classes

@@ -35,13 +35,13 @@ def encoder_block(
 class LearnedPositions(layers.Layer):
     """Adds to each vector a learnt one of its place."""
 
-    def __init__(self, length: int, **kwargs: object) -> None:
+    def __init__(self, length: int, stddev: float = 0.02, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.length = length
+        self.length, self.stddev = length, stddev
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Makes a vector for each of `length` places."""
-        self.positions = self.add_weight((self.length, shape[-1]), keras.initializers.RandomNormal(stddev=0.02), name="positions")
+        self.positions = self.add_weight((self.length, shape[-1]), keras.initializers.RandomNormal(stddev=self.stddev), name="positions")
 
     def call(self, vectors: tf.Tensor) -> tf.Tensor:
         """Float (batch, n, values), n up to `length` -> the same shape."""
@@ -49,4 +49,4 @@ class LearnedPositions(layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         """The arguments."""
-        return {**super().get_config(), "length": self.length}
+        return {**super().get_config(), "length": self.length, "stddev": self.stddev}

@@ -1,6 +1,6 @@
-"""A convolutional network for texts (arXiv:1408.5882): it finds telling runs of three, four and five tokens wherever they stand."""
+"""A convolutional network for texts and series (arXiv:1408.5882): it finds telling runs of three, four and five, wherever they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from trainer.config import Augmentation
 from trainer.models.sequences import MaskedMaximum, of_sequences
 
 WIDTH = 128  # of a token's vector
@@ -21,10 +22,11 @@ def build(
     dropout: float,
     *,
     sizes: Mapping[str, int] = MappingProxyType({}),
+    augment: Sequence[Augmentation] = (),
     **_: Any,
 ) -> keras.Model:
-    """Texts as sequences -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
-    return of_sequences("conv", _read, WIDTH, inputs, outputs, dropout, sizes)
+    """Texts as sequences, or series -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
+    return of_sequences("conv", _read, WIDTH, inputs, outputs, dropout, sizes, augment)
 
 
 def _read(vectors: keras.KerasTensor, there: keras.KerasTensor, length: int) -> keras.KerasTensor:

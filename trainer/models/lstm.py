@@ -1,6 +1,6 @@
-"""A recurrent network for texts: a long short-term memory reads each text forwards, another one backwards, and both say what they kept."""
+"""A recurrent network for texts and series: one long short-term memory reads forwards, another backwards; both say what they kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from trainer.config import Augmentation
 from trainer.models.sequences import of_sequences
 
-WIDTH = 64  # of a token's vector
+WIDTH = 64  # of a token's vector, or of a time's
 UNITS = 64  # in each direction
 
 
@@ -20,10 +21,11 @@ def build(
     dropout: float,
     *,
     sizes: Mapping[str, int] = MappingProxyType({}),
+    augment: Sequence[Augmentation] = (),
     **_: Any,
 ) -> keras.Model:
-    """Texts as sequences -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
-    return of_sequences("lstm", _read, WIDTH, inputs, outputs, dropout, sizes)
+    """Texts as sequences, or series -> logits (batch, outputs); arguments and errors are those of `sequences.of_sequences`."""
+    return of_sequences("lstm", _read, WIDTH, inputs, outputs, dropout, sizes, augment)
 
 
 def _read(vectors: keras.KerasTensor, there: keras.KerasTensor, length: int) -> keras.KerasTensor:

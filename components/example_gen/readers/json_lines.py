@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.example_gen.readers import cells
 from components.example_gen.readers.cells import Column
@@ -242,6 +243,8 @@ def _column(values: list[Any], wanted: pa.DataType, order: cells.TimeOrder = "ye
     wrong: dict[int, str] = {}
     if is_list(wanted):
         inner = _column([item for value in values if isinstance(value, list) for item in value], wanted.value_type, order)
+        if pa.types.is_floating(wanted.value_type):
+            inner = Column(pc.fill_null(inner.values, math.nan), inner.wrong)
         return _lists(values, inner, wanted)
     if pa.types.is_integer(wanted):
         values = _with_strings_read(values, functools.partial(cells.times, order=order), wrong)
@@ -280,8 +283,8 @@ def _lists(values: list[Any], inner: Column, wanted: pa.DataType) -> Column:
             lists.append(None)
             continue
         mine = items[place : place + len(value)]
-        if None in mine:
-            at = mine.index(None)
+        at = next((at for at, item in enumerate(mine) if item is None or place + at in inner.wrong), None)
+        if at is not None:
             wrong[row] = inner.wrong.get(place + at, "null in an array")
         lists.append(None if row in wrong else mine)
         place += len(value)

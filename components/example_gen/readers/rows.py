@@ -63,3 +63,19 @@ def place(part: Part, rows: Rows, number: int) -> str:
     file = rows.file if isinstance(rows.file, str) else rows.file[number]
     of = f"{file} of span {part.span.number}" if part.span else file
     return printable(f"line {rows.lines[number]} of {of}" if isinstance(rows.file, str) else of)
+
+
+def without(rows: Rows, reasons: Mapping[int, str], reject: Callable[[Reject], None]) -> Rows:
+    """The rows without those that have a reason, by their number, which are told."""
+    if not reasons:
+        return rows
+    files = [rows.file] * len(rows.lines) if isinstance(rows.file, str) else rows.file
+    for row in sorted(reasons):
+        reject(Reject(files[row], int(rows.lines[row]), reasons[row]))
+    kept = np.setdiff1d(np.arange(len(rows.lines)), list(reasons))
+    return Rows(
+        rows.batch.take(pa.array(kept)),
+        rows.lines[kept],
+        rows.file if isinstance(rows.file, str) else [files[row] for row in kept.tolist()],
+        None if rows.hashes is None else rows.hashes[kept],
+    )

@@ -1,5 +1,6 @@
 """Columns that have a type of their own -> the type that is wanted; values that do not fit are told row by row."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -59,7 +60,7 @@ def converted(array: pa.Array, wanted: pa.DataType, order: cells.TimeOrder = "ye
     """`array` as `wanted`, where `converts` says so.
 
     Times become seconds since 1970, UTC. Text becomes a number or, for int64, a time as `cells.py` reads them, whose dates are written in
-    `order`. Bytes are such text where they are UTF-8. NaN is a missing value.
+    `order`. Bytes are such text where they are UTF-8. NaN is a missing value, and a missing number within a list is NaN.
     """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -105,6 +106,8 @@ def _lists(array: pa.Array, wanted: pa.DataType) -> Column:
     is_null = pc.is_null(array).to_numpy(zero_copy_only=False)
     ends = np.cumsum(pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False))
     inner = converted(array.flatten(), wanted.value_type)
+    if pa.types.is_floating(wanted.value_type):
+        inner = Column(pc.fill_null(inner.values, math.nan), inner.wrong)
     missing = dict.fromkeys(np.flatnonzero(pc.is_null(inner.values).to_numpy(zero_copy_only=False)).tolist(), "a missing value in a list")
     wrong = {int(np.searchsorted(ends, number, side="right")): reason for number, reason in (missing | inner.wrong).items()}
     is_null[list(wrong)] = True

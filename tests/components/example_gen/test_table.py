@@ -9,8 +9,9 @@ from tfx.types import standard_artifacts
 
 from components.example_gen import executor, raw_files, split
 from components.example_gen.columns import Columns
-from components.example_gen.config import DataConfig, SplitsConfig
+from components.example_gen.config import DataConfig, SeriesConfig, SplitsConfig
 from trainer.errors import DataError
+from trainer.problem import Joined
 
 ROWS, SHORT, UNLABELLED = 60, 17, 31  # how many there are; which one cannot be read, and which one has no label
 COLUMNS = Columns(kept={"都市": "string", "面積": "float", "日": "int", "価格": "float"}, label="価格", orders={"日": "day_first"})
@@ -121,3 +122,13 @@ def test_splits_with_files_of_their_own_are_read_from_these(ingest, tmp_path):
     assert found["test"] == set(range(40, ROWS))
     assert found["train"] | found["eval"] == set(range(40)) - {SHORT, UNLABELLED}
     assert not found["train"] & found["eval"]
+
+
+def test_rows_of_a_series_are_written_with_their_past_and_a_note_where_chance_divides_them(ingest):
+    joined = Joined(key=("店",), time="番号", length=2, of={"前": "価格"}, before={"前": 1})
+    columns = Columns(kept={"前": "floats", "価格": "float"}, label="価格", joined=joined)
+    artifact = ingest(columns, max_unreadable=0.02, series=SeriesConfig(key="店", time="番号"))
+    past = {round(row["価格"][0]): row["前"] for name in split.SPLITS for row in rows_of(artifact, name)}
+    assert (past[0], past[70], past[140]) == ([], [0.0], [0.0, 70.0])  # the rows of a shop are seven apart
+    *_, note = json.loads(artifact.get_string_custom_property("notes"))
+    assert note.startswith("Neighbouring rows share their past") and note.endswith("Try `data.splits: {time: 番号}`.")

@@ -65,5 +65,7 @@ def test_a_saved_model_comes_back_as_it_was(tmp_path, model):
 @MODELS
 def test_a_bag_of_ngrams_is_refused_with_what_to_set(model):
     bag = {**INPUTS, "tokens_3": tf.io.FixedLenFeature((9,), tf.int64)}
-    with pytest.raises(ConfigError, match=r"Expected nothing but texts with `sequence` .* Received: .*tokens_3\. Set `sequence: 128`"):
+    with pytest.raises(
+        ConfigError, match=r"Expected a series, or nothing but texts with `sequence`, .* Received: .*tokens_3\. Set `sequence: 128`"
+    ):
         model.build(bag, 3, 0.1, sizes=SIZES)

@@ -222,7 +222,8 @@ def test_columns_aligned_by_spaces_and_a_tab_before_a_text_are_refused_with_what
         sniff(path)
     command = re.search("`(.*)`", str(refused.value))[1].replace("FILE", str(path))
     subprocess.run(["bash", "-c", command], check=True)
-    assert [[float(row[0]), int(row[1]), float(row[2]), row[3]] for row in csv.reader(Path(f"{path}.csv").open())] == list(map(list, rows))
+    written = csv.reader(Path(f"{path}.csv").read_text(encoding="utf-8").splitlines())
+    assert [(float(row[0]), int(row[1]), float(row[2]), row[3]) for row in written] == rows
 
 
 def test_columns_aligned_by_spaces_are_refused_with_what_to_type():
