@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.example_gen import time_order
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import cells
@@ -86,7 +87,7 @@ class _Points:
         """Adds rows."""
         texts = batch.column(self._joined.time)
         if self.is_number is None and pa.types.is_string(texts.type) and texts.null_count < len(texts):
-            self.is_number = not cells.numbers(texts).wrong
+            self.is_number = time_order.are_numbers(texts)
         times, _ = _times(texts, self._columns, bool(self.is_number))
         numbers = np.stack([_numbers(batch.column(name)) for name in _sources(self._joined)], axis=1)
         self._parts.append((self._keys(batch), times, numbers.astype(np.float32)))  # as a tf.Example has them

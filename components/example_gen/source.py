@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.example_gen import download, marks, raw_files, remote_files, series, spans
+from components.example_gen import download, marks, raw_files, remote_files, series, spans, time_order
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig
 from components.example_gen.readers import csv_file, digits, idx, image_files, json_lines, listed_pictures, parquet_file, tfrecord_file
@@ -86,12 +86,17 @@ def _read_of_span(part: Part, span: spans.Span, reject: Callable[[Reject], None]
 def _csv(config: DataConfig, columns: Columns) -> list[Part]:
     by_split = raw_files.csv_files(config)
     dialect = config.csv or sniff(next(path for paths in by_split.values() for path in paths)).dialect
-    types = columns.arrow_types(config.splits.column, config.splits.group, time=config.splits.time)
-    return [
+    time = config.splits.time
+    types = columns.arrow_types(config.splits.column, config.splits.group, time=time)
+    is_order = time and time not in columns.kept and not (columns.joined and columns.joined.time == time)  # which sees to it itself
+    if is_order:
+        types[time] = pa.string()
+    parts = [
         dataclasses.replace(part, split=name)
         for name, paths in by_split.items()
         for part in csv_file.open_csv(paths, dialect, types, columns.orders)
     ]
+    return time_order.with_numbers(parts, time, columns.orders.get(time, "year_first"), dialect) if is_order else parts
 
 
 def _images(config: DataConfig, columns: Columns) -> list[Part]:
