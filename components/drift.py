@@ -5,6 +5,7 @@ statistics of two sets of rows -> TFDV's comparators, whose thresholds the schem
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Literal
 
 import tensorflow_data_validation as tfdv
@@ -34,8 +35,8 @@ def skew(train: Statistics, other: Statistics, split: str, schema: schema_pb2.Sc
 
 
 def _prepared(schema: schema_pb2.Schema, *both: Statistics) -> schema_pb2.Schema:
-    """Only features that both sides have; a picture's thresholds stand for each of the numbers that describe it."""
-    names = set.intersection(*({_name(feature) for feature in side.datasets[0].features if _rows(feature)} for side in both))
+    """Only features that both sides have values of; a picture's thresholds stand for each of the numbers that describe it."""
+    names = set.intersection(*({_name(feature) for feature in side.datasets[0].features if _values(feature)} for side in both))
     prepared = schema_pb2.Schema(string_domain=schema.string_domain)
     for feature in schema.feature:
         if feature.name in names:
@@ -88,11 +89,11 @@ def _told(
 
 
 def _chance(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics, is_category: bool) -> float:
-    """How far rows of one distribution may be apart by chance, so many there are on either side."""
-    spread = 1 / max(_rows(new), 1) + 1 / max(_rows(old), 1)
+    """How far values of one distribution may be apart by chance, so many there are on either side."""
+    spread = 1 / max(_values(new), 1) + 1 / max(_values(old), 1)
     if is_category:
         values = max(new.string_stats.unique, old.string_stats.unique, 2)
-        return math.sqrt(math.log(2 * values / _CHANCE) / 2 * spread)
+        return NormalDist().inv_cdf(1 - _CHANCE / (2 * values)) * math.sqrt(spread) / 2  # no share varies more than one of a half
     free = _BINS - 1
     chi_squared = free * (1 - 2 / (9 * free) + _DEVIATIONS * math.sqrt(2 / (9 * free))) ** 3  # Wilson and Hilferty
     return chi_squared * spread / (8 * math.log(2))
@@ -108,7 +109,7 @@ def _differ_by_quantiles(new: statistics_pb2.FeatureNameStatistics, old: statist
         return True
     inner = [bucket.high_value for buckets in quantiles for bucket in buckets[:-1]]
     farthest = max((abs(_below(value, quantiles[0]) - _below(value, quantiles[1])) for value in inner), default=0.0)
-    return farthest > max(_DECILE, _KOLMOGOROV * math.sqrt(1 / _rows(new) + 1 / _rows(old)))
+    return farthest > max(_DECILE, _KOLMOGOROV * math.sqrt(1 / _values(new) + 1 / _values(old)))
 
 
 def _below(value: float, buckets: Sequence[statistics_pb2.Histogram.Bucket]) -> float:
@@ -126,7 +127,7 @@ def _below(value: float, buckets: Sequence[statistics_pb2.Histogram.Bucket]) -> 
 def _shares(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.FeatureNameStatistics) -> list[str]:
     """The three values whose shares differ most."""
     shares = [
-        {bucket.label: bucket.sample_count / max(_rows(side), 1) for bucket in side.string_stats.rank_histogram.buckets}
+        {bucket.label: bucket.sample_count / max(_values(side), 1) for bucket in side.string_stats.rank_histogram.buckets}
         for side in (new, old)
     ]
     moved = {name: abs(shares[0].get(name, 0) - shares[1].get(name, 0)) for name in sorted({*shares[0], *shares[1]})}
@@ -142,6 +143,12 @@ def _numbers(new: statistics_pb2.FeatureNameStatistics, old: statistics_pb2.Feat
 def _rows(feature: statistics_pb2.FeatureNameStatistics) -> int:
     kind = feature.WhichOneof("stats")
     return int(getattr(feature, kind).common_stats.num_non_missing) if kind else 0
+
+
+def _values(feature: statistics_pb2.FeatureNameStatistics) -> int:
+    """How many values the rows have. A row without one has an empty list, which TFDV counts as a row, and none of its distances does."""
+    kind = feature.WhichOneof("stats")
+    return int(getattr(feature, kind).common_stats.tot_num_values) if kind else 0
 
 
 def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
