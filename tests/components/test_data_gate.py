@@ -216,18 +216,31 @@ def test_data_that_is_stopped_says_its_shifts_too(gate):
 
 
 def test_shares_are_of_the_rows_that_have_a_value(gate):
-    empty = flowers([], count=900)
-    full = {"train": flowers(count=50) + flowers("virginica", count=50)}
-    sparse = {"train": flowers(count=70) + flowers("virginica", count=30) + empty}
-    schema = SPECIES.replace("shape { dim { size: 1 } }", "value_count { min: 0 max: 1 }") + LENGTH
-    before = gate(full, schema, FLOWERS)
-    assert warnings(gate(sparse, schema, FLOWERS, accepted=before)) == []  # of 100 rows on either side, chance explains it
-    many = {"train": flowers(count=800) + flowers("virginica", count=200) + empty}
-    [found] = warnings(gate(many, schema, FLOWERS, accepted=gate({"train": full["train"] * 10}, schema, FLOWERS)))
-    assert "'setosa' 80% instead of 50%, 'virginica' 20% instead of 50% (the largest difference of a share is 0.30" in found.message
-    assert warnings(gate({"train": empty + flowers("virginica", count=1)}, schema, FLOWERS, accepted=before)) == []
-    found = read_found(gate({"train": full["train"], "test": empty}, schema, FLOWERS))
-    assert [shift.feature for shift in found.shifts] == ["length"]  # of nothing there are no shares
+    def moved(train, before):
+        found = warnings(gate({"train": train}, SPECIES + LENGTH, FLOWERS, accepted=before))
+        return [each.message for each in found if "the shares of values" in each.message]
+
+    full, empty = flowers(count=50) + flowers("virginica", count=50), flowers([], count=900)
+    before = gate({"train": full}, SPECIES + LENGTH, FLOWERS)
+    # Of 100 rows on either side, and of one, chance explains it.
+    assert moved(flowers(count=70) + flowers("virginica", count=30) + empty, before) == []
+    assert moved(flowers("virginica", count=1) + empty, before) == []
+    [found] = moved(flowers(count=800) + flowers("virginica", count=200) + empty, gate({"train": full * 10}, SPECIES + LENGTH, FLOWERS))
+    assert "'setosa' 80% instead of 50%, 'virginica' 20% instead of 50% (the largest difference of a share is 0.30" in found
+    of_nothing = read_found(gate({"train": full, "test": flowers([], count=20)}, SPECIES + LENGTH, FLOWERS))
+    assert "species" not in [shift.feature for shift in of_nothing.shifts]
+
+
+def test_a_column_that_goes_blank_has_drifted(gate):
+    before = gate({"train": flowers(count=90) + flowers([], count=10)}, SPECIES + LENGTH, FLOWERS)
+    [found] = warnings(gate({"train": flowers([], count=100)}, SPECIES + LENGTH, FLOWERS, accepted=before))
+    assert (found.feature, found.kind, found.rows, found.share) == ("species", "drift", 100, 1.0)
+    assert found.message == (
+        "species: 100% of train rows have no value, and 10% in the data that was accepted last (the difference is 0.90, at most 0.25)"
+    )
+    few = read_found(gate({"train": flowers(count=80) + flowers([], count=20)}, SPECIES + LENGTH, FLOWERS, accepted=before))
+    assert few.anomalies == []  # chance explains it
+    assert ("species (rows without a value)", 0.1) in [(shift.feature, shift.value) for shift in few.shifts]
 
 
 def test_one_far_value_is_no_shift_of_all_others(gate):
