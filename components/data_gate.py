@@ -63,7 +63,10 @@ def DataGate(
     every = judged(everything, **{"warn": [], "stop": [], **json.loads(severities)})
     stopping = [anomaly for anomaly in every if anomaly.severity == "stop"]
     if stopping:
-        raise AnomaliesError(_refusal([anomaly.message for anomaly in stopping]), [dataclasses.asdict(anomaly) for anomaly in every])
+        raise AnomaliesError(
+            _refusal([anomaly.message for anomaly in stopping]),
+            *([dataclasses.asdict(each) for each in listed] for listed in (every, shifts)),
+        )
     found.split_names = artifact_utils.encode_split_names([_TRAIN])
     if _TRAIN in described:
         _write(f"{found.uri}/Split-{_TRAIN}/FeatureStats.pb", described[_TRAIN].SerializeToString())

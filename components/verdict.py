@@ -18,12 +18,14 @@ from components.floor import Floor
 from components.gate_verdict import Verdict
 from components.macro_metrics import accuracy_by_class, missed
 from components.metric_names import ACCURACY
+from components.wrong_rows import listed
 from trainer.problem import Problem
 from trainer.tasks import Multiclass, Multilabel
 
 _CANDIDATE = ("", "candidate")  # TFMA names the candidate only where there is a baseline
 _BASELINE = ("baseline",)
 _MOST_CLASSES = 100  # of more classes, only those that went worst
+_MOST_NAMED = 10
 _FEW_ROWS = 30
 _REMEDY = "`preprocessing.normalize: standardize` where it is `scale`, or "
 
@@ -91,7 +93,7 @@ def _notes(evaluation: str, problem: Problem) -> list[str]:
         pairs = _confusions(evaluation)
         few_answers = _few_answers(pairs, problem)
         unknown = sum(count for (actual, _), count in pairs.items() if actual < 0)
-        notes += [few_answers] if few_answers else []
+        notes += [note for note in (few_answers, _absent(pairs, problem)) if note]
         if unknown:
             notes.append(
                 f"{unknown:,} of the {rows:,} test rows have a '{problem.label}' that the train split does not have: counted as wrong."
@@ -122,6 +124,16 @@ def _few_answers(pairs: Mapping[tuple[int, int], int], problem: Problem) -> str 
         f"the model predicts {what}: it has not learned to tell classes apart. "
         f"Try {_REMEDY if 'image' in problem.features.values() else ''}a smaller `trainer.learning_rate`."
     )
+
+
+def _absent(pairs: Mapping[tuple[int, int], int], problem: Problem) -> str | None:
+    """That classes have no test row, which the metrics over the classes leave out."""
+    absent = sorted({*range(problem.task.outputs)} - {actual for actual, _ in pairs})
+    if not pairs or not absent:
+        return None
+    names = listed([str(_namer(problem)(number)) for number in absent[:_MOST_NAMED]], len(absent))
+    what, is_told = ("class", "it is") if len(absent) == 1 else ("classes", "they are")
+    return f"no test row is of {what} {names}: nothing is known of how well {is_told} told."
 
 
 def bounds(evaluation: str, config: EvaluatorConfig, problem: Problem, floors: Sequence[Floor] = ()) -> list[Bound]:

@@ -301,7 +301,8 @@ def _sentence(origin: str, details: Mapping[str, Any]) -> str:
     location = [str(part) for part in details["loc"]]
     key, kind, context = ".".join(_without_tag(location)), details["type"], details.get("ctx", {})
     if kind == "value_error":
-        return f"{origin}: {context['error']}"
+        where = f"{key}: " if location[:1] == ["features"] else ""  # a feature's settings do not know its name
+        return f"{origin}: {where}{context['error']}"
     if kind == "extra_forbidden":
         known = _keys_at(location[:-1])
         near = did_you_mean(location[-1], known) if _tag_place(location) else ""

@@ -26,15 +26,16 @@ class AnomaliesError(TapelineError):
     """The data can be read, but is not what the schema says.
 
     Attributes:
-      anomalies: each of them in plain values, for the run's record.
+      anomalies: each of them, and what is only warned of, in plain values, for the run's record.
+      shifts: how far distributions have shifted, in plain values, for the record too.
     """
 
     exit_status = 4
 
-    def __init__(self, message: str, anomalies: Iterable[dict[str, Any]] = ()) -> None:
+    def __init__(self, message: str, anomalies: Iterable[dict[str, Any]] = (), shifts: Iterable[dict[str, Any]] = ()) -> None:
         """`message` says all of them, a line each below a first one where there are several."""
         super().__init__(message)
-        self.anomalies = list(anomalies)
+        self.anomalies, self.shifts = list(anomalies), list(shifts)
 
 
 class TrainingError(TapelineError):

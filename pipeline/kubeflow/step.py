@@ -142,7 +142,7 @@ def _finish(executor: str, given: dict[str, Any]) -> None:
 
 def _tell_anomalies(error: AnomaliesError) -> None:
     """Each line by itself, and each anomaly as the run's record has it: the log's last line has all of them in one."""
-    found = {"reasons": str(error).splitlines(), "anomalies": error.anomalies}
+    found = {"reasons": str(error).splitlines(), "anomalies": error.anomalies, "shifts": error.shifts}
     print(f"anomalies: {json.dumps(found, ensure_ascii=False)}", file=sys.stderr)
 
 

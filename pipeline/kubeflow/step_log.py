@@ -25,7 +25,7 @@ def pushed(log: str) -> dict[str, Any] | None:
 
 
 def anomalies(log: str) -> dict[str, Any] | None:
-    """The data gate's `anomalies: {"reasons": [a line each], "anomalies": [...]}` where it stopped the run, else None."""
+    """The data gate's `anomalies: {"reasons": [a line each], "anomalies": [...], "shifts": [...]}` where it stopped the run, else None."""
     return _json_line(log, "anomalies: ")
 
 

@@ -75,19 +75,20 @@ class Summary:
     exports: list[Exported] = dataclasses.field(default_factory=list)
 
     def warn(self, anomalies: Sequence[Anomaly], shifts: Sequence[Shift]) -> None:
-        """What the data gate has let pass, and how far the data is from that which was accepted last."""
+        """What the data gate has found, and how far the data is from that which was accepted last."""
         self.anomalies, self.shifts = list(anomalies), list(shifts)
-        self.notes = [*self.notes, *(f"the data: {anomaly.message}" for anomaly in anomalies)]
+        self.notes = [*self.notes, *(f"the data: {anomaly.message}" for anomaly in anomalies if anomaly.severity == "warn")]
         drift = [shift for shift in shifts if shift.kind == "drift"]
         if drift and not any("drift" in anomaly.kind for anomaly in anomalies):
-            farthest = max(drift, key=lambda shift: shift.value / max(shift.allowed, 1e-9))
-            self.notes.append(f"no drift from the data that was accepted last: {farthest.sentence}")
+            within = [shift for shift in drift if shift.value <= shift.allowed]  # of others a few far values, and no decile, have moved
+            farthest = max(within, key=lambda shift: shift.value / max(shift.allowed, 1e-9), default=None)
+            self.notes.append(f"no drift from the data that was accepted last{f': {farthest.sentence}' if farthest else ''}")
 
     def stop(self, said: dict[str, Any]) -> None:
         """The data gate has stopped the run, as `step_log.anomalies` gives it; reasons that it does not say stay."""
         self.outcome = "anomalies"
         self.reasons = said.get("reasons", self.reasons)
-        self.anomalies = [Anomaly(**anomaly) for anomaly in said.get("anomalies", [])]
+        self.warn([Anomaly(**anomaly) for anomaly in said.get("anomalies", [])], [Shift(**shift) for shift in said.get("shifts", [])])
 
     def convert(self, exports: Sequence[Exported], folder: str) -> None:
         """What the Trainer has made of its model beside the saved one, in `folder`."""

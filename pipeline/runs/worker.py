@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from components.anomaly import Anomaly
 from pipeline import interruption
 from pipeline.config import PipelineConfig
 from pipeline.runs.progress import START
@@ -72,9 +71,9 @@ def run(tell: Tell, config: dict[str, Any], root: str, data_fingerprint: str, sc
             shown.end()
         else:
             first = origin(error)
-            summary.outcome = "anomalies" if isinstance(first, AnomaliesError) else "failed"
+            summary.outcome = "failed"
             if isinstance(first, AnomaliesError):
-                summary.anomalies = [Anomaly(**anomaly) for anomaly in first.anomalies]
+                summary.stop({"anomalies": first.anomalies, "shifts": first.shifts})
             summary.usage_error = isinstance(first, ConfigError)
             summary.signal_status = signal_status
             summary.reasons = [interrupted(shown.name)] if signal_status else _reason(error, shown.name, root).splitlines()

@@ -257,6 +257,18 @@ def test_a_model_that_never_answers_half_of_the_classes_is_told_too(blessed, mon
         assert lines[0].startswith(f"the model predicts only {answers} of the 16 classes that the test rows have: ")
 
 
+def test_classes_without_a_test_row_are_named(blessed, monkeypatch):
+    def told(classes):
+        return [line for line in verdict.read(blessed[0], LENIENT, of_pictures(classes)).notes if "no test row" in line]
+
+    monkeypatch.setattr(verdict, "_confusions", lambda *_: {(label, label): 20 for label in range(10)})
+    assert told(10) == []
+    assert told(11) == ["no test row is of class 10: nothing is known of how well it is told."]
+    assert told(22) == [
+        f"no test row is of classes {', '.join(map(str, range(10, 20)))} and 2 more: nothing is known of how well they are told."
+    ]
+
+
 def test_a_test_split_too_small_to_judge_by_is_warned_about(blessed):
     [line] = [line for line in verdict.read(blessed[0], LENIENT, PROBLEM).notes if "test split" in line]
     assert line.startswith("the test split has 10 rows: one answer more or less moves the accuracy by 0.10")

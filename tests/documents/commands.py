@@ -39,6 +39,10 @@ NOT_HERE = [
     (r"make clean$", "removes the environment in which the tests run"),
     (r"pip install '\.\[client\]'$", "needs a package index: scripts/test_client.sh, which `make test-next` runs"),
     (r"python -m pipeline\.kubeflow\.step$", "gets its arguments from Kubeflow Pipelines: tests/pipeline/kubeflow/test_step.py"),
+    (
+        r"python -m trainer\.worker FN_ARGS\.json$",
+        "needs what TFX hands the Trainer, and the other workers: tests/trainer/test_multi_worker.py",
+    ),
 ]
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^    (\S.*)$", re.MULTILINE)

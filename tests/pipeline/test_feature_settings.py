@@ -50,33 +50,33 @@ def test_every_setting_reads_back_equal_and_is_valid_by_the_json_schema(file, tm
     [
         (
             "features.area.missing=men",
-            "features: Expected `missing` of a `number` as median, mean or a number. Received: 'men'. Did you mean 'mean'?",
+            "features.area.missing: Expected `missing` of a `number` as median, mean or a number. Received: 'men'. Did you mean 'mean'?",
         ),
         (
             "features.area.missing='0'",
-            "features: Expected `missing` of a `number` as median, mean or a number. Received: '0'. A number has no quotes.",
+            "features.area.missing: Expected `missing` of a `number` as median, mean or a number. Received: '0'. A number has no quotes.",
         ),
         (
             "features.area.missing=[1]",
-            "features: Expected `missing` of a `number` as median, mean or a number. Received: [1]. Try median.",
+            "features.area.missing: Expected `missing` of a `number` as median, mean or a number. Received: [1]. Try median.",
         ),
         (
             "features.area.clip=[0.99, 0.01]",
-            "features: Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. Received: [0.99, 0.01]. "
-            "Did you mean [0.01, 0.99]?",
+            "features.area.clip: Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. "
+            "Received: [0.99, 0.01]. Did you mean [0.01, 0.99]?",
         ),
         (
             "features.area.clip=[1, 99]",
-            "features: Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. Received: [1, 99]. "
+            "features.area.clip: Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. Received: [1, 99]. "
             "Did you mean [0.01, 0.99]?",
         ),
         (
             "features.area.clip=[0.5, 0.5]",
-            "features: Expected two different shares as `clip` of a `number`. Received: [0.5, 0.5]. Try [0.01, 0.99].",
+            "features.area.clip: Expected two different shares as `clip` of a `number`. Received: [0.5, 0.5]. Try [0.01, 0.99].",
         ),
         (
             "features.area.clip=0.01",
-            "features: Expected `clip` of a `number` as two shares of the rows, such as [0.01, 0.99]. Received: 0.01.",
+            "features.area.clip: Expected `clip` of a `number` as two shares of the rows, such as [0.01, 0.99]. Received: 0.01.",
         ),
         (
             "features.area.clip=[-0.1, 0.9]",
@@ -94,7 +94,8 @@ def test_every_setting_reads_back_equal_and_is_valid_by_the_json_schema(file, tm
         ),
         (
             "features.user.max_size=10",
-            "features: Expected no `max_size` of a `category` with `hashed`, which has no vocabulary. Received: 10. Remove one of the two.",
+            "features.user: Expected no `max_size` of a `category` with `hashed`, which has no vocabulary. Received: 10. "
+            "Remove one of the two.",
         ),
         (
             "features.story.weights=tfidf",

@@ -54,8 +54,7 @@ class CategoryFeature(Kind):
             given = getattr(self, key)
             if self.hashed is not None and given != type(self).model_fields[key].default:
                 raise ValueError(
-                    f"features: Expected no `{key}` of a `category` with `hashed`, which has no vocabulary. Received: {given}. "
-                    "Remove one of the two."
+                    f"Expected no `{key}` of a `category` with `hashed`, which has no vocabulary. Received: {given}. Remove one of the two."
                 )
         return self
 

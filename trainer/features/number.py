@@ -67,7 +67,7 @@ class NumberFeature(Kind):
         if missing in _STATISTICS or (isinstance(missing, int | float) and not isinstance(missing, bool)):
             return missing
         near = (did_you_mean(missing, _STATISTICS) or " A number has no quotes.") if isinstance(missing, str) else " Try median."
-        raise ValueError(f"features: Expected `missing` of a `number` as median, mean or a number. Received: {missing!r}.{near}")
+        raise ValueError(f"Expected `missing` of a `number` as median, mean or a number. Received: {missing!r}.{near}")
 
     @pydantic.field_validator("clip", mode="before")
     @classmethod
@@ -75,21 +75,17 @@ class NumberFeature(Kind):
         if clip is None:
             return None
         if not isinstance(clip, list | tuple) or len(clip) != 2 or not all(isinstance(share, int | float) for share in clip):
-            raise ValueError(
-                f"features: Expected `clip` of a `number` as two shares of the rows, such as [0.01, 0.99]. Received: {clip!r}."
-            )
+            raise ValueError(f"Expected `clip` of a `number` as two shares of the rows, such as [0.01, 0.99]. Received: {clip!r}.")
         low, high = sorted(clip)
         if high > 1:
             low, high = (min(max(share, 0), 100) / 100 for share in (low, high))
         if [low, high] != list(clip):
             raise ValueError(
-                "features: Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. "
+                "Expected `clip` of a `number` as two shares of the rows from 0 to 1 in rising order. "
                 f"Received: [{clip[0]:g}, {clip[1]:g}]. Did you mean [{low:g}, {high:g}]?"
             )
         if low == high:
-            raise ValueError(
-                f"features: Expected two different shares as `clip` of a `number`. Received: [{low:g}, {high:g}]. Try [0.01, 0.99]."
-            )
+            raise ValueError(f"Expected two different shares as `clip` of a `number`. Received: [{low:g}, {high:g}]. Try [0.01, 0.99].")
         return clip
 
     @classmethod

@@ -80,18 +80,16 @@ class TextFeature(Kind):
         unused = _OF_BAGS if self.sequence else _OF_SEQUENCES
         for name in (name for name in unused if getattr(self, name) != type(self).model_fields[name].default):
             what, received = ("no", "both") if self.sequence else ("a", "none")
-            raise ValueError(f"features: Expected {what} `sequence` of a `text` with `{name}`. Received: {received}. Remove `{name}`.")
+            raise ValueError(f"Expected {what} `sequence` of a `text` with `{name}`. Received: {received}. Remove `{name}`.")
         return self
 
     @pydantic.model_validator(mode="after")
     def _has_ngrams(self) -> Self:
         if not self.words and self.characters is None:
-            raise ValueError("features: Expected n-grams of a `text`. Received: `words: 0` and `characters: null`. Set one of them.")
+            raise ValueError("Expected n-grams of a `text`. Received: `words: 0` and `characters: null`. Set one of them.")
         if self.characters and self.characters[0] > self.characters[1]:
             low, high = self.characters
-            raise ValueError(
-                f"features: Expected `characters` of a `text` in rising order. Received: [{low}, {high}]. Did you mean [{high}, {low}]?"
-            )
+            raise ValueError(f"Expected `characters` of a `text` in rising order. Received: [{low}, {high}]. Did you mean [{high}, {low}]?")
         return self
 
     @property

@@ -158,15 +158,16 @@ def test_another_steps_output_gets_no_verdict(tmp_path, capsys):
 
 def test_anomalies_end_the_log_with_one_line_and_stand_above_it_a_line_and_an_anomaly_each(run_step, monkeypatch, capsys):
     anomaly = {"feature": "都市", "split": "test", "kind": "new_value"}
+    shift = {"feature": "都市", "split": "test", "kind": "skew", "value": 0.2, "allowed": 0.1}
 
     def stop(*_):
-        raise AnomaliesError("Expected data without anomalies. Received: 2.\none\ntwo", [anomaly])
+        raise AnomaliesError("Expected data without anomalies. Received: 2.\none\ntwo", [anomaly], [shift])
 
     monkeypatch.setattr(entry_point, "_run", stop)
     assert run_step("components.data_gate.Executor", {}) == 4
     log = capsys.readouterr().err
     lines = ["Expected data without anomalies. Received: 2.", "one", "two"]
-    assert step_log.anomalies(log) == {"reasons": lines, "anomalies": [anomaly]}
+    assert step_log.anomalies(log) == {"reasons": lines, "anomalies": [anomaly], "shifts": [shift]}
     assert step_log.last_line(log) == "; ".join(lines)
 
 

@@ -1,11 +1,13 @@
 """What a run ends with: the record, the exit status and the few lines that a person reads."""
 
+import dataclasses
 import io
 import json
 
 import pytest
 from rich.console import Console
 
+from components.anomaly import Anomaly, Shift
 from components.bound import Bound
 from pipeline.runs.summary import Summary, print_summary
 from trainer.exported import Exported
@@ -24,6 +26,26 @@ def test_each_outcome_has_its_exit_status(outcome, status):
 
 def test_a_run_that_has_not_got_anywhere_has_failed():
     assert Summary().exit_status == 1
+
+
+def test_data_that_is_stopped_says_what_is_only_warned_of_in_a_note():
+    wrong = Anomaly("road", "train", "new_value", "road: 2 rows")
+    moved = Anomaly("weather", "train", "drift", "weather: the shares", severity="warn")
+    shift = Shift("weather", "train", "drift", 0.3, 0.1)
+    summary = Summary(reasons=["road: 2 rows"])
+    summary.stop({"anomalies": [dataclasses.asdict(each) for each in (wrong, moved)], "shifts": [dataclasses.asdict(shift)]})
+    assert (summary.outcome, summary.anomalies, summary.shifts) == ("anomalies", [wrong, moved], [shift])
+    assert summary.notes == ["the data: weather: the shares"]
+
+
+def test_of_data_without_drift_the_farthest_distance_within_its_bound_is_told():
+    shifts = [Shift("injured", "train", "drift", 0.32, 0.1), Shift("road", "train", "drift", 0.05, 0.1)]  # the first by one far value
+    summary = Summary()
+    summary.warn([], shifts)
+    assert summary.notes == ["no drift from the data that was accepted last: road has moved most, by 0.05 where 0.10 is allowed"]
+    summary = Summary()
+    summary.warn([], shifts[:1])
+    assert summary.notes == ["no drift from the data that was accepted last"]
 
 
 def test_the_record_has_the_promised_keys_and_is_json():
