@@ -16,7 +16,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import accepted_store, drift, drift_thresholds, picture_statistics, schema_anomalies, wrong_rows
+from components import accepted_store, drift, drift_thresholds, number_bounds, picture_statistics, schema_anomalies, wrong_rows
 from components.anomaly import Anomaly, Shift, judged
 from components.data_found import FOUND_FILE, Found
 from components.example_gen import origin
@@ -27,6 +27,9 @@ _Message = TypeVar("_Message", bound=Message)
 _SHOWN = 20
 _TRAIN = "train"
 _NEXT = "Mend the data, or review the schema: `tapeline schema diff CONFIG` says how they differ."
+_NEXT_UNREVIEWED = (
+    "Mend the data, or write a schema by `tapeline schema accept CONFIG`; `tapeline schema diff CONFIG` then says what to change."
+)
 
 
 @component
@@ -39,6 +42,7 @@ def DataGate(
     severities: Parameter[str] = "{}",
     accepted: Parameter[str] = "",
     accepted_place: Parameter[str] = "",
+    is_reviewed: Parameter[int] = 0,
     code: Parameter[str] = "",
 ) -> None:
     """Passes if nothing is wrong with the data that is to stop the run.
@@ -46,7 +50,8 @@ def DataGate(
     `found` gets `found.json`, the anomalies that only warn, and `Split-train/FeatureStats.pb`, with what describes pictures. `problem` is a
     Problem as JSON; `severities` holds the columns and kinds of the lists `warn` and `stop`; `accepted` is a folder like that of `found`,
     of the data that was accepted last, empty where there is none, and `accepted_place` the folder of `accepted_store` that knows it where
-    the runner does not; `code`, a digest, is for TFX's cache alone.
+    the runner does not; `is_reviewed` says whether a person has accepted the schema: one that is inferred from this very data knows no
+    bounds, so then those of the data that was accepted last hold; `code`, a digest, is for TFX's cache alone.
 
     Raises:
       AnomaliesError: a line for each anomaly.
@@ -59,12 +64,14 @@ def DataGate(
         fingerprint = origin.fingerprint(examples.uri)
         accepted = accepted_store.folder(accepted_place, fingerprint)
         found.set_string_custom_property(accepted_store.FINGERPRINT, fingerprint)
+    if accepted and not is_reviewed:
+        differing = number_bounds.against(differing, described, _accepted(accepted))
     everything, shifts = find(differing, described, examples.uri, learnt, accepted)
     every = judged(everything, **{"warn": [], "stop": [], **json.loads(severities)})
     stopping = [anomaly for anomaly in every if anomaly.severity == "stop"]
     if stopping:
         raise AnomaliesError(
-            _refusal([anomaly.message for anomaly in stopping]),
+            _refusal([anomaly.message for anomaly in stopping], _NEXT if is_reviewed else _NEXT_UNREVIEWED),
             *([dataclasses.asdict(each) for each in listed] for listed in (every, shifts)),
         )
     found.split_names = artifact_utils.encode_split_names([_TRAIN])
@@ -118,19 +125,22 @@ def find(
     if _TRAIN in described:
         train = described[_TRAIN]
         if accepted:
-            before = _read(f"{accepted}/Split-{_TRAIN}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
-            compared.append(drift.drift(train, before, _TRAIN, schema))
+            compared.append(drift.drift(train, _accepted(accepted), _TRAIN, schema))
         compared += [drift.skew(train, described[split], split, schema) for split in described if split != _TRAIN]
     found += [anomaly for anomalies, _ in compared for anomaly in anomalies]
     found += [_of_labels(problem, split, clause, hits[split][_label_key(problem)], places) for split, clause in wrong.items()]
     return Found(found, [shift for _, shifts in compared for shift in shifts])
 
 
-def _refusal(lines: list[str]) -> str:
+def _accepted(folder: str) -> drift.Statistics:
+    return _read(f"{folder}/Split-{_TRAIN}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
+
+
+def _refusal(lines: list[str], next_step: str) -> str:
     if len(lines) == 1:
-        return f"Expected data without anomalies. Received: {lines[0]}. {_NEXT}"
+        return f"Expected data without anomalies. Received: {lines[0]}. {next_step}"
     more = [f"and {len(lines) - _SHOWN} more, which the run's record names"] if len(lines) > _SHOWN else []
-    return "\n".join([f"Expected data without anomalies. Received: {len(lines)}. {_NEXT}", *lines[:_SHOWN], *more])
+    return "\n".join([f"Expected data without anomalies. Received: {len(lines)}. {next_step}", *lines[:_SHOWN], *more])
 
 
 def _splits(artifact: standard_artifacts.ExampleStatistics | standard_artifacts.ExampleAnomalies) -> list[str]:

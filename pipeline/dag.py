@@ -97,6 +97,7 @@ def create_pipeline(
         severities=json.dumps({"warn": config.schema_.warn, "stop": config.schema_.stop}),
         accepted=inputs.accepted,
         accepted_place=inputs.accepted_place,
+        is_reviewed=int(inputs.schema_file is not None),
         code=inputs.code[steps.DATA_GATE.code],
     )
 

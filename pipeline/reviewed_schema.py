@@ -66,12 +66,14 @@ def _accept_inferred(config: PipelineConfig, workspace: Workspace, target: Path)
         return
     from google.protobuf import text_format
 
+    from components import number_bounds
     from components.drift_thresholds import with_thresholds
-    from pipeline.number_bounds import with_bounds
 
-    text = inferred.read_text(encoding="utf-8")
-    bounded = with_bounds(text, statistics) if config.has_columns else text
-    schema = with_thresholds(schema_file.parsed(bounded), config.problem.kinds)
+    schema = schema_file.parsed(inferred.read_text(encoding="utf-8"))
+    if config.has_columns:
+        described = [number_bounds.Statistics.FromString(file.read_bytes()) for file in statistics.glob("Split-*/FeatureStats.pb")]
+        schema = number_bounds.with_bounds(schema, number_bounds.of(described))
+    schema = with_thresholds(schema, config.problem.kinds)
     whole_file.write(target, text_format.MessageToString(schema, as_utf8=True))
 
 

@@ -33,7 +33,7 @@ def gate(tmp_path):
     """gate(splits, schema, problem, ...) writes {split: [row, ...]}, describes it with TFDV and runs the gate; gives its folder."""
     runs = iter(range(9))
 
-    def run(splits, schema=PICTURES, problem=None, accepted="", severities="{}"):
+    def run(splits, schema=PICTURES, problem=None, accepted="", severities="{}", is_reviewed=1):
         folder = tmp_path / str(next(runs))
         kinds = {
             "examples": standard_artifacts.Examples,
@@ -59,7 +59,7 @@ def gate(tmp_path):
         DataGate.EXECUTOR_SPEC.executor_class().Do(
             {name: [artifact] for name, artifact in artifacts.items()},
             {"found": [found]},
-            {"problem": (problem or of_pictures()).to_json(), "accepted": accepted, "severities": severities},
+            {"problem": (problem or of_pictures()).to_json(), "accepted": accepted, "severities": severities, "is_reviewed": is_reviewed},
         )
         return found.uri
 
@@ -177,6 +177,17 @@ def test_what_the_config_only_warns_of_passes_with_a_warning_and_a_column_counts
     assert [(each.kind, each.severity) for each in warnings(folder)] == [("out_of_range", "warn"), ("new_value", "warn")]
     found = refusal(gate, data, SPECIES + LENGTH, FLOWERS, severities='{"warn": ["new_value", "out_of_range"], "stop": ["species"]}')
     assert [(each["kind"], each["severity"]) for each in found] == [("out_of_range", "warn"), ("new_value", "stop")]
+
+
+def test_without_a_reviewed_schema_the_bounds_of_the_data_that_was_accepted_hold(gate):
+    inferred = f'feature {{ name: "length" type: FLOAT {PRESENT} }} {SPECIES}'
+    rows = [{"length": number / 50, "species": "setosa"} for number in range(50)]
+    accepted = gate({"train": rows}, inferred, FLOWERS, is_reviewed=0)
+    wrong = [*rows[:20], {"length": -1.0, "species": "setosa"}, *rows[20:]]
+    with pytest.raises(AnomaliesError, match=r"length: 1 of 51 train rows \(2%\) is outside 0 to 1: -1.*`tapeline schema accept CONFIG`"):
+        gate({"train": wrong}, inferred, FLOWERS, accepted, is_reviewed=0)
+    gate({"train": wrong}, inferred, FLOWERS, accepted)
+    gate({"train": wrong}, inferred, FLOWERS, accepted, '{"warn": ["out_of_range"]}', is_reviewed=0)
 
 
 def test_drift_from_the_data_that_was_accepted_warns_with_figures_of_both(gate):
