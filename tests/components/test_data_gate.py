@@ -1,6 +1,7 @@
 """The gate of the data: real rows, statistics and anomalies of TFDV, and what the refusal and the warnings say."""
 
 import io
+import re
 
 import pytest
 import tensorflow as tf
@@ -242,13 +243,16 @@ def test_shares_are_of_the_rows_that_have_a_value(gate):
     assert "species" not in [shift.feature for shift in of_nothing.shifts]
 
 
-def test_a_column_that_goes_blank_has_drifted(gate):
+def test_a_column_that_goes_blank_stops_the_run_and_one_that_nearly_does_has_drifted(gate):
     before = gate({"train": flowers(count=90) + flowers([], count=10)}, SPECIES + LENGTH, FLOWERS)
-    [found] = warnings(gate({"train": flowers([], count=100)}, SPECIES + LENGTH, FLOWERS, accepted=before))
-    assert (found.feature, found.kind, found.rows, found.share) == ("species", "drift", 100, 1.0)
-    assert found.message == (
-        "species: 100% of train rows have no value, and 10% in the data that was accepted last (the difference is 0.90, at most 0.25)"
-    )
+    words = "of train rows have no value, and 10% in the data that was accepted last (the difference is"
+    with pytest.raises(AnomaliesError, match=re.escape(f"species: 100% {words} 0.90, at most 0.25)")) as refused:
+        gate({"train": flowers([], count=100)}, SPECIES + LENGTH, FLOWERS, accepted=before)
+    assert [(each["feature"], each["kind"], each["rows"], each["share"]) for each in refused.value.anomalies] == [
+        ("species", "missing_column", 100, 1.0)
+    ]
+    [found] = warnings(gate({"train": flowers(count=1) + flowers([], count=99)}, SPECIES + LENGTH, FLOWERS, accepted=before))
+    assert (found.kind, found.message) == ("drift", f"species: 99% {words} 0.89, at most 0.25)")
     few = read_found(gate({"train": flowers(count=80) + flowers([], count=20)}, SPECIES + LENGTH, FLOWERS, accepted=before))
     assert few.anomalies == []  # chance explains it
     assert ("species (rows without a value)", 0.1) in [(shift.feature, shift.value) for shift in few.shifts]
