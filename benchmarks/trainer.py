@@ -89,8 +89,19 @@ PAIRS = [
         Side("gradient_tape", _CNN | {"strategy": "cpu"}),
         1 / 1.15,
     ),
+    *(
+        Pair(
+            f"`{settings['model']}`: kept on the disk beside in memory",
+            is_small,
+            6,
+            Side("gradient_tape", settings | {"cache": "none"}),
+            Side("gradient_tape", settings),
+            0.7,
+        )
+        for settings, is_small in ((_MLP, False), (_CNN, True))
+    ),
     Pair(
-        "`mlp`: streamed beside kept",
+        "`mlp`: read anew from the examples beside in memory",
         False,
         6,
         Side("gradient_tape", _MLP | {"cache": "none"}, ("streamed",)),
@@ -98,7 +109,7 @@ PAIRS = [
         0.7,
     ),
     Pair(
-        "`cnn`: streamed beside kept",
+        "`cnn`: read anew from the examples beside in memory",
         True,
         6,
         Side("gradient_tape", _CNN | {"cache": "none"}, ("streamed",)),
