@@ -20,6 +20,9 @@ KINDS: dict[str, Severity] = {
     "skew": "warn",
     "picture_drift": "stop",
     "picture_skew": "warn",
+    "constant": "warn",
+    "identifier": "warn",
+    "giveaway": "warn",
     "other": "stop",
 }
 

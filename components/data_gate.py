@@ -1,6 +1,6 @@
 """Stops the run where the data is not what the schema says, and says what differs.
 
-anomalies of ExampleValidator, shifted distributions, labels that the task does not have -> lines for people
+anomalies of ExampleValidator, shifted distributions, labels that the task does not have, unfit features -> lines for people
 -> AnomaliesError where one of them is to stop the run; else the lines, and the statistics that later data is compared with
 """
 
@@ -16,7 +16,16 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
-from components import accepted_store, drift, drift_thresholds, number_bounds, picture_statistics, schema_anomalies, wrong_rows
+from components import (
+    accepted_store,
+    drift,
+    drift_thresholds,
+    number_bounds,
+    picture_statistics,
+    schema_anomalies,
+    unfit_columns,
+    wrong_rows,
+)
 from components.anomaly import Anomaly, Shift, judged
 from components.data_found import FOUND_FILE, Found
 from components.example_gen import origin
@@ -67,6 +76,8 @@ def DataGate(
     if accepted and not is_reviewed:
         differing = number_bounds.against(differing, described, _accepted(accepted))
     everything, shifts = find(differing, described, examples.uri, learnt, accepted)
+    if _TRAIN in described:
+        everything = [*everything, *unfit_columns.anomalies(f"{examples.uri}/Split-{_TRAIN}", _TRAIN, learnt)]
     every = judged(everything, **{"warn": [], "stop": [], **json.loads(severities)})
     stopping = [anomaly for anomaly in every if anomaly.severity == "stop"]
     if stopping:

@@ -1,83 +1,22 @@
-"""Whether one column alone gives the label away: a twin of it, or something that is only known once the label is.
-
-rows in the order of the column's values, equal ones shuffled -> by how much less do neighbours' labels differ than any two rows'?
-"""
-
-from typing import NamedTuple
+"""What a column of the sample says of the label, as the data gate will judge the rows that are learnt."""
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from components import giveaway
+from components.giveaway import Values, Verdict
 from pipeline.init.column import Column
 
 _ROWS = 50_000
-# Of the difference of any two rows' labels. In public tables twins have up to 0.02, and the best honest columns 0.2 and more.
-_SURE, _UNSURE, _SURE_OF_NUMBERS = 0.05, 0.15, 0.001
-_CORRELATION = 0.9995
-_LEAST = 5  # pairs that would differ by chance; fewer show nothing
-_OFTEN_NEW = 0.5  # share of different texts, from which on those that come back are too few to speak for the column
-_GROUP = 4  # rows of a value on average, from which on only rows of one value are compared
-
-
-class Verdict(NamedTuple):
-    """What speaks against a column as a feature.
-
-    Attributes:
-      reason: why it is none, a clause for people; else empty.
-      doubt: why it may be none, a sentence; else empty.
-    """
-
-    reason: str = ""
-    doubt: str = ""
 
 
 def judge(column: Column, label: Column, is_number: bool) -> Verdict:
     """What the column says of the label; `is_number` is whether the label is a number to predict."""
-    known = np.flatnonzero(label.values.is_valid())[:: max(1, label.given // _ROWS)]
-    places, name = pa.array(known), f"'{label.name}'"
-    target = label.to_numbers(label.values.take(places)) if is_number else _codes(label.values.take(places))
-    values = column.values.take(places)
-    given = column.to_numbers(values) if column.is_numeric else _codes(values)
-    if is_number and column.is_numeric and _correlation(given, target) > _CORRELATION:
-        return Verdict(f"gives the label away: nearly a multiple of {name}")
-    # Neighbours say nothing of texts, whose numbers are in the file's order, in which the label may be sorted.
-    if not column.is_numeric and column.different > _OFTEN_NEW:
-        return Verdict()
-    left = _left(given, target, is_number, not column.is_numeric or len(column.distinct) * _GROUP <= len(given))
-    if left is None or left > (_SURE_OF_NUMBERS if is_number else _UNSURE):
-        return Verdict()
-    if left > _SURE:
-        return Verdict(doubt=f"'{column.name}' alone says nearly all of {name}: is it known when a prediction is asked for?")
-    if not is_number and left == 0 and len(column.distinct) == len(label.distinct):
-        return Verdict(f"gives the label away: each value stands for one of {name}")
-    return Verdict(f"gives the label away: {name} {'never' if left == 0 else 'hardly ever'} differs where it is alike")
+    known = pa.array(np.flatnonzero(label.values.is_valid())[:: max(1, label.given // _ROWS)])
+    return giveaway.judge(_values(column, known, column.is_numeric), _values(label, known, is_number))
 
 
-def _left(given: np.ndarray, target: np.ndarray, is_number: bool, grouped: bool) -> float | None:
-    """The difference of neighbours' labels as a share of that of any two rows'; None where it would show nothing."""
-    shuffled = np.random.default_rng(0).permutation(len(given))
-    order = shuffled[np.argsort(given[shuffled], kind="stable")]
-    given, target = given[order], target[order]
-    same = (given[1:] == given[:-1]) | (np.isnan(given[1:]) & np.isnan(given[:-1]))
-    pairs = same if grouped else np.ones(len(same), bool)
-    if is_number:
-        expected, found = 2 * target.var(), np.square(np.diff(target))[pairs]
-    else:
-        shares = np.unique(target, return_counts=True)[1] / len(target)
-        expected, found = 1 - np.square(shares).sum(), (target[1:] != target[:-1])[pairs]
-    if not len(found) or expected == 0 or (not is_number and expected * len(found) < _LEAST):
-        return None
-    return float(found.mean() / expected)
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < 2 * _LEAST or one[both].std() == 0 or other[both].std() == 0:
-        return 0.0
-    return abs(float(np.corrcoef(one[both], other[both])[0, 1]))
-
-
-def _codes(values: pa.Array) -> np.ndarray:
-    """float64, a number for each different value, NaN where missing."""
-    return pc.fill_null(values.dictionary_encode().indices.cast(pa.float64()), float("nan")).to_numpy(zero_copy_only=False)
+def _values(column: Column, rows: pa.Array, is_number: bool) -> Values:
+    values = column.values.take(rows)
+    numbers = column.to_numbers(values) if is_number else giveaway.codes(values)
+    return Values(column.name, numbers, is_number, len(column.distinct), column.different)

@@ -94,8 +94,9 @@ def rows(height=8, labels=range(10)):
     return [{names.IMAGE_LABEL: label, names.IMAGE_HEIGHT: height} for label in labels]
 
 
-def flowers(species="setosa", length=0.5, count=10):
-    return [{"species": species, "length": length}] * count
+def flowers(species="setosa", length=None, count=10):
+    """As many rows; their lengths are of two kinds by turns where none is given, so that the column is no constant."""
+    return [{"species": species, "length": length if length is not None else 0.5 + row % 2 / 4} for row in range(count)]
 
 
 def refusal(gate, *arguments, **options):
@@ -192,15 +193,15 @@ def test_without_a_reviewed_schema_the_bounds_of_the_data_that_was_accepted_hold
 
 
 def test_drift_from_the_data_that_was_accepted_warns_with_figures_of_both(gate):
-    before = gate({"train": flowers(count=150) + flowers("virginica", 0.2, count=150)}, SPECIES + LENGTH, FLOWERS)
-    after = {"train": flowers(count=270) + flowers("virginica", 0.9, count=30)}
+    before = gate({"train": flowers(length=0.5, count=150) + flowers("virginica", 0.2, count=150)}, SPECIES + LENGTH, FLOWERS)
+    after = {"train": flowers(length=0.5, count=240) + flowers(length=0.9, count=30) + flowers("virginica", 0.9, count=30)}
     found = {each.feature: each for each in warnings(gate(after, SPECIES + LENGTH, FLOWERS, accepted=before))}
     assert {each.kind for each in found.values()} == {"drift"}
     assert found["species"].message == (
         "species: the shares of values in train are not those in the data that was accepted last: 'setosa' 90% instead of 50%, "
         "'virginica' 10% instead of 50% (the largest difference of a share is 0.40, at most 0.14)"
     )
-    assert "mean 0.54 instead of 0.35, median 0.5 instead of " in found["length"].message
+    assert "mean 0.58 instead of 0.35, median 0.5 instead of " in found["length"].message
     refusal(gate, after, SPECIES + LENGTH, FLOWERS, accepted=before, severities='{"stop": ["drift"]}')
 
 
