@@ -31,6 +31,9 @@ _SOURCES = {
         "components/drift_thresholds.py",
         "components/picture_statistics.py",
         "components/example_rows.py",
+        "components/number_bounds.py",
+        "components/unfit_columns.py",
+        "components/giveaway.py",
         "trainer/tasks",
     ],
     "evaluation": [
