@@ -17,7 +17,7 @@ _SOURCES = {
         "components/worker_jobset.yaml",
         "trainer",
     ],
-    "teacher": ["components/teacher.py", "components/served_model.py"],
+    "teacher": ["components/teacher.py", "components/start.py", "components/served_model.py"],
     "gate": [
         "components/data_gate.py",
         "components/data_found.py",

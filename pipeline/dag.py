@@ -30,6 +30,7 @@ from components.evaluation import eval_config
 from components.evaluator import Evaluator
 from components.example_gen import split
 from components.example_gen.component import ImageExampleGen
+from components.start import StartModel
 from components.teacher import TeacherModel
 from components.trainer import Trainer
 from pipeline import steps
@@ -50,6 +51,7 @@ class Inputs:
       accepted_place: instead of `accepted`, the folder in which the steps find and keep these statistics themselves.
       teacher: a digest of the model that this run's learns from, empty where there is none, or where its step looks it up each time.
       start: the weights to start from, where there are some.
+      finds_start: whether a step finds them, instead.
       code: digests of the source, from `pipeline.code_digest`, so that edited code runs again.
     """
 
@@ -61,6 +63,7 @@ class Inputs:
     accepted_place: str = ""
     teacher: str = ""
     start: Start | None = None
+    finds_start: bool = False
 
 
 def create_pipeline(
@@ -114,13 +117,13 @@ def create_pipeline(
         },
     )
     transform.add_upstream_node(gate)
-    teacher = _teacher(config, inputs)
-    if teacher:
-        teacher.add_upstream_node(gate)
+    lent = _teacher(config, inputs) or _start(config, inputs)
+    if lent:
+        lent.add_upstream_node(gate)
     material = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
-        "base_model": teacher.outputs["model"] if teacher else None,
+        "base_model": lent.outputs["model"] if lent else None,
         "train_args": trainer_pb2.TrainArgs(splits=[split.TRAIN]),
         "eval_args": trainer_pb2.EvalArgs(splits=[split.EVAL]),
     }
@@ -160,7 +163,7 @@ def create_pipeline(
     )
     components = [
         *(example_gen, statistics_gen, schema_gen, validator, gate, transform),
-        *([teacher] if teacher else []),
+        *([lent] if lent else []),
         *([tuner] if tuner else []),
         trainer,
         *([baseline] if baseline else []),
@@ -181,6 +184,12 @@ def _teacher(config: PipelineConfig, inputs: Inputs) -> base_node.BaseNode | Non
         return None
     given = config.trainer.step.teacher or ""
     return TeacherModel(teacher=given, serving_path=inputs.serving_path, fingerprint=inputs.teacher).with_id(steps.TEACHER.id)
+
+
+def _start(config: PipelineConfig, inputs: Inputs) -> base_node.BaseNode | None:
+    if config.trainer.start_from is None or not inputs.finds_start:
+        return None
+    return StartModel(start_from=config.trainer.start_from, serving_path=inputs.serving_path).with_id(steps.START.id)
 
 
 def _baseline(find_baseline: Callable[[], base_node.BaseNode] | None, config: PipelineConfig) -> base_node.BaseNode | None:

@@ -181,7 +181,10 @@ def read_material(fn_args: Any, *, several: bool = False) -> Material:
         raise ConfigError(fault)
     train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
     problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
-    begin = _section(fn_args.custom_config, start.KEY, Start) if start.KEY in fn_args.custom_config else None
+    if start.KEY in fn_args.custom_config:
+        begin = _section(fn_args.custom_config, start.KEY, Start)
+    else:
+        begin = start.handed_on(fn_args.base_model) if start.is_handed_on(config) and fn_args.base_model else None
     return Material(config, problem, graph, train_split, eval_split, strategy, fn_args.base_model, begin)
 
 

@@ -24,6 +24,7 @@ from trainer.settings import Settings
 
 KEY = "start"  # in the Trainer's `custom_config`
 FILES = (".weights.h5", ".keras")
+NOTHING = "nothing_pushed_yet"  # the only file of a folder of weights in which there are none
 _IN_ARCHIVE = "model.weights.h5"  # of a .keras file; nothing else of it is read, and so no code that it might bring
 _OPTIMIZER = "optimizer"  # the group of its state
 _VALUE = "_values/{}/.ATTRIBUTES/VARIABLE_VALUE"  # what `trainer.export.served.Served` keeps the model's variables as
@@ -44,6 +45,20 @@ class Start(Settings):
 
     place: str
     digest: str
+
+
+def is_handed_on(config: TrainerConfig) -> bool:
+    """Whether the Trainer's `base_model` is what `start_from` names, where nobody has found it before the run, and not a teacher."""
+    return config.start_from is not None and not config.step.HAS_TEACHER
+
+
+def handed_on(folder: str) -> Start | None:
+    """The weights in the folder of the Trainer's `base_model`, on a cluster; another content is a copy in another folder."""
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    if names == [NOTHING]:
+        return None
+    file = next((name for name in names if name.endswith(FILES)), None)
+    return Start(place=os.path.join(folder, file) if file else folder, digest=folder)
 
 
 def freeze(model: keras.Model, patterns: Sequence[str]) -> None:
@@ -154,9 +169,10 @@ def _load_saved_model(model: keras.Model, folder: str, without: set[int]) -> Non
 def _load_file(model: keras.Model, file: str, without: Sequence[str]) -> None:
     """Writes what the model has, puts the file's values in their places, and has Keras read that."""
     with tempfile.TemporaryDirectory() as folder:
-        mixed, given = os.path.join(folder, "mixed.weights.h5"), file
+        mixed, given = os.path.join(folder, "mixed.weights.h5"), os.path.join(folder, "given")
+        tf.io.gfile.copy(file, given)  # from wherever it is
         if file.endswith(".keras"):
-            with zipfile.ZipFile(file) as archive:
+            with zipfile.ZipFile(given) as archive:
                 given = archive.extract(_IN_ARCHIVE, folder)
         model.save_weights(mixed)
         with h5py.File(mixed, "r+") as ours, h5py.File(given, "r") as theirs:

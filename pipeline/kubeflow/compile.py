@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_component
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from components import pusher, worker_jobset
+from components import pusher, start, worker_jobset
 from components.example_gen import download, raw_files, remote_files, spans
 from components.served_model import ServedModel
 from pipeline import dag, places, reviewed_schema, steps
@@ -46,11 +46,7 @@ def compile_package(config: PipelineConfig) -> list[dict[str, Any]]:
             "Expected no `tuner` on Kubeflow, where no step searches yet. Received: one. "
             "Search here by `tapeline tune`, write the settings that it prints into the config, and remove `tuner`."
         )
-    if config.trainer.start_from:
-        raise ConfigError(
-            "Expected no `trainer.start_from` on Kubeflow, whose steps do not see this machine's files. "
-            f"Received: '{config.trainer.start_from}'. Leave it out, or run here by `tapeline run`."
-        )
+    start.check_on_cluster(config.trainer.start_from, config.trainer.step.HAS_TEACHER)
     if config.trainer.backbone:
         raise ConfigError(
             "Expected no `trainer.backbone` on Kubeflow, whose steps do not see this machine's files. "
@@ -119,6 +115,7 @@ def _pipeline(config: PipelineConfig, fingerprint: str, code: dict[str, str], un
         serving_path=serving_path,
         code=code,
         accepted_place=package_parameters.accepted_place(config),
+        finds_start=True,
     )
     on_cluster = config.model_copy(update={"data": config.data.model_copy(update={"path": package_parameters.data_path(config) or None})})
     pipeline = dag.create_pipeline(

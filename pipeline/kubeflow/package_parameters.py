@@ -66,7 +66,7 @@ PARAMETERS = (
     Parameter(
         "serving_base_path",
         STRING,
-        (steps.TEACHER, steps.BASELINE, steps.PUSHER),
+        (steps.TEACHER, steps.START, steps.BASELINE, steps.PUSHER),
         lambda config, _: config.kubeflow.serving_base_path,
         "Folder that gets NAME/VERSION/ of an accepted model.",
     ),

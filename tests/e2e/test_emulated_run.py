@@ -63,6 +63,19 @@ def test_a_model_learns_from_the_one_pushed_before_as_in_a_local_run(tmp_path):
     assert here.read_bytes() == there.read_bytes()
 
 
+def test_a_training_starts_from_the_model_pushed_before_as_in_a_local_run(tmp_path):
+    least = "evaluator.min_accuracy=0.5"
+    before = _tapeline("run", "configs/digits.yaml", "--set", "trainer.epochs=4", "--set", least, "--root", tmp_path / "local")
+    assert before.returncode == 0, before.stderr[-2000:]
+    shutil.copytree(tmp_path / "local" / "serving", tmp_path / "emulated" / "serving")
+    settings = ("trainer.start_from=last", "trainer.epochs=3", least, "evaluator.max_accuracy_drop=0.9")
+    local, emulated = _both(tmp_path, "configs/digits.yaml", *settings)
+    assert emulated["outcome"] == local["outcome"] == "pushed"
+    assert "StartModel" in [line["name"] for line in emulated["components"]]
+    here, there = (Path(run["model_dir"]) / "variables" / "variables.data-00000-of-00001" for run in (local, emulated))
+    assert here.read_bytes() == there.read_bytes()
+
+
 @pytest.mark.skipif(not MNIST, reason="TAPELINE_MNIST names no folder with MNIST's files")
 @pytest.mark.parametrize("loop", ["fit", "gradient_tape"])
 def test_mnist_gives_the_metrics_of_a_local_run(tmp_path, loop):

@@ -29,12 +29,13 @@ def test_no_module_but_the_registry_spells_a_steps_id():
 
 @pytest.mark.parametrize("schema", [None, "/schema.pbtxt"], ids=["inferred", "reviewed"])
 def test_the_registry_has_exactly_the_nodes_of_the_dag(schema):
-    inputs = dag.Inputs(data_fingerprint="", schema_file=schema, serving_path="/serving", code=code_digests())
-    taught = config.load(  # which has a step for its teacher, and one for its search
-        "configs/digits.yaml",
+    inputs = dag.Inputs(data_fingerprint="", schema_file=schema, serving_path="/serving", code=code_digests(), finds_start=True)
+    configs = [  # with a step for its teacher, and one for its search; with one for the weights to start from
         ["trainer.loop=gradient_tape", "trainer.step=distill", "tuner={search: {trainer.dropout: [0.1, 0.2]}}"],
-    )
-    nodes = {node.id for node in dag.create_pipeline(taught, inputs, "/root", None, []).components}
+        ["trainer.start_from=last"],
+    ]
+    pipelines = [dag.create_pipeline(config.load("configs/digits.yaml", each), inputs, "/root", None, []) for each in configs]
+    nodes = {node.id for pipeline in pipelines for node in pipeline.components}
     left_out = steps.SCHEMA if schema else steps.REVIEWED_SCHEMA
     assert nodes == {step.id for step in steps.STEPS if step != left_out}
 

@@ -10,7 +10,7 @@ from pipeline.kubeflow import compile as compiler
 from tests.pipeline.kubeflow.kfp_script import EVALUATOR_LOG, PUSHER_LOG
 from tests.pipeline.kubeflow.kfp_server import KfpServer
 
-CODE = {name: f"digest-of-{name}" for name in ("ingestion", "preprocessing", "training", "gate", "evaluation", "push", "step")}
+CODE = {name: f"digest-of-{name}" for name in ("ingestion", "preprocessing", "teacher", "training", "gate", "evaluation", "push", "step")}
 
 
 @pytest.fixture(scope="session")

@@ -228,9 +228,24 @@ def test_a_search_is_refused_with_what_to_do_instead(compile_config):
         compile_config("configs/digits.yaml", "tuner={search: {trainer.dropout: [0.1, 0.2]}}")
 
 
+@pytest.mark.parametrize("place", ["last", "gs://bucket/pretrained.weights.h5"])
+def test_weights_that_the_cluster_sees_are_found_by_a_step_before_the_trainer(compile_config, place):
+    [spec] = compile_config("configs/digits.yaml", f"trainer.start_from={place}")
+    tasks = spec["root"]["dag"]["tasks"]
+    given = tasks["StartModel"]["inputs"]["parameters"]
+    assert given["start_from"]["runtimeValue"]["constant"] == place
+    assert given["serving_path"]["runtimeValue"]["constant"].endswith("/digits")
+    assert not tasks["StartModel"].get("cachingOptions", {}).get("enableCache")
+    assert tasks["Trainer"]["inputs"]["artifacts"]["base_model"]["taskOutputArtifact"]["producerTask"] == "StartModel"
+
+
 def test_weights_of_this_machine_are_refused(compile_config):
-    with pytest.raises(ConfigError, match=r"^Expected no `trainer\.start_from` on Kubeflow.* Received: 'last'\. Leave it out"):
-        compile_config("configs/digits.yaml", "trainer.start_from=last")
+    with pytest.raises(
+        ConfigError, match=r"^trainer\.start_from: Expected `last` or a place in a bucket.* Received: '/old/x\.weights\.h5'"
+    ):
+        compile_config("configs/digits.yaml", "trainer.start_from=/old/x.weights.h5")
+    with pytest.raises(ConfigError, match=r"^trainer\.start_from: Expected none with `trainer\.step: distill` on Kubeflow"):
+        compile_config("configs/digits.yaml", "trainer.start_from=last", "trainer.loop=gradient_tape", "trainer.step=distill")
     with pytest.raises(ConfigError, match=r"^Expected no `trainer\.backbone` on Kubeflow.* Received: '/networks/x\.keras'\. Leave it out"):
         compile_config("configs/digits.yaml", "trainer.model=auto", "trainer.backbone.path=/networks/x.keras")
 
