@@ -55,7 +55,7 @@ TRANSFORM = Step(
     "Transform", "transform every feature", about="Transform.", cpu=2.0, memory=6.0, splits=("train", "eval"), code="preprocessing"
 )
 TEACHER = Step("TeacherModel", "find the model to learn from", about="The look-up of the teacher.", code="teacher", is_cached_by_kfp=False)
-START = Step("StartModel", "find the weights to start from", about="The look-up of weights.", code="teacher", is_cached_by_kfp=False)
+START = Step("StartModel", "find weights to start from", about="The look-up of weights.", code="teacher", is_cached_by_kfp=False)
 TRAINER = Step(
     "Trainer",
     "train",

@@ -29,8 +29,8 @@ def reason(result, name):
         ([f"K{number * number % 61}" for number in range(100)], None),
         ([f"K{number % 60}" for number in range(100)], "too many different values: 60 in 100 rows"),
         (
-            ["unknown"] * 3 + [*range(0, 194, 2)],
-            "numbers, but 'unknown' is none: mend it or add it to `data.csv.missing`, and use `number`",
+            ["broken"] * 3 + [*range(0, 194, 2)],
+            "numbers, but 'broken' is none: mend it or add it to `data.csv.missing`, and use `number`",
         ),
         ([f"call {number} took rather long today" for number in range(100)], None),
     ],
@@ -59,7 +59,7 @@ def test_without_a_column_left_nothing_is_written(write, init, some):
     result = init(write(same=["same"] * 100, label=some("a", "b")))
     assert (result.status, result.text) == (2, None)
     assert result.err == (
-        "Expected a column that can be a feature (category, number, text, time). Received only: 'same' (always the same value). "
+        "Expected a column that can be a feature (category, number, series, text, time). Received only: 'same' (always the same value). "
         "Give data with other columns, or another --label.\n"
     )
 
