@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 def fault(config: "PipelineConfig") -> str | None:
     """The first thing that does not fit, in a sentence that begins with its key; None where all of it fits together."""
     of_kind = _column_fault(config) if config.has_columns else _picture_fault(config)
-    rules = (_model_fault, _loss_fault, _step_fault, _metric_fault, _wrong_pictures_fault, _tuner_fault, _severity_fault, _bound_fault)
+    rules = (
+        _model_fault,
+        _loss_fault,
+        _shown_metrics_fault,
+        _step_fault,
+        _metric_fault,
+        _wrong_pictures_fault,
+        _tuner_fault,
+        _severity_fault,
+        _bound_fault,
+    )
     return of_kind or next((fault for rule in rules if (fault := rule(config))), None)
 
 
@@ -162,6 +172,16 @@ def _loss_fault(config: "PipelineConfig") -> str | None:
     if loss in task.LOSSES or is_reference(loss):
         return None
     return f"trainer.loss: Expected one of {', '.join(task.LOSSES)} for `task: {task.kind}`. Received: '{loss}'. Try `auto`."
+
+
+def _shown_metrics_fault(config: "PipelineConfig") -> str | None:
+    """That a metric of each epoch is another task's."""
+    task = config.problem.task
+    others = [name for name in config.trainer.metrics or [] if name not in task.METRICS and not is_reference(name)]
+    if not others:
+        return None
+    known = ", ".join(task.METRICS)
+    return f"trainer.metrics: Expected some of {known} for `task: {task.kind}`, or your own. Received: '{others[0]}'. Remove it."
 
 
 def _step_fault(config: "PipelineConfig") -> str | None:

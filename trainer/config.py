@@ -439,6 +439,6 @@ class TrainerConfig(Settings):
         if self.label_smoothing and not self.is_one_hot:
             raise ValueError(
                 f"trainer.label_smoothing: Expected 0 with `trainer.loss: {self.loss}`, which cannot smooth labels. "
-                f"Received: {self.label_smoothing:g}. Did you mean `trainer.loss: categorical_crossentropy`?"
+                f"Received: {self.label_smoothing:g}. Remove it, or set `trainer.loss: categorical_crossentropy`, for several classes."
             )
         return self

@@ -9,7 +9,7 @@ Memory of the pass: twelve bytes a row, and four for each column of numbers; as 
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,16 +42,17 @@ def notes(config: DataConfig) -> list[str]:
     ]
 
 
-def with_past(parts: Sequence[Part], columns: Columns, folder: str) -> list[Part]:
+def with_past(parts: Sequence[Part], columns: Columns, folder: str, *, must_be_any: bool = False) -> list[Part]:
     """The parts with the lists of `columns.joined`. A row's past may be in any part; one without a key or a time has empty lists.
 
     Args:
       parts: of tables, with the columns that `columns.arrow_types` names.
       columns: what is kept, and which rows make a series.
       folder: where what all rows have is kept; it must be there for as long as the parts are read.
+      must_be_any: whether a list that is empty in every row is refused, from which nothing could be learnt.
 
     Raises:
-      DataError: no row has a key and a time.
+      DataError: no row has a key and a time, or, with `must_be_any`, none has a past.
     """
     points = _Points(columns)
     ranges: dict[int, tuple[int, int]] = {}
@@ -60,7 +61,14 @@ def with_past(parts: Sequence[Part], columns: Columns, folder: str) -> list[Part
         for rows in parts[number].read(lambda reject: None):  # told of by whoever reads the part
             points.add(rows.batch)
         ranges[number] = first, points.count
-    points.save(folder)
+    longest = points.save(folder)
+    before = max(points.joined.before.values())
+    if must_be_any and longest <= before:
+        alike = f"rows of the same {', '.join(points.joined.key)}" if points.joined.key else "rows"
+        raise DataError(
+            f"Expected at least {before + 1:,} {alike}, for a row's list ends {before:,} before it (`data.series`). "
+            f"Received: {longest:,} at most. Name another `key`, or set a smaller `ahead`."
+        )
     reading = _Reading(columns, points.is_number, folder)
     return [dataclasses.replace(part, read=functools.partial(_read, part, reading, *ranges[number])) for number, part in enumerate(parts)]
 
@@ -77,7 +85,7 @@ class _Points:
     """Key, time and numbers of all rows, in the order in which they are added."""
 
     def __init__(self, columns: Columns) -> None:
-        self._columns, self._joined = columns, _joined(columns)
+        self._columns, self.joined = columns, _joined(columns)
         self._codes: dict[str, int] = {}  # by key
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.count = 0
@@ -85,34 +93,37 @@ class _Points:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Adds rows."""
-        texts = batch.column(self._joined.time)
+        texts = batch.column(self.joined.time)
         if self.is_number is None and pa.types.is_string(texts.type) and texts.null_count < len(texts):
             self.is_number = time_order.are_numbers(texts)
         times, _ = _times(texts, self._columns, bool(self.is_number))
-        numbers = np.stack([_numbers(batch.column(name)) for name in _sources(self._joined)], axis=1)
+        numbers = np.stack([_numbers(batch.column(name)) for name in _sources(self.joined)], axis=1)
         self._parts.append((self._keys(batch), times, numbers.astype(np.float32)))  # as a tf.Example has them
         self.count += batch.num_rows
 
     def _keys(self, batch: pa.RecordBatch) -> np.ndarray:
         """int32 (rows,), -1 where there is none."""
-        if not self._joined.key:
+        if not self.joined.key:
             return np.zeros(batch.num_rows, np.int32)
-        texts = [batch.column(name).cast(pa.string()) for name in self._joined.key]
+        texts = [batch.column(name).cast(pa.string()) for name in self.joined.key]
         found = (texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, _BETWEEN)).dictionary_encode()
         codes = np.array([self._codes.setdefault(key, len(self._codes)) for key in found.dictionary.to_pylist()], np.int32)
         own = pc.fill_null(found.indices, -1).to_numpy(zero_copy_only=False)
         return np.where(own >= 0, codes[own] if len(codes) else -1, -1).astype(np.int32)
 
-    def save(self, folder: str) -> None:
-        """Keeps for each row its place among all in order, and for each place where its key begins, and the numbers."""
+    def save(self, folder: str) -> int:
+        """Keeps for each row its place among all in order, and for each place where its key begins, and the numbers.
+
+        Returns the rows of the key that has the most.
+        """
         parts = list(zip(*self._parts, strict=True)) or [[np.zeros(0)]] * 3
         self._parts.clear()
         keys, times, values = (np.concatenate(each) for each in parts)
         there = np.flatnonzero((keys >= 0) & np.isfinite(times))
         if not len(there):
-            key = ", ".join(self._joined.key)
+            key = ", ".join(self.joined.key)
             raise DataError(
-                f"Expected rows with a time in '{self._joined.time}'{f' and a key in {key}' if key else ''} (`data.series`). "
+                f"Expected rows with a time in '{self.joined.time}'{f' and a key in {key}' if key else ''} (`data.series`). "
                 f"Received: none of {len(keys):,}. Name other columns."
             )
         order = there[np.lexsort((times[there], keys[there]))]  # which is stable: equal times keep the order of their rows
@@ -122,6 +133,7 @@ class _Points:
         starts = np.maximum.accumulate(np.where(is_first, np.arange(len(order)), 0))
         for name, array in zip(_FILES, (places, starts, values[order]), strict=True):
             np.save(os.path.join(folder, f"{name}.npy"), array)
+        return int(np.bincount(keys[order]).max())
 
 
 def _joined(columns: Columns) -> Joined:
@@ -160,19 +172,25 @@ def _read(part: Part, reading: _Reading, first: int, last: int, reject: Callable
             break
         arrays = dict(zip(rows.batch.schema.names, rows.batch.columns, strict=True))
         times, wrong = _times(arrays[joined.time], reading.columns, reading.is_number)
+        reasons = _no_numbers(arrays, _sources(joined)) | {row: f"column '{joined.time}': {reason}" for row, reason in wrong.items()}
         if joined.time not in reading.columns.kept:
             arrays[joined.time] = pa.array(times, from_pandas=True)
         for name, source in joined.of.items():
             begins, ends = _window(own, starts, joined.length, joined.before[name])
             arrays[name] = _lists(begins, ends, values[:, _sources(joined).index(source)])
         batch = pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
-        reasons = {row: f"column '{joined.time}': {reason}" for row, reason in wrong.items()}
         good = without(rows._replace(batch=batch), reasons, reject)
         del rows, batch, arrays  # before the next ones are read
         if len(good.lines):
             yield good
     if first != last:
         raise DataError(f"Expected '{part.name}' to have the rows that it had a moment ago. Received others. Run again.")
+
+
+def _no_numbers(arrays: Mapping[str, pa.Array], sources: Sequence[str]) -> dict[int, str]:
+    """Why a value is no number, by row, of columns that are kept as text, too; of other columns it has been told as they were read."""
+    texts = {name: converted(arrays[name], pa.float64()).wrong for name in sources if not pa.types.is_floating(arrays[name].type)}
+    return {row: f"column '{name}': {reason}" for name, wrong in texts.items() for row, reason in wrong.items()}
 
 
 def _window(places: np.ndarray, starts: np.ndarray, length: int, before: int) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,8 @@ def open_data(config: DataConfig, columns: Columns) -> Iterator[tuple[list[Part]
         else:
             parts, fingerprint = _opened(config, columns, _fingerprint)
         if columns.joined:
-            parts = series.with_past(parts, columns, stack.enter_context(tempfile.TemporaryDirectory(prefix="tapeline-series-")))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tapeline-series-"))
+            parts = series.with_past(parts, columns, folder, must_be_any=True)
         yield parts, fingerprint
 
 

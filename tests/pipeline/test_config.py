@@ -370,7 +370,7 @@ def test_values_that_hold_themselves_are_refused_by_the_name_of_where_they_are_f
 
 def test_smoothing_labels_for_a_loss_that_cannot_is_refused_with_the_one_that_can(file):
     with pytest.raises(
-        ConfigError, match=r"trainer.label_smoothing: Expected 0 with .* Did you mean `trainer.loss: categorical_crossentropy`"
+        ConfigError, match=r"trainer.label_smoothing: Expected 0 with .* Remove it, or set `trainer.loss: categorical_crossentropy`"
     ):
         config.load(file(MINIMAL), ["trainer.label_smoothing=0.1"])
 

@@ -120,6 +120,10 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "Received: 'categorical_crossentropy'. Try `auto`.",
         ),
         (
+            "trainer.metrics=[mae, accuracy]",
+            "trainer.metrics: Expected some of mae for `task: regression`, or your own. Received: 'accuracy'. Remove it.",
+        ),
+        (
             "trainer.early_stopping.metric=acuracy",
             "trainer.early_stopping.metric: Expected one of loss, mae, which are shown for every epoch. Received: 'acuracy'. "
             "`trainer.metrics` adds others.",

@@ -68,7 +68,11 @@ def _loaded(path: str) -> tuple[keras.Layer, Sides | None]:
         loaded = keras.models.load_model(path, compile=False, safe_mode=True)
     except _SAID as error:
         unknown = _UNKNOWN.search(str(error))
-        received = f"one of {unknown[1]}, which Keras does not know" if unknown else one_line(error)
+        received = f"one of {unknown[1]}, which Keras does not know" if unknown else one_line(error).rstrip(".")
+        if "Lambda" in received:  # Keras goes on with how to allow it, which nothing here can
+            received = "one with a Lambda layer, which is code"
+        elif path.endswith(".keras") and not zipfile.is_zipfile(path):
+            received = "no file of Keras, which is a zip archive, or a damaged one"
         raise ConfigError(
             f"Expected a network that can be loaded without code of its own in `trainer.backbone`, '{path}'. Received: {received}."
         ) from None

@@ -88,11 +88,11 @@ def _giving_logits(model: keras.Model, task: Task, where: str) -> keras.Model:
     if isinstance(last, _WITH_ACTIVATION):
         last.activation = keras.activations.linear
         return model
+    if last is not _outermost(model):  # inside of a nested model, all of which would be taken off with it
+        raise ConfigError(f"{where}: Expected a model of logits. Received: one that ends in {name}. Leave it out.")
     if isinstance(model, keras.Sequential):
         model.pop()
         return model
-    if isinstance(last, keras.Model) or last is not model.outputs[0]._keras_history.operation:
-        raise ConfigError(f"{where}: Expected a model of logits. Received: one that ends in {name}. Leave it out.")
     return keras.Model(model.input, last.input, name=model.name)
 
 
@@ -101,9 +101,14 @@ def _is_functional(model: keras.Model) -> bool:
     return model.built if isinstance(model, keras.Sequential) else hasattr(model, "operations")
 
 
+def _outermost(model: keras.Model) -> Any:
+    """What gives the output, a model where it is one that is nested."""
+    return model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
+
+
 def _last(model: keras.Model) -> Any:
     """What gives the output, inside of nested models as well."""
-    operation = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
+    operation = _outermost(model)
     is_nested = isinstance(operation, keras.Model) and _is_functional(operation) and len(operation.outputs) == 1
     return _last(operation) if is_nested else operation
 

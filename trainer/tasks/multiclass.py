@@ -41,6 +41,7 @@ class Multiclass(Settings):
         "categorical_crossentropy": "CategoricalCrossentropy",
         "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
     }
+    METRICS: ClassVar[tuple[str, ...]] = ("accuracy", *_TOP_K)  # that a config can name
 
     kind: Literal["multiclass"] = Field("multiclass", description="One of several classes.")
     classes: int | None = Field(

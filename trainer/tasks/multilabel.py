@@ -39,6 +39,7 @@ class Multilabel(Settings):
         "binary_crossentropy": "BinaryCrossentropy",
         "binary_focal_crossentropy": "BinaryFocalCrossentropy",
     }
+    METRICS: ClassVar[tuple[str, ...]] = ("accuracy",)  # that a config can name
 
     kind: Literal["multilabel"] = Field("multilabel", description="Several labels for one row, or none.")
     separator: str | None = Field(

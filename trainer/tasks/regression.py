@@ -34,6 +34,7 @@ class Regression(Settings):
         "mean_absolute_error": "MeanAbsoluteError",
         "huber": "Huber",
     }
+    METRICS: ClassVar[tuple[str, ...]] = ("mae",)  # that a config can name
 
     kind: Literal["regression"] = Field("regression", description="A number.")
     mean: float = Field(0.0, description="Of the train split's labels, once it is known.", json_schema_extra=FOUND)

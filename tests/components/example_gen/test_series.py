@@ -11,6 +11,8 @@ from components.example_gen import series, source
 from components.example_gen.assignment import Assignment
 from components.example_gen.columns import Columns
 from components.example_gen.config import DataConfig, SeriesConfig, SplitsConfig
+from components.example_gen.readers import csv_file
+from components.example_gen.readers.dialect import Dialect
 from components.example_gen.readers.rows import place
 from trainer.errors import DataError
 from trainer.problem import Joined
@@ -77,7 +79,7 @@ def test_a_row_of_a_key_has_what_the_rows_of_that_key_had_before_it_and_never_it
         assert label not in past
 
 
-@pytest.mark.parametrize("before", [0, 1, 2, 9])
+@pytest.mark.parametrize("before", [0, 1, 2, 4])
 def test_a_list_ends_so_many_rows_before_its_row(table, before):
     found = opened(table, joined(before=before, length=2), lists)
     values = list(NORTH.values())
@@ -186,6 +188,34 @@ def test_a_table_without_any_key_or_time_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("t,load,station\n,1,a\n2,2,\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"Expected rows with a time in 't' and a key in station .* Received: none of 2"):
         opened(tmp_path / "t.csv", joined(), lists)
+
+
+def test_a_value_that_is_no_number_is_an_unreadable_row_where_its_column_is_kept_as_text_too(tmp_path):
+    (tmp_path / "t.csv").write_text("t,load,station\n1,1,7\n2,2,north\n3,3,7\n4,4,\n", encoding="utf-8")
+    rejects = []
+
+    def read(parts, *_):
+        return [row["past"] for part in parts for rows in part.read(rejects.append) for row in rows.batch.to_pylist()]
+
+    assert opened(tmp_path / "t.csv", joined(past="station", before=0), read) == [[7.0], [7.0, 7.0], []]
+    assert [(each.line, each.reason) for each in rejects] == [(3, "column 'station': 'north' is no number")]
+
+
+@pytest.mark.parametrize(
+    ("join", "message"),
+    [
+        (joined(key=("station", "t")), r"at least 2 rows of the same station, t, .* Received: 1 at most"),
+        (joined(before=5), r"at least 6 rows of the same station, .* Received: 5 at most. .* smaller `ahead`"),
+        (joined(key=(), before=7), r"at least 8 rows, .* Received: 7 at most"),
+    ],
+    ids=["a key of each row's own", "a forecast that is too far", "without a key"],
+)
+def test_rows_of_which_none_has_a_past_are_refused_where_one_is_to_be_learnt_from(table, tmp_path, join, message):
+    with pytest.raises(DataError, match=message):
+        opened(table, join, lists)
+    columns = columns_of(join)
+    parts = csv_file.open_csv([table], Dialect(), columns.arrow_types())
+    assert series.with_past(parts, columns, str(tmp_path))  # to be predicted: the answer is that of a row without a past
 
 
 def test_a_table_that_changes_while_it_is_read_is_refused(table):

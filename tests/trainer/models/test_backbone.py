@@ -127,7 +127,7 @@ def _two_inputs():
 
 
 REFUSED = {
-    "lambda": (_lambda, r"loaded without code of its own .* Received: ValueError: .*Lambda"),
+    "lambda": (_lambda, r"loaded without code of its own .* Received: one with a Lambda layer, which is code\.$"),
     "unknown": (_unknown, r"loaded without code of its own .* Received: one of class 'Unknown', which Keras does not know\.$"),
     "none": (lambda folder: (folder / "x.keras").write_bytes(b"nothing"), r"that can be loaded .* Received: "),
     "damaged": (

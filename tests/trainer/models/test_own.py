@@ -73,6 +73,12 @@ def test_a_softmax_that_is_no_layer_is_refused():
     assert "Received: probabilities" in refused("return keras.Model(x, layers.Lambda(keras.ops.softmax)(layers.Dense(outputs)(x)))")
 
 
+@pytest.mark.parametrize("outer", ["keras.Sequential([x, inner])", "keras.Model(x, inner(x))"])
+def test_a_softmax_layer_inside_of_a_nested_model_is_refused_and_not_taken_off_with_that_whole_model(outer):
+    inner = "inner = keras.Sequential([layers.Dense(outputs), layers.Softmax()])\n"
+    assert "Received: one that ends in softmax" in refused(inner + f"return {outer}")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
