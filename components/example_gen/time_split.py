@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from components.example_gen import split
 from components.example_gen.config import SplitsConfig
+from components.example_gen.left_out import Rejects
 from components.example_gen.readers.rows import Part
 from trainer.errors import ConfigError, DataError
 
@@ -13,10 +14,15 @@ def bounds(parts: list[Part], config: SplitsConfig) -> dict[str, float]:
     """The latest time of each split but the last, by the shares of rows; the parts are read once for it.
 
     Raises:
-      DataError: no row has a time, or too few different ones to divide them.
+      DataError: no row can be read, or has a time, or there are too few different ones to divide them.
     """
-    column = config.time or ""
-    times = [_numbers(rows.batch.column(column), column) for part in parts for rows in part.read(lambda reject: None)]
+    column, rejects = config.time or "", Rejects()
+    times = [_numbers(rows.batch.column(column), column) for part in parts for rows in part.read(rejects.add)]
+    if not times and rejects.examples:
+        first = rejects.examples[0]
+        raise DataError(
+            f"Expected rows with a time in the column '{column}' (`data.splits.time`). Received: none that can be read: {first}."
+        )
     known = np.sort(np.concatenate([part[np.isfinite(part)] for part in times])) if times else np.zeros(0)
     names = split.SPLITS
     shares = np.cumsum([getattr(config, name) for name in names]) / sum(getattr(config, name) for name in names)

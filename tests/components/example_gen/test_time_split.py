@@ -69,3 +69,14 @@ def test_a_row_whose_time_is_none_is_told_and_left_out(tmp_path):
         kept = [value for part in parts for rows in part.read(told.append) for value in rows.batch.column("x").to_pylist()]
     assert kept == [1, 3, 4]
     assert [(reject.line, reject.reason) for reject in told] == [(3, "column 'at': 'soon' is no time")]
+
+
+def test_where_no_row_can_be_read_the_first_ones_reason_is_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("at,x\n2019-03-05,a\n2019-03-06,b\n2019-03-07,c\n", encoding="utf-8")
+    config = DataConfig(format="csv", path=str(path), splits=BY_TIME, csv={"delimiter": ","})
+    with (
+        source.open_data(config, Columns(kept={"x": "float"})) as (parts, _),
+        pytest.raises(DataError, match=r"Received: none that can be read: line 2 of t\.csv: column 'x': 'a' is no number\.$"),
+    ):
+        time_split.bounds(parts, BY_TIME)
