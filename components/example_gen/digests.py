@@ -3,12 +3,26 @@
 import contextlib
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
 from serving import whole_file
 
 _SETTLED = 2_000_000_000  # nanoseconds: a file that was changed later than that before its digest was taken may be changed unseen
+
+
+State = tuple[int, ...]
+
+
+def state_of(found: os.stat_result) -> State:
+    """What no change of a file leaves as it is: size, times, inode and device."""
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
+
+
+def is_settled(found: os.stat_result, now: int) -> bool:
+    """Whether the file has been as it is for so long before `now`, in nanoseconds since 1970, that a later change has another time."""
+    return now - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED
 
 
 class Digests:
@@ -26,14 +40,14 @@ class Digests:
     def of(self, path: Path) -> str:
         """The sha256 of the file's content, hexadecimal."""
         state = path.stat()
-        now = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev]
+        now = list(state_of(state))
         known = self._known.get(str(path))
         if isinstance(known, list) and len(known) == 2 and known[0] == now and isinstance(known[1], str):
             return known[1]
         started = time.time_ns()
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if started - max(state.st_mtime_ns, state.st_ctime_ns) > _SETTLED:
+        if is_settled(state, started):
             self._known[str(path)] = [now, digest]
             self._new = True
         return digest

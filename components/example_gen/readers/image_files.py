@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.example_gen import split
+from components.example_gen.digests import State, is_settled, state_of
 from components.example_gen.image_columns import PICTURE, PICTURE_LABEL
 from components.example_gen.readers import archive
 from components.example_gen.readers.binary_column import binary_column
@@ -54,12 +56,14 @@ class _Source:
 
     Attributes:
       digests: sha256 (hexadecimal) by name as people know it: of each picture in a folder, or of the archive.
+      states: what a picture in a folder was when its digest was taken; one that still is needs no other digest.
     """
 
     path: Path
     is_archive: bool
     digests: Mapping[str, str]
     settings: PictureSettings
+    states: Mapping[str, State] = dataclasses.field(default_factory=dict)
 
 
 def open_images(path: Path, settings: PictureSettings | None = None, split_prefixes: bool = False) -> list[Part]:
@@ -179,15 +183,24 @@ def names_below(folder: Path) -> list[str]:
 
 def digests(folder: Path, names: Iterable[str], settings: PictureSettings) -> tuple[dict[str, str], dict[str, str]]:
     """({name: sha256 (hexadecimal)} of the files that can be read, {name: why not} of the others)."""
-    good, bad = {}, {}
+    taken = _taken(folder, names, settings)
+    return {name: each.digest for name, each in taken.items() if each.digest}, {
+        name: each.problem for name, each in taken.items() if not each.digest
+    }
+
+
+class _Taken(NamedTuple):
+    """A file's sha256, or why it cannot be read; and what it was then, None where it may change unseen."""
+
+    digest: str = ""
+    problem: str = ""
+    state: State | None = None
+
+
+def _taken(folder: Path, names: Iterable[str], settings: PictureSettings) -> dict[str, _Taken]:
     names = list(names)
     with ThreadPoolExecutor(WORKERS) as pool:
-        for name, (digest, problem) in zip(names, pool.map(functools.partial(_digest, folder, settings), names), strict=True):
-            if problem:
-                bad[name] = problem
-            else:
-                good[name] = digest
-    return good, bad
+        return dict(zip(names, pool.map(functools.partial(_digest, folder, settings), names), strict=True))
 
 
 def unchanged(path: Path, digest: str) -> bytes:
@@ -207,22 +220,24 @@ def unchanged(path: Path, digest: str) -> bytes:
 
 def _in_folder(folder: Path, pictures: Iterable[Picture], refused: Iterable[Reject], settings: PictureSettings) -> list[Part]:
     by_name = {picture.name: picture for picture in pictures}
-    good, bad = digests(folder, by_name, settings)
-    refused = [*refused, *(Reject(f"{folder.name}/{name}", 0, problem) for name, problem in bad.items())]
+    taken = _taken(folder, by_name, settings)
+    good = {name: each for name, each in taken.items() if each.digest}
+    refused = [*refused, *(Reject(f"{folder.name}/{name}", 0, each.problem) for name, each in taken.items() if not each.digest)]
     if not good:
         raise DataError(f"Expected pictures that can be read in '{folder}'. Received: {_why(refused)}.")
-    named = {f"{folder.name}/{name}": digest for name, digest in good.items()}
-    return _parts(_Source(folder, False, named, settings), [by_name[name] for name in good], refused)
+    named = {f"{folder.name}/{name}": each.digest for name, each in good.items()}
+    states = {f"{folder.name}/{name}": each.state for name, each in good.items() if each.state}
+    return _parts(_Source(folder, False, named, settings, states), [by_name[name] for name in good], refused)
 
 
-def _digest(folder: Path, settings: PictureSettings, name: str) -> tuple[str, str]:
-    """(sha256, why it cannot be read)."""
+def _digest(folder: Path, settings: PictureSettings, name: str) -> _Taken:
     if problem := _problem(folder, settings, name):
-        return "", problem
+        return _Taken(problem=problem)
     try:
-        return sha256(folder / name), ""
+        found, now = (folder / name).stat(), time.time_ns()
+        return _Taken(sha256(folder / name), state=state_of(found) if is_settled(found, now) else None)
     except OSError as error:
-        return "", error.strerror or str(error)
+        return _Taken(problem=error.strerror or str(error))
 
 
 def _problem(folder: Path, settings: PictureSettings, name: str) -> str:
@@ -251,7 +266,8 @@ def _parts(source: _Source, pictures: Iterable[Picture], refused: Iterable[Rejec
         if mine := by_split.get(official):
             names = {f"{source.path.name}/{picture.name}" for picture in mine}
             files = source.digests if source.is_archive else {name: value for name, value in source.digests.items() if name in names}
-            read = functools.partial(_read, dataclasses.replace(source, digests=files), tuple(mine), tuple(refused))
+            states = {name: state for name, state in source.states.items() if name in names}
+            read = functools.partial(_read, dataclasses.replace(source, digests=files, states=states), tuple(mine), tuple(refused))
             parts.append(Part(official, source.path.name + (f" ({official})" if official else ""), files, read))
             refused = ()
     return parts
@@ -324,11 +340,8 @@ def _normalised(source: _Source, task: list[tuple[Picture, _Load]]) -> list[_Res
     for picture, load in task:
         data, number, reason = b"", 0, ""
         try:
-            data = load()
-            digest = hashlib.sha256(data)
-            number = int.from_bytes(digest.digest()[:_HASH_BYTES], "big")
-            if not source.is_archive and digest.hexdigest() != source.digests[f"{source.path.name}/{picture.name}"]:
-                raise DataError(_CHANGED.format(source.path / picture.name))
+            data, digest = _loaded(source, picture, load)
+            number = int.from_bytes(digest[:_HASH_BYTES], "big")
             data = normalised(data, source.settings)
         except (PictureError, archive.EntryError) as error:
             data, reason = b"", str(error)
@@ -336,6 +349,25 @@ def _normalised(source: _Source, task: list[tuple[Picture, _Load]]) -> list[_Res
             raise DataError(_CHANGED.format(source.path / picture.name)) from error
         results.append(_Result(picture, data, number, reason))
     return results
+
+
+def _loaded(source: _Source, picture: Picture, load: _Load) -> tuple[bytes, bytes]:
+    """A picture's bytes and their sha256, which is taken again where the file is not what it was when it was taken.
+
+    Raises:
+      DataError: it is another than it was.
+    """
+    if source.is_archive:
+        data = load()
+        return data, hashlib.sha256(data).digest()
+    name = f"{source.path.name}/{picture.name}"
+    data, known = load(), source.digests[name]
+    if source.states.get(name) == state_of((source.path / picture.name).stat()):  # behind the reading: it was so all the time
+        return data, bytes.fromhex(known)
+    digest = hashlib.sha256(data)
+    if digest.hexdigest() != known:
+        raise DataError(_CHANGED.format(source.path / picture.name))
+    return data, digest.digest()
 
 
 @contextlib.contextmanager

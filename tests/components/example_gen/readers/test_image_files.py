@@ -167,8 +167,15 @@ def test_a_name_that_is_no_utf_8_is_told_and_left_out(write):
     assert reject.reason == "a name that is no printable UTF-8"
 
 
+@pytest.fixture(params=["settled", "new"])
+def age(request, monkeypatch):
+    """Whether the files count as old enough for their times to tell a later change."""
+    if request.param == "settled":
+        monkeypatch.setattr("components.example_gen.digests._SETTLED", -1)
+
+
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
-def test_what_changes_between_opening_and_reading_is_noticed(write, kind):
+def test_what_changes_between_opening_and_reading_is_noticed(write, kind, age):
     path = write(kind, contents("cat/1.png", "cat/2.png"))
     parts = open_images(path)
     write(kind, contents("cat/2.png", "cat/1.png"))
@@ -176,6 +183,15 @@ def test_what_changes_between_opening_and_reading_is_noticed(write, kind):
         DataError, match=r"^Expected '.*' to stay as it is while it is read\. Received: another content than a moment ago\."
     ):
         read(parts)
+
+
+def test_a_rows_hash_is_that_of_its_content_whether_or_not_it_is_taken_again(write, monkeypatch):
+    path = write("folder", contents("cat/1.png", "cat/2.png"))
+    hashes = []
+    for settled in (-1, 10**18):
+        monkeypatch.setattr("components.example_gen.digests._SETTLED", settled)
+        hashes.append([rows.hashes.tolist() for part in open_images(path) for rows in part.read(pytest.fail)])
+    assert hashes[0] == hashes[1]
 
 
 def test_a_picture_that_is_gone_when_it_is_read_is_noticed(write):
