@@ -30,7 +30,6 @@ NOT_HERE = [
     (r"make test-next$", "makes a Debian root, and runs `make test` there"),
     (r"make image", "needs a Docker engine: scripts/test_image.sh"),
     (r"make bench", "measures for half an hour"),
-    (r"python -m benchmarks\.", "measures, on files that were generated for it"),
     (r"data\.path=MNIST ", "needs MNIST's files, and trains for a quarter of an hour"),
     (r"make lock", "resolves against a package index: tests/test_setup.py looks at what it has made"),
     (r"make tfjs$", "needs npm and its index: where it was run, tests/trainer/export/test_tfjs.py uses what it installed"),
