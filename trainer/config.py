@@ -1,14 +1,16 @@
 """What can be set of preprocessing and training: the `preprocessing` and `trainer` sections of a config file."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import Field
 
+from trainer.backbone_config import BackboneConfig
 from trainer.features.image import Fit, ImageFeature, Size
 from trainer.reference import is_reference, or_reference
 from trainer.settings import FOUND, Settings
 from trainer.steps import Standard, StepSetting
+from trainer.tensorboard_config import TensorBoardConfig
 
 
 def _described(field: str) -> str:
@@ -43,69 +45,6 @@ class CheckpointsConfig(Settings):
         description="After so many training steps. A call of TensorFlow has no more of them then, and with `trainer.loop: fit` the "
         "greatest number of steps up to this one that divides an epoch's.",
     )
-
-
-_Value = Annotated[float, Field(allow_inf_nan=False)]
-_Range = Annotated[tuple[_Value, _Value], Field(strict=False)]
-_Call = Annotated[int, Field(ge=1)]
-_Calls = Annotated[tuple[_Call, _Call], Field(strict=False)]  # JSON has lists
-
-
-class TensorBoardConfig(Settings):
-    """What TensorBoard shows beside each epoch's metrics and learning rate."""
-
-    histogram_freq: int = Field(
-        0, ge=0, description="After so many epochs each, histograms of all weights, of their averages with `trainer.ema`; 0 writes none."
-    )
-    gradient_norm: bool = Field(
-        False,
-        description="Whether each epoch shows `epoch_gradient_norm`, the mean of the gradients' common norm over its updates, before they "
-        "are clipped: what `trainer.clip_norm` is chosen by.",
-    )
-    profile_batch: _Calls | None = Field(
-        None,
-        description="The first and the last call of TensorFlow that are profiled, counted from 1; a call has many steps, or as many as "
-        "`checkpoints.steps`. `null` profiles none.",
-    )
-    wrong_pictures: int = Field(
-        0,
-        ge=0,
-        le=99,
-        description="How many pictures of the eval split are shown that the exported model answers wrongly, those first of whose answer it "
-        "is surest; for classes.",
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _profile_has_an_order(self) -> Self:
-        if self.profile_batch and self.profile_batch[0] > self.profile_batch[1]:
-            raise ValueError(
-                f"trainer.tensorboard.profile_batch: Expected the first call and then the last one. Received: {list(self.profile_batch)}."
-            )
-        return self
-
-
-class BackboneConfig(Settings):
-    """A network that was trained elsewhere, below a layer for the classes or the number of this data."""
-
-    path: str = Field(
-        min_length=1,
-        description="A `.keras` file, the folder of a SavedModel such as TF Hub's, or a `.tar.gz`, `.tgz` or `.zip` of either, on this "
-        "machine. It takes pictures and gives a row or a map of features. A SavedModel is code that runs: use none that you do not trust.",
-    )
-    range: _Range = Field(
-        (0.0, 1.0),
-        description="What it takes black and white as. TF Hub's take 0 and 1; of Keras Applications, MobileNet 1 and 2, Inception, "
-        "Xception and ResNetV2 take -1 and 1; MobileNetV3, EfficientNet and ConvNeXt 0 and 255.",
-    )
-    digest: str = Field(
-        "", description="Of the content of `path`, once it is known.", json_schema_extra=FOUND, exclude_if=lambda digest: not digest
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _range_rises(self) -> Self:
-        if not self.range[0] < self.range[1]:
-            raise ValueError(f"trainer.backbone.range: Expected the value of black and a greater one. Received: {list(self.range)}.")
-        return self
 
 
 Augmentation = Literal["flip", "shift", "crop", "rotate", "colour"]

@@ -23,7 +23,7 @@ import tensorflow_transform as tft
 
 from trainer import checkpoints, constant_prediction, start, teacher, watched, wrong_pictures, xla
 from trainer.callbacks import PROGRESS_VARIABLE, make_callbacks, restore_best_weights
-from trainer.config import TensorBoardConfig, TrainerConfig
+from trainer.config import TrainerConfig
 from trainer.errors import ConfigError, TrainingError
 from trainer.export import converted, export
 from trainer.export.rows import RAW_FILES, raw_rows
@@ -40,6 +40,7 @@ from trainer.strategy import make_strategy
 from trainer.tasks import Task
 from trainer.tasks.own import check_loss, check_metrics
 from trainer.tasks.predicted import predicted
+from trainer.tensorboard_config import TensorBoardConfig
 from trainer.termination import Termination
 from trainer.workers import Workers
 

@@ -13,8 +13,9 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from trainer.backbone_config import BackboneConfig
 from trainer.cause import one_line
-from trainer.config import BACKBONE, Augmentation, BackboneConfig
+from trainer.config import BACKBONE, Augmentation
 from trainer.errors import ConfigError
 from trainer.models import precision
 from trainer.models.augment import augmented
