@@ -56,7 +56,12 @@ def test_rows_of_csv_are_in_the_order_of_a_column_of_steps_or_of_dates_that_is_n
     path.write_text("at;x\n" + "".join(f"{each};1\n" for each in times), encoding="utf-8")
     config = DataConfig(format="csv", path=str(path), splits=BY_TIME, csv={"delimiter": ";", "decimal": ","})
     with source.open_data(config, Columns(kept={"x": "float"}, orders={"at": "day_first"})) as (parts, _):
-        found = [value for part in parts for rows in part.read(pytest.fail) for value in rows.batch.column("at").to_pylist()]
+        found = [
+            value
+            for part in parts
+            for rows in part.read(lambda reject: pytest.fail(str(reject)))
+            for value in rows.batch.column("at").to_pylist()
+        ]
     assert len(found) == len(times)
     assert found == sorted(set(found))
 

@@ -190,7 +190,7 @@ def test_a_rows_hash_is_that_of_its_content_whether_or_not_it_is_taken_again(wri
     hashes = []
     for settled in (-1, 10**18):
         monkeypatch.setattr("components.example_gen.digests._SETTLED", settled)
-        hashes.append([rows.hashes.tolist() for part in open_images(path) for rows in part.read(pytest.fail)])
+        hashes.append([rows.hashes.tolist() for part in open_images(path) for rows in part.read(lambda reject: pytest.fail(str(reject)))])
     assert hashes[0] == hashes[1]
 
 
