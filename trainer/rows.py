@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from trainer import padding
+from trainer import padding, pixels
 
 Inputs = dict[str, tf.Tensor]
 
@@ -24,7 +24,7 @@ class Rows(NamedTuple):
     place: str  # where the inputs are, for people
 
 
-def keep_rows(batches: tf.data.Dataset, memory: float, disk: float) -> Rows | None:
+def keep_rows(batches: tf.data.Dataset, memory: float, disk: float, *, narrow: bool = True) -> Rows | None:
     """The rows of all batches, or None where neither has room.
 
     Args:
@@ -32,29 +32,43 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float) -> Rows | No
       memory: bytes that the inputs may take in memory.
       disk: bytes that they may take in the temporary folder, where memory has no room. Their file has no name,
         so it is gone when the process is, however that ends.
+      narrow: whether pictures wait as uint8 where that keeps every bit. The first batch tells, and where a later one is
+        otherwise, all are read again and kept as they are.
     """
     specs, label_spec = batches.element_spec
-    row = sum(spec.shape[1:].num_elements() * spec.dtype.size for spec in specs.values())  # bytes, where it is not packed
+    stored = specs
     rows = size = 0
     labels = [tf.zeros((0, *label_spec.shape[1:]), label_spec.dtype)]
     parts: list[padding.Packed] = []
     file: BinaryIO | None = None
     for inputs, label in batches:
+        kept = pixels.packed(inputs) if narrow else inputs
+        if not rows:
+            stored = {name: tf.TensorSpec(spec.shape, kept[name].dtype) for name, spec in specs.items()}
+        elif any(kept[name].dtype != stored[name].dtype for name in specs):
+            return keep_rows(batches, memory, disk, narrow=False)
         labels.append(label)
-        parts.append(padding.packed(inputs))
+        parts.append(padding.packed(kept))
         rows += int(label.shape[0])
         size += sum(_size(values) for values in parts[-1].values())
         if file is None and size > memory:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open for as long as somebody asks for rows
-        if file is not None and not (rows * row <= disk and _written(parts, specs, file)):
+        if file is not None and not (rows * sum(map(_bytes, stored.values())) <= disk and _written(parts, stored, file)):
             file.close()
             return None
     if file is None:
-        parts.append(padding.packed({name: tf.zeros((0, *spec.shape[1:]), spec.dtype) for name, spec in specs.items()}))
+        parts.append(padding.packed({name: tf.zeros((0, *spec.shape[1:]), spec.dtype) for name, spec in stored.items()}))
         # One input's batches go when they have become one tensor: never are all inputs there twice.
         in_memory = {name: tf.concat([part.pop(name) for part in parts], 0) for name in specs}
-        return Rows(tf.concat(labels, 0), lambda numbers: padding.unpacked(_gathered(in_memory, numbers), specs), "in memory")
-    return Rows(tf.concat(labels, 0), _from_file(file, specs), f"in a file in {tempfile.gettempdir()}")
+        found, place = (lambda numbers: padding.unpacked(_gathered(in_memory, numbers), stored)), "in memory"
+    else:
+        found, place = _from_file(file, stored), f"in a file in {tempfile.gettempdir()}"
+    return Rows(tf.concat(labels, 0), lambda numbers: pixels.unpacked(found(numbers), specs), place)
+
+
+def _bytes(spec: tf.TensorSpec) -> int:
+    """Of one row, where it is not packed."""
+    return spec.shape[1:].num_elements() * spec.dtype.size
 
 
 def _size(values: tf.Tensor | tf.RaggedTensor) -> int:
@@ -86,7 +100,7 @@ def _as_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _from_file(file: BinaryIO, specs: dict[str, tf.TensorSpec]) -> Callable[[tf.Tensor], Inputs]:
-    sizes = [spec.shape[1:].num_elements() * spec.dtype.size for spec in specs.values()]
+    sizes = [_bytes(spec) for spec in specs.values()]
     row = sum(sizes)
 
     def read(numbers: np.ndarray) -> np.ndarray:

@@ -101,7 +101,8 @@ def limited(tmp_path, monkeypatch):
     return limit
 
 
-@pytest.mark.parametrize(("left", "place"), [(4 * 299 * 8 * 8 * 4 - 1, "in a file in "), (4 * 299 * 8 * 8 * 4, "in memory")])
+@pytest.mark.parametrize(("left", "place"), [(4 * 299 * 8 * 8 - 1, "in a file in "), (4 * 299 * 8 * 8, "in memory")])
+# a byte a value, four times as many bytes free as the rows take
 def test_auto_keeps_in_memory_what_fits_a_quarter_of_what_the_container_may_still_take(scaled, limited, caplog, left, place):
     limited(left)
     with caplog.at_level("INFO", "trainer.input_pipeline"):

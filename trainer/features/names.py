@@ -37,6 +37,11 @@ def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:
     return {name: [each for each in own if each in inputs] for name, own in texts.items()}
 
 
+def is_picture(name: str) -> bool:
+    """Whether it is a picture's name among a model's inputs."""
+    return _is(PIXELS, name)
+
+
 def sequence_inputs(inputs: Iterable[str]) -> list[str]:
     """Of the names of a model's inputs those of texts as sequences."""
     return [name for name in inputs if _is(SEQUENCE, name)]
