@@ -16,6 +16,12 @@ class ExportConfig(Settings):
         description="Files for LiteRT (TensorFlow Lite) beside the saved model, by the precision of their weights; `int8` is of the "
         "activations too. They take transformed features, or the pixels of a picture, and lie with the Trainer's output.",
     )
+    may_lose: float = Field(
+        0.05,
+        ge=0,
+        description="By what share the accuracy of a `float16` or `int8` file may be lower, or its RMSE higher, than the saved model's on "
+        "the test rows. A file that loses more is not left, and the run says so.",
+    )
     onnx: bool = Field(
         False,
         description="Whether there is a file for ONNX Runtime too, of the same inputs; needs tf2onnx and onnxruntime (docs/export.md).",

@@ -21,6 +21,7 @@ from trainer.export.served import Served
 from trainer.export_config import ExportConfig
 from trainer.exported import FILE, FOLDER, Exported, to_text
 from trainer.problem import Problem
+from trainer.tasks import Regression, Task
 
 _CALIBRATION = 200  # rows of the train split, from which int8 takes the ranges of activations
 _COMPARED = 1000  # rows of the test split
@@ -100,13 +101,18 @@ def convert(
     for (each, contents, runner), answers in zip(done, compared.files, strict=True):
         labels, saved_model = compared.labels[: len(answers)], compared.saved_model[: len(answers)]
         difference = float(np.abs(answers - saved_model).max())
+        metric, value = problem.task.score(tf.constant(answers), labels)
+        wanted = problem.task.score(tf.constant(saved_model), labels)[1]
+        failure = None
         if each.is_exact and not difference <= limit:
             failure = f"it answers otherwise than the SavedModel, by up to {difference:.3g} (at most {limit:.1g} is rounding)"
+        elif not each.is_exact and not _loses(problem.task, value, wanted) <= config.may_lose:
+            failure = f"its {metric} is {value:.4g}, and the SavedModel's {wanted:.4g} (`export.may_lose` allows {config.may_lose:.0%})"
+        if failure:
             found.append(Exported(format=each.name, failure=failure))
             continue
         for file, content in zip(each.files, contents, strict=True):
             _write(os.path.join(folder, file), content)
-        metric, value = problem.task.score(tf.constant(answers), labels)
         found.append(
             Exported(
                 format=each.name,
@@ -116,12 +122,18 @@ def convert(
                 rows=len(answers),
                 metric=metric,
                 value=value,
-                saved_model=problem.task.score(tf.constant(saved_model), labels)[1],
+                saved_model=wanted,
                 difference=difference,
             )
         )
     _write(os.path.join(folder, _PROBLEM), problem.to_json().encode())
     _write(os.path.join(folder, FILE), to_text(found).encode())
+
+
+def _loses(task: Task, value: float, wanted: float) -> float:
+    """By what share of `wanted` the score `value` is worse; below 0 where it is better."""
+    worse = value - wanted if isinstance(task, Regression) else wanted - value
+    return worse / wanted if wanted else worse
 
 
 def _formats(portable: Portable, config: ExportConfig, calibration: Inputs) -> list[_Format]:

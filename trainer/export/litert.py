@@ -31,7 +31,7 @@ def convert(portable: Portable, precision: Precision, calibration: Inputs) -> by
       ValueError: an operation is not among LiteRT's own, in one clause.
     """
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(portable, folder, signatures={"serving_default": portable.predict})
+        tf.saved_model.save(portable, folder, signatures={"serving_default": portable.lite()})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if precision != "float32":

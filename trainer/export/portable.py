@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from trainer.export.lite_form import lite_form
 from trainer.export.picture import ServedPicture
 from trainer.export.served import Served, raw_specs
 from trainer.features import names
@@ -37,7 +38,13 @@ class Portable(tf.Module):
                 inputs = {name: served.normalized_pixels(pixels) for name, pixels in inputs.items()}
             return {self.output: served.predict(only_or_all(inputs))[self.output]}
 
+        self._model, self._predict = model, predict
         self.predict = tf.function(predict, autograph=False).get_concrete_function(**self.signature)
+
+    def lite(self) -> tf.types.experimental.ConcreteFunction:
+        """`predict` with the layers in `lite_form`."""
+        with lite_form(self._model) as is_other:
+            return tf.function(self._predict, autograph=False).get_concrete_function(**self.signature) if is_other else self.predict
 
     def inputs(self, transformed: dict[str, tf.Tensor]) -> Inputs:
         """What it is given, of transformed features by name; of a picture the pixels that were normalized."""

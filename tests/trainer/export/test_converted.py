@@ -78,6 +78,42 @@ def test_a_run_of_columns_leaves_the_files_beside_the_saved_model_and_says_what_
     assert found.saved_model == pytest.approx(rmse, rel=1e-4)
 
 
+def test_an_int8_file_that_loses_more_than_it_may_is_not_left_and_one_that_does_not_is(tmp_path):
+    (tmp_path / "table").mkdir()
+    columns = {"size": [float(row) for row in range(60)], "y": [3.0 * row for row in range(60)]}
+    table = of_table(tmp_path / "table", {"train": columns, "eval": columns}, {"size": NumberFeature()}, "y", Regression())
+    task = table.problem.task.fitted(tf.constant(columns["y"]))
+    problem = table.problem.model_copy(update={"task": task})
+    spec = {name: feature for name, feature in table.graph.transformed_feature_spec().items() if name != "label"}
+    model = build_model(TrainerConfig(seed=3, model="linear"), task, spec)
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.37)  # it begins with zeros
+    served = export(model, table.graph, problem, str(tmp_path / "Format-Serving"))
+    rows = raw_rows(f"{table.folder}/raw-eval.gz", 100)
+    answers = served.predict_examples(tf.constant(rows))["values"].numpy()
+
+    def found(off, may_lose):
+        """What is said where the saved model is off by so much of every label, and int8 by its rounding beside."""
+        raw = str(tmp_path / "told.gz")
+        with tf.io.TFRecordWriter(raw, "GZIP") as file:
+            for row, answer in zip(rows, answers, strict=True):
+                example = tf.train.Example.FromString(row)
+                example.features.feature["y"].float_list.value[:] = [answer + off]
+                file.write(example.SerializeToString())
+        config = ExportConfig(litert=["int8"], may_lose=may_lose)
+        converted.convert(served, model, table.graph, problem, config, {"train": raw, "test": raw}, str(tmp_path))
+        return exported.read(str(tmp_path))[0]
+
+    unit = float(answers.std())
+    lost = found(unit / 1e6, 0.05)
+    assert lost.file is None
+    assert lost.failure.startswith("its RMSE is ")
+    assert lost.failure.endswith("(`export.may_lose` allows 5%)")
+    assert not (tmp_path / "converted/int8.tflite").exists()
+    assert found(unit, 0.05).file == "converted/int8.tflite"
+    assert (tmp_path / "converted/int8.tflite").exists()
+
+
 class Lacking(tf.Module):
     """As `Portable`, of a function that has operations that a runtime may lack."""
 
@@ -89,6 +125,9 @@ class Lacking(tf.Module):
         self.values = [variable.value for variable in getattr(function, "variables", [])]
         self.signature = {"x": tf.TensorSpec((None, 4, 2), tf.float32, "x")}
         self.predict = tf.function(lambda x: {self.output: function(x)}, autograph=False).get_concrete_function(**self.signature)
+
+    def lite(self):
+        return self.predict
 
 
 def hashed(x):
