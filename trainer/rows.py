@@ -17,7 +17,7 @@ Inputs = dict[str, tf.Tensor]
 
 
 class Rows(NamedTuple):
-    """All rows of a split, in the files' order."""
+    """All rows of a split, or of a worker's shard of it, in the files' order."""
 
     labels: tf.Tensor  # (rows,) or (rows, ...)
     inputs: Callable[[tf.Tensor], Inputs]  # what the model gets, (n, ...) by name, of the row numbers int64 (n,)
@@ -28,7 +28,7 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float, *, narrow: b
     """The rows of all batches, or None where neither has room.
 
     Args:
-      batches: (inputs (n, ...) by name, labels (n, ...)).
+      batches: (inputs (n, ...) by name, labels (n, ...)); where these are of more rows than the inputs, they are for the caller.
       memory: bytes that the inputs may take in memory.
       disk: bytes that they may take in the temporary folder, where memory has no room. Their file has no name,
         so it is gone when the process is, however that ends.
@@ -42,14 +42,17 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float, *, narrow: b
     parts: list[padding.Packed] = []
     file: BinaryIO | None = None
     for inputs, label in batches:
+        labels.append(label)
+        number = int(next(iter(inputs.values())).shape[0])
+        if not number:  # others' rows alone, of several workers
+            continue
         kept = pixels.packed(inputs) if narrow else inputs
         if not rows:
             stored = {name: tf.TensorSpec(spec.shape, kept[name].dtype) for name, spec in specs.items()}
         elif any(kept[name].dtype != stored[name].dtype for name in specs):
             return keep_rows(batches, memory, disk, narrow=False)
-        labels.append(label)
         parts.append(padding.packed(kept))
-        rows += int(label.shape[0])
+        rows += number
         size += sum(_size(values) for values in parts[-1].values())
         if file is None and size > memory:
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open for as long as somebody asks for rows

@@ -4,7 +4,8 @@ transform graph and rows -> Material -> the state of an interrupted training, ba
     -> best weights, if wanted -> has it learnt? -> the task's decision -> wrong answers to look at, if wanted
     -> SavedModel, which must answer raw rows as the model does
 
-Of several workers the chief alone does what comes behind the training; the others keep nothing.
+Of several workers each reads its own shard of the rows. The chief alone does what comes behind the training, of all rows; the others keep
+nothing.
 
 A search over settings reads the material once, and trains many models of it.
 """
@@ -34,6 +35,7 @@ from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.search import merged
 from trainer.settings import Settings
+from trainer.shards import Shard
 from trainer.start import Start
 from trainer.steps import Step
 from trainer.strategy import make_strategy
@@ -80,8 +82,8 @@ class Material(NamedTuple):
       config: the settings.
       problem: what is learnt; its task knows the classes and what the train split's labels are like.
       graph: Transform's output.
-      train_split: its rows.
-      eval_split: its rows.
+      train_split: its rows, of several workers this one's.
+      eval_split: the same.
       strategy: the devices.
       base_model: the folder of the teacher, where there is one.
       start: the weights to start from, where there are some.
@@ -135,13 +137,14 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
             return trained(material, folder, file, train)[1]
     prepared, history = trained(material, fn_args.model_run_dir, file, train, progress=os.environ.get(PROGRESS_VARIABLE))
     model, config, task = prepared.model, prepared.config, material.problem.task
+    eval_data = prepared.eval_data if material.eval_split.is_whole else eval_batches(material.eval_split.whole(), config, task)
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
-    if config.must_learn and (fault := constant_prediction.fault(model, task, config, material.train_split.labels, prepared.eval_data)):
+    if config.must_learn and (fault := constant_prediction.fault(model, task, config, material.train_split.labels, eval_data)):
         raise TrainingError(fault)
-    task = task.tuned(lambda: _evaluated(model, task, prepared.eval_data))
+    task = task.tuned(lambda: _evaluated(model, task, eval_data))
     if most := config.tensorboard.wrong_pictures:
-        wrong_pictures.write(model, task, prepared.eval_data, most, f"{fn_args.model_run_dir}/wrong")
+        wrong_pictures.write(model, task, eval_data, most, f"{fn_args.model_run_dir}/wrong")
     problem = material.problem.model_copy(update={"task": task})
     raw = (fn_args.custom_config or {}).get(RAW_FILES, {})
     served = export(
@@ -180,7 +183,11 @@ def read_material(fn_args: Any, *, several: bool = False) -> Material:
     task = problem.task.resolved(graph)
     if fault := config.step.fault(task, config.loss):
         raise ConfigError(fault)
-    train_split, eval_split = (read_split(files, spec, config, task.parsed_label) for files in (fn_args.train_files, fn_args.eval_files))
+    workers = Workers(strategy)
+    shard = Shard(workers.number, workers.count)
+    train_split, eval_split = (
+        read_split(files, spec, config, task.parsed_label, shard, task.is_known) for files in (fn_args.train_files, fn_args.eval_files)
+    )
     problem = problem.model_copy(update={"task": task.fitted(train_split.labels)})
     if start.KEY in fn_args.custom_config:
         begin = _section(fn_args.custom_config, start.KEY, Start)
@@ -274,6 +281,7 @@ def _checkpoint_file(fn_args: Any, material: Material) -> str:
         *([str(fn_args.base_model)] if config.step.HAS_TEACHER else []),  # another teacher is a copy in another folder
         *([material.start.digest] if material.start else []),
         str(material.strategy.num_replicas_in_sync),
+        *([f"{splits[0].shard.count} workers"] if not splits[0].is_whole else []),  # as many replicas of fewer workers have other batches
         *(f"{split.spec} {split.rows is None}" for split in splits),  # rows that are not kept come in another order
         *(tf.__version__, keras.__version__),
     )

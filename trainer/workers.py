@@ -131,23 +131,21 @@ class Workers:
         return whole
 
     def distributed(self, dataset: tf.data.Dataset) -> Any:
-        """`dataset` of global batches, each of whose rows go to all replicas, in their order, as even as can be.
+        """`dataset` of this worker's parts of the global batches, each of whose rows go to its replicas, in their order, as even as can be.
 
-        It is the same share of the same rows that a replica of `MirroredStrategy` has. Of one that ends, no more may be asked.
+        They share it as those of `MirroredStrategy` share a batch. Of one that ends, no more may be asked.
         """
         if self.count == 1:
             return self._strategy.experimental_distribute_dataset(dataset)
-        replicas = self._strategy.num_replicas_in_sync
-        local = replicas // self.count
-        first = self.number * local
+        local = self._strategy.num_replicas_in_sync // self.count
 
         def parts(*batch: Any) -> tf.data.Dataset:
-            share = -(-tf.shape(tf.nest.flatten(batch)[0])[0] // replicas)
+            share = -(-tf.shape(tf.nest.flatten(batch)[0])[0] // local)
 
             def part(replica: tf.Tensor) -> Any:
                 return tf.nest.map_structure(lambda rows: rows[replica * share : (replica + 1) * share], batch)
 
-            return tf.data.Dataset.range(first, first + local, output_type=tf.int32).map(part)
+            return tf.data.Dataset.range(local, output_type=tf.int32).map(part)
 
         # Of one without an end TensorFlow does not ask all workers before each batch whether there is one more.
         own = dataset.flat_map(parts).repeat().prefetch(2 * local)

@@ -9,6 +9,8 @@ import tensorflow as tf
 from tests.trainer import workers
 from tests.trainer.conftest import ROWS
 from tests.trainer.interrupted import checkpoint, execute
+from trainer.input_pipeline import eval_batches, read_split, train_batches
+from trainer.shards import Shard
 
 PROGRAM = str(Path(__file__).with_name("worker_program.py"))
 SETTINGS = {
@@ -65,9 +67,23 @@ def test_both_workers_end_with_equal_weights_and_an_equal_history(whole):
     assert_same(chief, other)
 
 
-def test_weights_and_metrics_are_those_of_one_process_with_two_replicas(scaled, tmp_path, whole):
+def of_both_workers(make):
+    """What two workers' batches are together, in the workers' order, as one process has them."""
+
+    def batches(split, config, task, *begin):
+        splits = [read_split(split.files, split.spec, config, split.parsed_label, Shard(number, 2), task.is_known) for number in range(2)]
+        made = [make(each, config, task, *begin) for each in splits]
+        parts = tf.data.Dataset.zip(tuple(each.dataset for each in made))
+        return made[0]._replace(dataset=parts.map(lambda *part: tf.nest.map_structure(lambda *rows: tf.concat(rows, 0), *part)))
+
+    return batches
+
+
+def test_weights_and_metrics_are_those_of_one_process_with_two_replicas_and_the_same_order(scaled, tmp_path, whole, monkeypatch):
     """The rows of each replica are the same; what two replicas of a process sum up, in another order, may differ in the last bit."""
     _, (chief, _) = whole
+    monkeypatch.setattr("trainer.run.train_batches", of_both_workers(train_batches))
+    monkeypatch.setattr("trainer.run.eval_batches", of_both_workers(eval_batches))
     settings = {name: value for name, value in SETTINGS.items() if name != "loop"} | {"strategy": "mirrored"}
     one = execute("gradient_tape", scaled, tmp_path, **settings)
     for number, weight in enumerate(one.weights):
