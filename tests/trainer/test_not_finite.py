@@ -36,13 +36,16 @@ def gradient(y_true, y_pred):
     y_pred = _bad_gradient(y_pred, _is_bad(y_pred))
     return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y_true, tf.int32), y_pred)
 """
-BAD_FROM_SIXTH = AT_STEP[: AT_STEP.index("def _is_bad")] + """
+BAD_FROM_SIXTH = (
+    AT_STEP[: AT_STEP.index("def _is_bad")]
+    + """
 _seen = tf.Variable(0, trainable=False)
 
 def loss(y_true, y_pred):
     y_pred = _bad_gradient(y_pred, _seen.assign_add(1) > 5)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y_true, tf.int32), y_pred)
 """
+)
 SETTINGS = {**DIGITS, "epochs": 20, "learning_rate": 0.01, "schedule": "cosine", "code": {"own.py": AT_STEP}}
 
 
