@@ -66,7 +66,7 @@ def test_values_that_are_neither_a_list_nor_a_range_are_said_in_one_line(values,
 
 
 def test_a_search_of_nothing_is_said():
-    with pytest.raises(pydantic.ValidationError, match="tuner.search: Expected a setting to search"):
+    with pytest.raises(pydantic.ValidationError, match=r"tuner\.search: Expected a setting to search"):
         TunerConfig(search={})
 
 
