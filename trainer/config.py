@@ -158,7 +158,11 @@ class TrainerConfig(Settings):
         "which are standardised. `my_losses.py:loss` is a loss of your own.",
     )
     label_smoothing: float = Field(
-        0.0, ge=0.0, lt=1.0, description="Share of the label spread over all classes; for `categorical_*` losses."
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Share of the label spread over all classes, or of each of several labels over yes and no; for `categorical_*` and "
+        "`binary_*` losses.",
     )
     metrics: list[_Metric] | None = Field(
         None,
@@ -262,6 +266,11 @@ class TrainerConfig(Settings):
     def frozen(self) -> list[str]:
         """The names or patterns of `freeze`, given or not."""
         return self.freeze if self.freeze is not None else [BACKBONE] if self.backbone else []
+
+    @property
+    def can_smooth(self) -> bool:
+        """Whether the loss takes `label_smoothing`."""
+        return self.is_one_hot or (self.loss.startswith("binary") and not is_reference(self.loss))
 
     @property
     def is_one_hot(self) -> bool:
@@ -375,9 +384,10 @@ class TrainerConfig(Settings):
 
     @pydantic.model_validator(mode="after")
     def _smoothing_has_a_loss(self) -> Self:
-        if self.label_smoothing and not self.is_one_hot:
+        if self.label_smoothing and not self.can_smooth:
             raise ValueError(
                 f"trainer.label_smoothing: Expected 0 with `trainer.loss: {self.loss}`, which cannot smooth labels. "
-                f"Received: {self.label_smoothing:g}. Remove it, or set `trainer.loss: categorical_crossentropy`, for several classes."
+                f"Received: {self.label_smoothing:g}. Remove it, or set `trainer.loss: categorical_crossentropy`, for several classes, "
+                "or `binary_crossentropy`, for several labels."
             )
         return self

@@ -28,6 +28,11 @@ class DynamicLossScale(keras.optimizers.LossScaleOptimizer):
         """Of the trainable variables, where the optimizer inside keeps them."""
         return self.inner_optimizer.averages
 
+    @property
+    def batches(self) -> int:
+        """How many steps there were that were not left out."""
+        return self.inner_optimizer.batches
+
     def rate_at(self, step: int) -> float:
         """The learning rate in a step, counted from 0."""
         return self.inner_optimizer.rate_at(step)

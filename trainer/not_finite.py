@@ -88,9 +88,9 @@ class StopAtNotFinite(keras.callbacks.Callback):
     def _where(self) -> str:
         optimizer, steps = self.model.optimizer, self.params["steps"]
         if isinstance(optimizer, DynamicLossScale):  # a step that is left out looks like one without numbers
-            before = max(0, int(optimizer.iterations.numpy()) - 1)
+            before = max(0, optimizer.batches - 1)
             return f"after {before + 1:,} steps that moved the weights, at a learning rate of {optimizer.rate_at(before):g}"
-        before = min(int(optimizer.finite_steps.numpy()), int(optimizer.iterations.numpy()) - 1)  # the last made the weights so
+        before = min(int(optimizer.finite_steps.numpy()), optimizer.batches - 1)  # the last made the weights so
         epoch, step = divmod(before, steps)
         return (
             f"in step {before + 1:,}, which is step {step + 1:,} of {steps:,} in epoch {epoch + 1} of {self._config.epochs}, "

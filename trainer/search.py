@@ -18,6 +18,7 @@ _NOT_SEARCHED = (
 )
 _OTHER_LOSSES = ("loss", "label_smoothing")
 _TRIALS = 20
+_SCALES = ("linear", "log")
 
 
 class Range(Settings):
@@ -54,6 +55,19 @@ class TunerConfig(Settings):
         description="The settings that are searched, as `trainer.learning_rate`, each with a list of values or with `min`, `max` and "
         "`scale`, which is `linear` or `log`.",
     )
+
+    @pydantic.field_validator("search", mode="before")
+    @classmethod
+    def _has_values(cls, search: Any) -> Any:
+        """One line of what is wrong, in place of one for each thing that values could have been."""
+        if search == {}:
+            raise ValueError(
+                "tuner.search: Expected a setting to search, as `trainer.learning_rate: {min: 0.0001, max: 0.1}`. Received: none."
+            )
+        for key, values in search.items() if isinstance(search, dict) else ():
+            if not isinstance(values, Range) and (wrong := _values_fault(values)):
+                raise ValueError(f"tuner.search.{key}: {wrong}")
+        return search
 
     @property
     def most_trials(self) -> int | None:
@@ -108,10 +122,33 @@ def fault(tuner: TunerConfig, config: TrainerConfig) -> str | None:
             try:
                 given = merged(config, {key: value})
             except pydantic.ValidationError as error:
-                return f"tuner.search.{key}: {_said(error)} Received: {value!r}."
+                return f"tuner.search.{key}: {_said(error)}" + ("" if "Received: " in _said(error) else f" Received: {value!r}.")
             if isinstance(values, Range) and isinstance(value_of(given, key), bool | str):
                 return f"tuner.search.{key}: Expected a list of values, for it is no number. Received: a range."
     return None
+
+
+def _values_fault(values: Any) -> str | None:
+    if isinstance(values, dict):
+        known = list(Range.model_fields)
+        if others := [str(name) for name in values if name not in known]:
+            return f"Expected `min`, `max` and `scale` of a range. Received: '{others[0]}'.{did_you_mean(others[0], known)}"
+        if missing := [name for name in ("min", "max") if not _is_number(values.get(name))]:
+            return f"Expected numbers for `min` and `max`. Received: {values.get(missing[0])!r} for `{missing[0]}`."
+        scale = values.get("scale", "linear")
+        return None if scale in _SCALES else f"Expected `scale: linear` or `log`. Received: {scale!r}.{did_you_mean(str(scale), _SCALES)}"
+    if not isinstance(values, list | tuple):
+        return f"Expected a list of values, or `min` and `max`. Received: {values!r}."
+    is_one_kind = all(map(_is_number, values)) or any(all(isinstance(value, kind) for value in values) for kind in (bool, str))
+    if not is_one_kind:
+        return f"Expected a list of numbers, of texts, or of `true` and `false`. Received: {list(values)}."
+    if len(set(values)) < max(2, len(values)):
+        return f"Expected a list of at least two values, each of them once. Received: {list(values)}."
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _range_fault(values: Range) -> str | None:

@@ -66,6 +66,7 @@ class Search(BaseTuner):
         """See `tuner_fn`; `name` is that of the search's own folder in `folder`."""
         self._material, self._train = material, train
         self._metric = f"val_{config.metric}"
+        self._searched = list(config.search)
         self._oracle = _oracle(config, material.config)
         self._total = config.most_trials or _hyperband_trials(self._oracle)
         self._seconds: list[float] = []
@@ -87,7 +88,18 @@ class Search(BaseTuner):
         self._tell(trial, done)
 
     def on_search_end(self) -> None:
-        """Nothing goes on from the trials' states any more."""
+        """Nothing goes on from the trials' states any more.
+
+        Raises:
+          TrainingError: no trial has a score, where KerasTuner would give the values of one that failed for the best.
+        """
+        trials = self.oracle.trials.values()
+        self.oracle.max_trials = self.oracle.max_trials or len(trials)  # TFX writes so many, and `hyperband` has had no number
+        if all(trial.score is None for trial in trials):
+            raise TrainingError(
+                f"Expected a trial whose `{self._metric}` is a number. Received: {len(trials)} that failed. "
+                f"Search others: {', '.join(f'`{key}`' for key in self._searched)}, the learning rate smaller, above all."
+            )
         for file in tf.io.gfile.glob(f"{self.project_dir}/trial_*/state.npz"):
             checkpoints.remove(file)
 

@@ -18,6 +18,7 @@ EPOCHS_VARIABLE = "TAPELINE_PROGRESS"  # in the environment: the file into which
 START = "start"  # not a component: what comes before the first
 WHAT = {START: "load TFX and TensorFlow"} | {step.id: step.words for step in steps.STEPS}
 NOTHING_TO_PUSH = "nothing to push: gate refused"
+_ROWS_WIDTH = 14  # of the column of rows, and of the bar that stands there as long as there are none
 _MARKS = {"run": ("✓", "green"), "cached": ("✓", "cyan"), "skipped": ("-", "dim"), "refused": ("-", "yellow"), "failed": ("✗", "red")}
 
 
@@ -48,6 +49,7 @@ class Progress:
         self.lines: list[Line] = []
         self._console = Console(file=out, highlight=False)
         self._epochs_file = epochs_file
+        self._epochs_seen: list[tuple[int, float]] = []  # see `_bar`
         self._spinner = Spinner("dots")
         self._live = (
             Live(get_renderable=self._render, console=self._console, refresh_per_second=8, redirect_stdout=False, redirect_stderr=False)
@@ -95,7 +97,23 @@ class Progress:
         ]
 
     def _render(self) -> RenderableType:
-        return _table(self.lines, self._spinner, self._epoch())
+        return _table(self.lines, self._spinner, self._epoch(), self._left())
+
+    def _left(self) -> str:
+        """A bar of the epochs and the time that all others will take, as long as those seen so far; they may be stopped earlier."""
+        try:
+            line = json.loads(self._epochs_file.read_text(encoding="utf-8").splitlines()[-1])
+            epoch, epochs = line["epoch"], line["epochs"]
+        except (OSError, IndexError, json.JSONDecodeError, KeyError):
+            return ""
+        if line.get("resumed"):
+            return ""
+        now = time.monotonic()
+        if not self._epochs_seen or epoch < self._epochs_seen[-1][0]:
+            self._epochs_seen = [(epoch, now)]
+        if epoch > self._epochs_seen[-1][0]:
+            self._epochs_seen = [self._epochs_seen[0], (epoch, now)]
+        return _bar(epoch, epochs, self._epochs_seen, now)
 
     def _epoch(self) -> str:
         """The Trainer's last finished epoch, in words; after an interruption where it goes on."""
@@ -113,13 +131,25 @@ class Progress:
         return f"epoch {epoch['epoch']}/{epoch['epochs']}{accuracy}"
 
 
+def _bar(epoch: int, epochs: int, seen: list[tuple[int, float]], now: float) -> str:
+    """`seen` is the first epoch and the last one, each with the time at which it had ended."""
+    (first, began), (last, ended) = seen[0], seen[-1]
+    left = ""
+    if last > first:
+        seconds = (ended - began) / (last - first) * (epochs - last) - (now - ended)
+        left = f" {_span(max(seconds, 0.0))} left"
+    width = _ROWS_WIDTH - len(left)
+    done = width * epoch // epochs
+    return "━" * done + "─" * (width - done) + left
+
+
 def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -> Table:
+def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "", left: str = "") -> Table:
     table = Table.grid(padding=(0, 1))
-    for column, width in enumerate((1, 16, 29, 14, 8, 7)):  # 80 columns with the gaps
+    for column, width in enumerate((1, 16, 29, _ROWS_WIDTH, 8, 7)):  # 80 columns with the gaps
         table.add_column(min_width=width, no_wrap=True, justify="right" if column in (3, 4) else "left", overflow="ellipsis")
     for line in lines:
         running = line.state == "running"
@@ -127,7 +157,7 @@ def _table(lines: list[Line], spinner: Spinner | None = None, epoch: str = "") -
         mark: RenderableType = (spinner or Text("·")) if running else Text(*_MARKS[line.state])
         what = epoch if running and line.name in (steps.TUNER.id, steps.TRAINER.id) and epoch else WHAT.get(line.name, "")
         what = NOTHING_TO_PUSH if line.state == "refused" else what
-        rows = f"{line.rows:,} rows" if line.rows is not None else ""
+        rows = f"{line.rows:,} rows" if line.rows is not None else left if running and line.name == steps.TRAINER.id else ""
         state = "" if running else line.state
         table.add_row(mark, Text(line.name, "bold"), Text(what, "dim"), rows, f"{seconds:.1f} s", Text(state, "dim"))
     return table

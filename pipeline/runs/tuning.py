@@ -54,9 +54,9 @@ def yaml_lines(tuning: Tuning) -> list[str]:
 def print_tuning(console: Console, tuning: Tuning) -> None:
     """The best trials in a table, and the best settings as lines of a config."""
     keys = list(tuning.best)
-    table = Table(
-        "trial", f"val_{tuning.metric}", *(key.removeprefix(_PREFIX) for key in keys), title="Search, best first", title_justify="left"
-    )
+    table = Table(title="Search, best first", title_justify="left")
+    for heading in ("trial", f"val_{tuning.metric}", *(key.removeprefix(_PREFIX) for key in keys)):
+        table.add_column(heading, overflow="fold")  # whole names, for two of them may begin alike
     for trial in tuning.trials[:_SHOWN]:
         table.add_row(str(int(trial["trial_id"]) + 1), f"{trial['score']:.4f}", *(_short(trial.get(key)) for key in keys))
     console.print(table)

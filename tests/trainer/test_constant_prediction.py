@@ -77,6 +77,7 @@ def of_the_best(task, config, labels):
         (Multiclass(classes=3), {"loss": "categorical_focal_crossentropy"}, CLASSES, 0.05),
         (Multilabel(names=("a", "b", "c")), {}, MARKS, 0.002),
         (Multilabel(names=("a", "b", "c")), {"loss": "binary_focal_crossentropy"}, MARKS, 0.05),
+        (Multilabel(names=("a", "b", "c")), {"loss": "binary_crossentropy", "label_smoothing": 0.1}, MARKS, 0.05),
         (Regression(), {}, NUMBERS, 0.002),
         (Regression(), {"loss": "mean_absolute_error"}, NUMBERS, 0.002),
         (Regression(), {"loss": "huber"}, NUMBERS, 0.01),

@@ -36,6 +36,16 @@ def gradient(y_true, y_pred):
     y_pred = _bad_gradient(y_pred, _is_bad(y_pred))
     return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y_true, tf.int32), y_pred)
 """
+BAD_FROM_SIXTH = (
+    AT_STEP[: AT_STEP.index("def _is_bad")]
+    + """
+_seen = tf.Variable(0, trainable=False)
+
+def loss(y_true, y_pred):
+    y_pred = _bad_gradient(y_pred, _seen.assign_add(1) > 5)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y_true, tf.int32), y_pred)
+"""
+)
 SETTINGS = {**DIGITS, "epochs": 20, "learning_rate": 0.01, "schedule": "cosine", "code": {"own.py": AT_STEP}}
 
 
@@ -57,6 +67,14 @@ def test_the_step_and_its_learning_rate_are_named_however_many_steps_a_call_has(
     assert found[1] == found[0]
     assert step == 10 * (epoch - 1) + within
     assert rate == pytest.approx(0.005 * (1 + np.cos(np.pi * (step - 1) / 200)), rel=1e-4)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_step_and_its_rate_are_those_of_a_batch_where_several_make_one_update(scaled, tmp_path, loop):
+    code = {"own.py": BAD_FROM_SIXTH + f"\n# counts for {loop}\n"}
+    with pytest.raises(TrainingError) as caught:
+        execute(loop, scaled, tmp_path, **{**SETTINGS, "loss": "own.py:loss", "code": code, "accumulate": 4, "checkpoints": None})
+    assert step_of(caught.value) == (6, 6, 1, pytest.approx(0.005 * (1 + np.cos(np.pi * 5 / 200)), rel=1e-4))
 
 
 @pytest.mark.parametrize("loss", ["loss", "gradient"])

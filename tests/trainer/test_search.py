@@ -1,5 +1,6 @@
 """What may be searched, and how found settings take the place of the config's."""
 
+import pydantic
 import pytest
 
 from trainer.config import TrainerConfig
@@ -41,6 +42,37 @@ def test_found_settings_take_the_place_of_the_configs_and_others_stay():
 )
 def test_what_cannot_be_searched_is_said_with_the_nearest_right_name(key, values, message):
     assert message in fault(TunerConfig(search={key: values}), TrainerConfig())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["adam"], "Expected a list of at least two values, each of them once. Received: ['adam']."),
+        (["adam", "adam"], "each of them once. Received: ['adam', 'adam']."),
+        ([0.1, "x"], "Expected a list of numbers, of texts, or of `true` and `false`. Received: [0.1, 'x']."),
+        ([], "Expected a list of at least two values"),
+        (0.1, "Expected a list of values, or `min` and `max`. Received: 0.1."),
+        ({"min": 0.1}, "Expected numbers for `min` and `max`. Received: None for `max`."),
+        ({"min": 0.1, "max": "1"}, "Received: '1' for `max`."),
+        ({"min": 0.1, "maxx": 1}, "Expected `min`, `max` and `scale` of a range. Received: 'maxx'. Did you mean 'max'?"),
+        ({"min": 0.1, "max": 1, "scale": "logg"}, "Expected `scale: linear` or `log`. Received: 'logg'. Did you mean 'log'?"),
+    ],
+)
+def test_values_that_are_neither_a_list_nor_a_range_are_said_in_one_line(values, message):
+    with pytest.raises(pydantic.ValidationError) as caught:
+        searched(trainer__optimizer=values)
+    [error] = caught.value.errors()
+    assert error["msg"].startswith("Value error, tuner.search.trainer.optimizer: Expected ") and message in error["msg"]
+
+
+def test_a_search_of_nothing_is_said():
+    with pytest.raises(pydantic.ValidationError, match=r"tuner\.search: Expected a setting to search"):
+        TunerConfig(search={})
+
+
+def test_two_settings_that_exclude_each_other_have_one_received():
+    given = TunerConfig(search={"trainer.clip_value": [0.1, 1.0]})
+    assert fault(given, TrainerConfig(clip_norm=1.0)).count("Received: ") == 1
 
 
 def test_what_can_be_searched_is_no_fault():

@@ -89,6 +89,7 @@ def test_hyperband_goes_on_with_the_best_from_where_they_were(scaled, tmp_path, 
     goes_on = [trial for trial in trials if trial.hyperparameters.values["tuner/initial_epoch"]]
     assert [trial.hyperparameters.values["tuner/epochs"] for trial in trials].count(1) >= 3
     assert len(trials) == tuner._total
+    assert len(tuner.oracle.get_best_trials(tuner.oracle.max_trials)) == len(trials)  # what TFX asks for, and writes
     [longest] = goes_on
     values = longest.hyperparameters.values
     short = tuner.oracle.trials[values["tuner/trial_id"]]
@@ -97,6 +98,17 @@ def test_hyperband_goes_on_with_the_best_from_where_they_were(scaled, tmp_path, 
     history = run(scaled.fn_args(tmp_path / "alone", **config), LOOPS[loop].train).history["val_loss"]
     np.testing.assert_allclose([short.score, longest.score], [history[0], min(history)], rtol=1e-6)
     assert not list(tmp_path.rglob("state.npz"))
+
+
+def test_a_search_in_which_every_trial_failed_has_no_best_values(scaled, tmp_path, monkeypatch):
+    def not_finite(self, trial):
+        raise TrainingError("Expected a finite `loss`. Received: nan.")
+
+    monkeypatch.setattr(Search, "_trained", not_finite)
+    with pytest.raises(
+        TrainingError, match=r"^Expected a trial whose `val_loss` is a number\. Received: 2 that failed\. Search others: `tr"
+    ):
+        searched(arguments(scaled, tmp_path, {"trials": 2, "search": RATES}, epochs=1))
 
 
 def test_a_learning_rate_at_which_the_loss_is_no_number_is_a_failed_trial_and_others_are_tried(scaled, tmp_path, monkeypatch):

@@ -32,6 +32,11 @@ class _CountsFiniteSteps:
             total = tf.reduce_sum(last[0].values if isinstance(last[0], tf.IndexedSlices) else last[0])
             self.finite_steps.assign_add(tf.cast(tf.math.is_finite(total), tf.int64))
 
+    @property
+    def batches(self) -> int:
+        """How many steps there were; where gradients are accumulated `iterations` counts fewer, and schedules these."""
+        return int(self._iterations.numpy())
+
     def rate_at(self, step: int) -> float:
         """The learning rate in a step, counted from 0."""
         rate = self._learning_rate

@@ -23,6 +23,8 @@ from trainer.tasks import Task
 
 _PROBABILITIES = ("softmax", "sigmoid", "log_softmax")
 _WITH_ACTIVATION = (layers.Dense, layers.EinsumDense, layers.Activation)
+_OPERATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}  # by the names of Keras's layers and TensorFlow's
+_SAME_VALUES = ("Identity", "Cast", "Reshape", "Squeeze", "ExpandDims")
 _SUM_TO_ONE = 1e-4  # how near, float32
 
 
@@ -117,7 +119,7 @@ def _activation(operation: Any) -> str:
     """Its name, of a layer that has one or is one, and of a function of `keras.ops`."""
     if isinstance(operation, _WITH_ACTIVATION):
         return getattr(operation.activation, "__name__", "")
-    return {"Softmax": "softmax", "Sigmoid": "sigmoid", "LogSoftmax": "log_softmax"}.get(type(operation).__name__, "")
+    return _OPERATIONS.get(type(operation).__name__, "")
 
 
 def _check_output(output: Any, task: Task, where: str) -> None:
@@ -131,13 +133,28 @@ def _check_output(output: Any, task: Task, where: str) -> None:
 
 
 def _check_no_probabilities(model: keras.Model, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], where: str) -> None:
-    """That the model gives no probabilities, by a layer that is not known as such: those of rows of zeros would sum to 1."""
+    """That the model gives no probabilities: by its last operation, or by a layer that is not known as such."""
+    with user_code.told(where):
+        name = _ending(model, inputs)
+    if name in ("softmax", "sigmoid") or (name == "log_softmax" and task.ACTIVATION != "softmax"):  # a softmax changes no logarithms of one
+        expected = f"numbers without bounds for `task: {task.kind}`" if task.ACTIVATION == "linear" else "logits"
+        raise ConfigError(f"{where}: Expected {expected}. Received: a model that ends in {name}. Leave it out.")
     if task.outputs < 2:
         return
     rows = {name: tf.zeros((2, *feature.shape), feature.dtype) for name, feature in inputs.items()}
     with user_code.told(where):
         given = model(only_or_all(rows), training=False)
-    if tf.reduce_all(given >= 0) and tf.reduce_all(tf.abs(tf.reduce_sum(given, -1) - 1) < _SUM_TO_ONE):
+    if tf.reduce_all(given >= 0) and tf.reduce_all(tf.abs(tf.reduce_sum(given, -1) - 1) < _SUM_TO_ONE):  # those of rows of zeros
         raise ConfigError(
             f"{where}: Expected logits. Received: probabilities, which sum to 1 in each row. Leave out the softmax at the end."
         )
+
+
+def _ending(model: keras.Model, inputs: Mapping[str, tf.io.FixedLenFeature]) -> str:
+    """The function of TensorFlow that the output is, if it is a softmax or sigmoid, of a model whose layers nobody knows too; else ''."""
+    specs = {name: tf.TensorSpec((None, *feature.shape), feature.dtype) for name, feature in inputs.items()}
+    traced = tf.function(lambda rows: model(only_or_all(rows), training=False), autograph=False).get_concrete_function(specs)
+    operation = traced.outputs[0].op
+    while operation.type in _SAME_VALUES:
+        operation = operation.inputs[0].op
+    return _OPERATIONS.get(operation.type, "")

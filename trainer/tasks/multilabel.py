@@ -128,7 +128,7 @@ class Multilabel(Settings):
 
     def loss(self, config: TrainerConfig) -> keras.losses.Loss:
         """The loss that `config.loss` names, on logits (batch, labels)."""
-        return own_loss(config) or getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True)
+        return own_loss(config) or getattr(keras.losses, self.LOSSES[config.loss])(from_logits=True, label_smoothing=config.label_smoothing)
 
     def metric_names(self, config: TrainerConfig) -> list[str]:
         """See `Multiclass.metric_names`."""

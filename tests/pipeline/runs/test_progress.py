@@ -10,9 +10,9 @@ from pipeline.runs import progress
 from pipeline.runs.progress import WHAT, Line, Progress
 
 
-def rendered(lines, width=80, epoch=""):
+def rendered(lines, width=80, epoch="", left=""):
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(progress._table(lines, epoch=epoch))
+    console.print(progress._table(lines, epoch=epoch, left=left))
     return console.file.getvalue().splitlines()
 
 
@@ -94,6 +94,22 @@ def test_on_a_terminal_the_lines_are_live_and_the_cursor_comes_back(tmp_path, mo
     last = said.rpartition("Transform")[2]
     assert "70,000 rows" in last and WHAT["Trainer"] in last  # each line once, as it ended
     assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")  # shown again, after it was hidden
+
+
+def test_a_bar_shows_how_many_epochs_are_done_and_the_time_that_the_others_will_take(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    path = tmp_path / "epochs"
+    shown = Progress(io.StringIO(), path)
+    shown.start("Trainer")
+    said = []
+    for epoch, seconds in ((5, 0), (10, 20), (10, 3)):
+        path.write_text(json.dumps({"epoch": epoch, "epochs": 20, "val_accuracy": 0.5}) + "\n")
+        now[0] += seconds
+        said.append(shown._left())
+    assert said == ["━━━───────────", "━━── 40 s left", "━━── 37 s left"]
+    [line] = rendered(shown.lines, epoch=shown._epoch(), left=said[-1])
+    assert "epoch 10/20, val_acc 0.5000" in line and "━━── 37 s left" in line
 
 
 def test_only_what_is_under_way_can_fail(tmp_path):

@@ -58,6 +58,13 @@ def test_the_table_has_the_best_trials_first_and_says_how_many_others_there_are(
     assert "  learning_rate: 0.001" in out.getvalue().splitlines()
 
 
+def test_a_narrow_table_cuts_no_names_short(tuning):
+    tuning.best = {f"trainer.early_stopping.{name}": 1 for name in ("patience", "min_delta", "metric")} | tuning.best
+    out = io.StringIO()
+    print_tuning(Console(file=out, width=60, highlight=False), tuning)
+    assert "…" not in out.getvalue()
+
+
 def test_the_picture_has_a_line_for_each_trial_and_an_axis_for_each_setting_and_the_score(tuning):
     picture = ElementTree.fromstring(svg(tuning, "a < b"))  # noqa: S314 - written just now
     lines = [[tuple(map(float, point.split(","))) for point in line.get("points").split()] for line in picture.iter(f"{SVG}polyline")]

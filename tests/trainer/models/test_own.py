@@ -7,7 +7,7 @@ import tensorflow as tf
 from trainer.config import TrainerConfig
 from trainer.errors import ConfigError, TrainingError
 from trainer.models import build_model
-from trainer.tasks import Multiclass, Regression
+from trainer.tasks import Multiclass, Multilabel, Regression
 
 NUMBERS = {"numbers": tf.io.FixedLenFeature((4,), tf.float32)}
 TWO = {**NUMBERS, "categories": tf.io.FixedLenFeature((2,), tf.int64)}
@@ -66,11 +66,34 @@ SUBCLASS = HEAD.replace(
 def test_a_subclassed_model_of_logits_is_taken_and_one_of_probabilities_is_not(inputs):
     assert built("return Mine(None)", head=SUBCLASS, inputs=inputs).trainable_variables
     message = refused("return Mine('softmax')", head=SUBCLASS, inputs=inputs)
-    assert "Expected logits. Received: probabilities, which sum to 1 in each row. Leave out the softmax" in message
+    assert "Expected logits. Received: a model that ends in softmax. Leave it out." in message
+
+
+@pytest.mark.parametrize("task", [Multilabel(names=("a", "b", "c")), Multiclass(classes=3)], ids=["multilabel", "multiclass"])
+@pytest.mark.parametrize(
+    ("body", "head"),
+    [
+        ("return Mine('sigmoid')", SUBCLASS),
+        ("y = layers.Dense(3, activation='sigmoid')(x)\nreturn keras.Model(x, layers.Activation('linear', dtype='float32')(y))", HEAD),
+    ],
+    ids=["subclass", "with-a-layer-behind"],
+)
+def test_a_sigmoid_that_ends_a_model_out_of_the_layers_sight_is_refused(body, head, task):
+    assert "Expected logits. Received: a model that ends in sigmoid. Leave it out." in refused(body, head=head, task=task)
+
+
+def test_a_subclassed_regression_that_ends_in_a_sigmoid_is_refused():
+    message = refused("return Mine('sigmoid')", head=SUBCLASS.replace("Dense(3,", "Dense(1,"), task=Regression())
+    assert "Expected numbers without bounds for `task: regression`. Received: a model that ends in sigmoid. Leave it out." in message
+
+
+def test_logarithms_of_a_softmax_are_logits_too_where_a_softmax_follows_and_not_where_a_sigmoid_does():
+    assert built("return Mine('log_softmax')", head=SUBCLASS).trainable_variables
+    assert "ends in log_softmax" in refused("return Mine('log_softmax')", head=SUBCLASS, task=Multilabel(names=("a", "b", "c")))
 
 
 def test_a_softmax_that_is_no_layer_is_refused():
-    assert "Received: probabilities" in refused("return keras.Model(x, layers.Lambda(keras.ops.softmax)(layers.Dense(outputs)(x)))")
+    assert "ends in softmax" in refused("return keras.Model(x, layers.Lambda(keras.ops.softmax)(layers.Dense(outputs)(x)))")
 
 
 @pytest.mark.parametrize("outer", ["keras.Sequential([x, inner])", "keras.Model(x, inner(x))"])

@@ -129,3 +129,11 @@ def test_the_saved_model_scores_each_label_and_tells_what_a_raw_label_is_evaluat
 
 def test_the_task_crosses_a_components_boundary_as_json(task):
     assert Multilabel.from_json(json.dumps(json.loads(task.to_json()))) == task
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "binary_focal_crossentropy"])
+def test_smoothed_labels_are_between_yes_and_no(loss):
+    task, marks, logits = Multilabel(names=("a", "b")), tf.constant([[1.0, 0.0]]), tf.constant([[2.0, -1.0]])
+    smoothed = task.loss(TrainerConfig(loss=loss, label_smoothing=0.2))
+    plain = task.loss(TrainerConfig(loss=loss))
+    assert float(smoothed(marks, logits)) == pytest.approx(float(plain(0.8 * marks + 0.1, logits)), rel=1e-5)
