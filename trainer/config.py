@@ -221,7 +221,7 @@ class TrainerConfig(Settings):
         "auto",
         description="Where transformed examples are kept. `memory` keeps them in memory, `none` in a temporary file on the local disk. "
         "`auto` keeps them in memory where they fit a quarter of what is free, a container's limit included, and else in the file. "
-        "Pictures wait as one byte a value, with `normalize: scale`. The batches are the same. Where half of the disk's free space is too "
+        "Pictures wait as one byte a value. The batches are the same. Where half of the disk's free space is too "
         "small, examples are read again each epoch, from up to 16 files at once, and shuffled within 256 MiB.",
     )
     start_from: str | None = Field(

@@ -36,7 +36,7 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float, *, narrow: b
         otherwise, all are read again and kept as they are.
     """
     specs, label_spec = batches.element_spec
-    stored = specs
+    stored, codings = specs, {}
     rows = size = 0
     labels = [tf.zeros((0, *label_spec.shape[1:]), label_spec.dtype)]
     parts: list[padding.Packed] = []
@@ -46,10 +46,11 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float, *, narrow: b
         number = int(next(iter(inputs.values())).shape[0])
         if not number:  # others' rows alone, of several workers
             continue
-        kept = pixels.packed(inputs) if narrow else inputs
-        if not rows:
-            stored = {name: tf.TensorSpec(spec.shape, kept[name].dtype) for name, spec in specs.items()}
-        elif any(kept[name].dtype != stored[name].dtype for name in specs):
+        if narrow and not rows:
+            codings = pixels.coding(inputs)
+            stored = specs | {name: tf.TensorSpec(specs[name].shape, tf.uint8) for name in codings}
+        kept = pixels.packed(inputs, codings)
+        if kept is None:
             return keep_rows(batches, memory, disk, narrow=False)
         parts.append(padding.packed(kept))
         rows += number
@@ -66,7 +67,7 @@ def keep_rows(batches: tf.data.Dataset, memory: float, disk: float, *, narrow: b
         found, place = (lambda numbers: padding.unpacked(_gathered(in_memory, numbers), stored)), "in memory"
     else:
         found, place = _from_file(file, stored), f"in a file in {tempfile.gettempdir()}"
-    return Rows(tf.concat(labels, 0), lambda numbers: pixels.unpacked(found(numbers), specs), place)
+    return Rows(tf.concat(labels, 0), lambda numbers: pixels.unpacked(found(numbers), codings), place)
 
 
 def _bytes(spec: tf.TensorSpec) -> int:

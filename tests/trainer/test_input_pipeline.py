@@ -101,12 +101,13 @@ def limited(tmp_path, monkeypatch):
     return limit
 
 
-@pytest.mark.parametrize(("left", "place"), [(4 * 299 * 8 * 8 - 1, "in a file in "), (4 * 299 * 8 * 8, "in memory")])
-# a byte a value, four times as many bytes free as the rows take
-def test_auto_keeps_in_memory_what_fits_a_quarter_of_what_the_container_may_still_take(scaled, limited, caplog, left, place):
-    limited(left)
+@pytest.mark.parametrize(("less", "place"), [(1, "in a file in "), (0, "in memory")])
+@pytest.mark.parametrize(("how", "values"), [("scaled", 8 * 8), ("standardized", 8 * 8 * 3)])
+def test_auto_keeps_in_memory_what_fits_a_quarter_of_what_the_container_may_still_take(request, limited, caplog, how, values, less, place):
+    artifacts = request.getfixturevalue(how)
+    limited(4 * 299 * values - less)  # a byte a value
     with caplog.at_level("INFO", "trainer.input_pipeline"):
-        make(scaled, "train", cache="auto")
+        make(artifacts, "train", cache="auto")
     (line,) = [record.getMessage() for record in caplog.records if record.name == "trainer.input_pipeline"]
     assert re.fullmatch(rf"299 examples of .*Split-train.*gz: {place}.*", line)
 
