@@ -8,6 +8,8 @@ from pipeline.runs.tuning import Tuning
 
 _STEP, _HEIGHT, _SIDE, _TOP, _BOTTOM = 170, 380, 80, 70, 40
 _TICKS = 6  # that fit on an axis
+_CLOSE = 15  # pixels between two ticks' texts
+_OVER_LINES = 'stroke="#fff" stroke-width="3" paint-order="stroke"'  # a white rim, so that lines do not cross out a text
 _GOOD, _BAD = (0, 114, 178), (214, 219, 226)  # of the best and the worst line
 _LOG = 50.0  # greatest through least, from which on an axis is logarithmic
 
@@ -52,8 +54,13 @@ class _Axis:
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Height and text of each; of many numbers those at the ends."""
-        shown = self._places if len(self._places) <= _TICKS else [self._places[0], self._places[-1]]
+        """Height and text of each; of many numbers those at the ends, and the powers of ten between them where the axis is logarithmic."""
+        shown = self._places
+        if len(shown) > _TICKS:
+            low, high = shown[0], shown[-1]
+            powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1) if self._is_log else ()
+            inner = [10.0**power for power in powers]
+            shown = [low, *(value for value in inner if min(abs(self.y(value) - self.y(end)) for end in (low, high)) > _CLOSE), high]
         return [(self.y(value), f"{value:.3g}" if self._are_numbers else str(value)) for value in shown]
 
     def _size(self, value: float) -> float:
@@ -70,7 +77,7 @@ def _axis(x: float, label: str, axis: _Axis) -> list[str]:
     return [
         f'<line x1="{x}" x2="{x}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="#333"/>',
         f'<text x="{x}" y="{_TOP - 14}" text-anchor="middle">{escape(label)}</text>',
-        *(f'<text x="{x + 6}" y="{y + 4:.1f}">{escape(text)}</text>' for y, text in axis.ticks()),
+        *(f'<text x="{x + 6}" y="{y + 4:.1f}" {_OVER_LINES}>{escape(text)}</text>' for y, text in axis.ticks()),
     ]
 
 

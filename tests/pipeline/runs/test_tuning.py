@@ -78,6 +78,13 @@ def test_the_picture_has_a_line_for_each_trial_and_an_axis_for_each_setting_and_
     assert {"a < b", "learning_rate", "optimizer", "val_loss", "adam", "sgd"} <= set(texts)
 
 
+def test_a_logarithmic_axis_of_many_values_has_its_ends_and_the_powers_of_ten_between_them_that_have_room():
+    trials = [{"trainer.learning_rate": 0.0095 * 2.0**-step, "score": float(step)} for step in range(9)]
+    picture = svg(Tuning("loss", {"trainer.learning_rate": 0.0095}, trials), "rates")
+    texts = [text.text for text in ElementTree.fromstring(picture).iter(f"{SVG}text")]  # noqa: S314 - written just now
+    assert texts == ["rates", "learning_rate", "3.71e-05", "0.0001", "0.001", "0.0095", "val_loss", "0", "8"]
+
+
 def test_a_picture_of_one_trial_can_be_drawn(tuning):
     tuning.trials = tuning.trials[:1]
     assert svg(tuning, "one").count("<polyline") == 1
