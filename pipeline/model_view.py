@@ -4,6 +4,7 @@ config + what Transform gave in the last run (of pictures in numbered classes th
 """
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from trainer.features import names, table_sizes
 from trainer.features.image import ImageFeature
 from trainer.models import make_model
 from trainer.tasks import Task
+
+_WIDTHS = (80, 100, 120, 140, 160)  # columns
+_CUT = "…"  # behind what Keras has cut short
 
 
 def model_of(config: PipelineConfig, workspace: Workspace, file: str) -> keras.Model:
@@ -57,10 +61,26 @@ def _made(config: PipelineConfig, trainer: TrainerConfig, workspace: Workspace, 
     return make_model(trainer, task, inputs)
 
 
-def summary(model: keras.Model) -> str:
-    """Keras's table of the layers, with how many parameters there are and how much memory they take."""
+def summary(model: keras.Model, most: int = _WIDTHS[-1]) -> str:
+    """Keras's table of the layers, with how many parameters there are and how much memory they take.
+
+    It is as wide as whole names take, but no wider than `most` columns.
+    """
+    text = ""
+    for width in _WIDTHS:
+        if not text or (_CUT in text and width <= most):
+            text = _table(model, width)
+    return text
+
+
+def _table(model: keras.Model, width: int) -> str:
     lines: list[str] = []
-    model.summary(print_fn=lambda text, **_: lines.append(text))
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(width)  # where Rich, by which Keras prints, cuts all lines
+    try:
+        model.summary(line_length=width, print_fn=lambda text, **_: lines.append(text))
+    finally:
+        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
     return "\n".join(lines).rstrip()
 
 

@@ -1,11 +1,14 @@
 """`tapeline show model`: the layers of a config's model as a table, and as a drawing. Help answers without importing TensorFlow."""
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
 from pipeline.subcommand import add_command
 from trainer.errors import ConfigError
+
+_WIDE = 1000  # columns of what is no terminal
 
 
 def add_to(commands: Any) -> argparse.ArgumentParser:
@@ -30,7 +33,7 @@ def _run(options: argparse.Namespace) -> int:
         from pipeline import model_drawing, model_view
 
         model = model_view.model_of(settings, root, options.config)
-        text = model_view.summary(model)
+        text = model_view.summary(model, shutil.get_terminal_size((_WIDE, 0)).columns)
         if output:
             output.write_text(model_drawing.svg(model), encoding="utf-8")
     print(text)

@@ -37,6 +37,22 @@ def show(tmp_path, monkeypatch, capsys):
     return run
 
 
+def test_the_table_is_as_wide_as_whole_names_take_and_no_wider_than_the_terminal(show, monkeypatch):
+    printed = {columns: show(PICTURES, "--set", "trainer.model=resnet")[1] for columns in _with_columns(monkeypatch, (90, 1000))}
+    widths = {columns: max(map(len, text.splitlines())) for columns, text in printed.items()}
+    assert widths[90] == 80
+    assert "…" in printed[90]
+    assert "…" not in printed[1000]
+    assert 80 < widths[1000] <= 160
+    assert "global_average_pooling2d" in printed[1000]
+
+
+def _with_columns(monkeypatch, widths):
+    for columns in widths:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        yield columns
+
+
 def test_a_picture_model_is_shown_without_a_run_with_its_parameters_and_its_drawing(show, tmp_path):
     status, printed, _ = show(PICTURES, "-o", "model.svg", "--set", "trainer.model=mlp")
     assert status == 0
@@ -54,7 +70,7 @@ def test_a_network_out_of_an_archive_is_shown_with_the_head_above_it(show, tmp_p
     given = {**PICTURES, "trainer": {"backbone": {"path": "hub.tar.gz"}}}
     status, printed, _ = show(given, "-o", "model.svg")
     assert status == 0
-    assert re.search(r"backbone +│ \(None, 16\)", printed)
+    assert re.search(r"backbone .*│ \(None, 16\)", printed)
     assert re.search(r"head \(Dense\) .*170", printed)
     assert "SavedNetwork" in (tmp_path / "model.svg").read_text(encoding="utf-8")
     status, _, told = show({**given, "trainer": {"backbone": {"path": "hub.tar.gx"}}})
