@@ -1,5 +1,6 @@
 """A picture that a caller sends as a phone or a website has it is seen by the model as the ingestion has made it for training."""
 
+import functools
 import io
 import struct
 
@@ -37,8 +38,14 @@ def turned(orientation, **options):
     return saved(Image.fromarray(colours()), "JPEG", exif=exif, subsampling=0, quality=95, **options)
 
 
+@functools.cache  # to trace it takes longer than a picture
+def graph(channels, size):
+    files = tf.TensorSpec((None,), tf.string)
+    return tf.function(lambda files: decoded(files, names.IMAGE, size, channels), autograph=False).get_concrete_function(files)
+
+
 def seen(file, channels=3, size=SIZE):
-    return decoded(tf.constant([file]), names.IMAGE, size, channels)[0].numpy().astype(int)
+    return graph(channels, size)(tf.constant([file]))[0].numpy().astype(int)
 
 
 def trained_on(file, channels=3, size=SIZE):
@@ -103,6 +110,6 @@ def test_transparent_deep_and_cmyk_pictures_are_what_the_ingestion_makes_of_them
 
 def test_many_pictures_of_all_kinds_go_through_the_graph_together():
     files = [make() for make in PICTURES.values()] + [turned(number) for number in range(1, 9)]
-    together = decoded(tf.constant(files), names.IMAGE, SIZE, 3).numpy()
+    together = graph(3, SIZE)(tf.constant(files)).numpy()
     for file, pixels in zip(files, together, strict=True):
         np.testing.assert_array_equal(pixels, seen(file))
