@@ -15,6 +15,10 @@ from trainer.run import run
 from trainer.shards import Shard
 from trainer.tasks import Binary, Regression
 
+FAR = """
+def far(y_true, y_pred):
+    return tf.abs(y_true - y_pred)
+"""
 ROWS = {"train": 90, "eval": 33}
 FEATURES = {"size": NumberFeature(), "colour": CategoryFeature()}
 LINEAR = {"model": "linear", "optimizer": "sgd", "learning_rate": 0.1, "epochs": 2, "batch_size": 32, "strategy": "one_device"}
@@ -107,7 +111,7 @@ def test_two_replicas_learn_what_one_device_does(numbers, tmp_path):
         {"precision": "mixed_float16", "model": "tabular"},
         {"accumulate": 2},
         {"strategy": "mirrored", "cache": "none"},
-        {"loss": "own.py:loss", "metrics": ["own.py:loss"], "code": {"own.py": QUANTILE}},
+        {"loss": "own.py:loss", "metrics": ["own.py:far"], "code": {"own.py": QUANTILE + FAR}},
     ],
     ids=["float16", "accumulated", "mirrored", "own"],
 )
@@ -129,3 +133,11 @@ def test_a_threshold_is_found_and_labels_are_smoothed(words, tmp_path, loop):
 def test_steps_of_the_tape_take_rows_with_weights(words, tmp_path, step):
     _, history = trained(words, tmp_path, "gradient_tape", step={"kind": step}, model="tabular")
     assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.slow
+def test_a_teachers_answers_are_learnt_as_much_as_a_row_weighs(words, tmp_path):
+    trained(words, tmp_path / "teacher")
+    arguments = words.fn_args(tmp_path, gradient_tape, **{**LINEAR, "loop": "gradient_tape", "step": {"kind": "distill", "weight": 1.0}})
+    arguments.base_model = str(tmp_path / "teacher" / "trainer.fit" / "served")
+    assert np.isfinite(run(arguments, gradient_tape.train).history["loss"]).all()
