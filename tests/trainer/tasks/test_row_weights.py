@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests.trainer.test_constant_prediction import QUANTILE
 from trainer import constant_prediction
 from trainer.config import TrainerConfig
+from trainer.input_pipeline import Batches
 from trainer.models import build_model
 from trainer.models.members import Ensemble
 from trainer.steps.step import mean_of_rows
@@ -137,3 +138,17 @@ def test_labels_stand_for_a_split_as_often_as_they_weigh():
     labels, weights = tf.constant([0, 1, 2, 1]), tf.constant([1.0, 0.0, 2.0, 1.0])
     assert constant_prediction.standing_for(labels, weights).numpy().tolist() == [0, 2, 2, 1]
     assert constant_prediction.standing_for(labels, tf.zeros(4)).numpy().tolist() == [0, 1, 2, 1]
+
+
+def test_a_model_must_beat_the_answer_that_is_best_for_the_weighted_loss():
+    labels, weights = (
+        tf.constant([0, 0, 0, 1] * 100, tf.int64),
+        tf.constant([1.0, 1.0, 1.0, 9.0] * 100),
+    )  # of weights a quarter and the rest
+    task, config = Binary(classes=2), TrainerConfig(model="linear")
+    model = build_model(config, task, NUMBERS, weighted=tf.TensorSpec((None,), tf.int64))
+    model.set_weights([np.zeros_like(each) for each in model.get_weights()])  # which gives one answer
+    dataset = tf.data.Dataset.from_tensors((tf.zeros((400, 3)), row_weights.packed(labels, weights)))
+    said = constant_prediction.fault(model, task, config, labels, Batches(dataset, 1, 400), weights)
+    best = -(3 * np.log(0.25) + 9 * np.log(0.75)) / 4
+    assert f"below that of the same answer for every row, {best:.4f}. Received: {3 * np.log(2):.4f}." in (said or "")
