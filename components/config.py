@@ -103,7 +103,8 @@ class EvaluatorConfig(Settings):
     linear_baseline: bool | None = Field(
         None,
         description="Whether a model of columns must keep up with a linear model that is fitted in the same run. By default where "
-        "`trainer.loss` is what the two are compared by: cross-entropy, without label smoothing, or the mean squared error.",
+        "`trainer.loss` is what the two are compared by: cross-entropy, without label smoothing, or the mean squared error, of rows "
+        "without `weight`.",
     )
 
 

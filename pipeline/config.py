@@ -55,6 +55,11 @@ class PipelineConfig(Settings):
         None,
         description="The column that is predicted; for `multilabel` also a list of several columns of 0 and 1, whose names are the labels.",
     )
+    weight: str | None = Field(
+        None,
+        description="The column that says how much each row counts in the loss, a number from 0 on. It is no feature: whoever asks the "
+        "model does not send it, and metrics count rows alike.",
+    )
     features: dict[str, Feature] = Field(
         {},
         description="The columns that the model is given, each with its kind (`image`, `number`, `category`, `time`, `text`, `series`) "
@@ -100,7 +105,15 @@ class PipelineConfig(Settings):
             csv = self.data.csv if self.data.table_format == "csv" else None
             written = Written(**csv.model_dump(include=set(Written.model_fields))) if csv else None
             inputs = self.inputs
-            return Problem(features=inputs.kinds, orders=inputs.orders, written=written, joined=self._joined, label=label, task=task)
+            return Problem(
+                features=inputs.kinds,
+                orders=inputs.orders,
+                written=written,
+                joined=self._joined,
+                label=label,
+                task=task,
+                weight=self.weight,
+            )
         return Problem(features=self.inputs.kinds, label=names.IMAGE_LABEL, task=Multiclass(classes=self.trainer.classes))
 
     @property
@@ -121,9 +134,12 @@ class PipelineConfig(Settings):
         if not self.has_columns:
             return Columns()
         kept = {name: feature.raw_type for name, feature in self.inputs.by_name.items()} | {self.problem.label: self.problem.task.raw_type}
+        if self.weight:
+            kept[self.weight] = "float"
         return Columns(
             kept=kept,
             label=self.problem.label,
+            weight=self.weight,
             separator=getattr(self.task, "separator", None),
             marks=self.label if isinstance(self.label, tuple) else (),
             empty_label=isinstance(self.task, Multilabel) and self.data.table_format == "csv",
@@ -138,7 +154,7 @@ class PipelineConfig(Settings):
         is_of_loss = self.trainer.loss in _COMPARED_LOSSES and self.trainer.best_by == "loss" and not self.trainer.label_smoothing
         found = {
             "min_accuracy": None if self.has_columns else _LEAST_ACCURACY,
-            "linear_baseline": self.has_columns and is_of_loss,
+            "linear_baseline": self.has_columns and is_of_loss and not self.weight,
         }
         return given.model_copy(update={name: value for name, value in found.items() if getattr(given, name) is None})
 

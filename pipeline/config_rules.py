@@ -50,6 +50,7 @@ def _picture_fault(config: "PipelineConfig") -> str | None:
         ("features", config.features),
         ("crosses", config.crosses),
         ("label", config.label),
+        ("weight", config.weight),
         ("task", config.task),
         ("data.csv", data.csv),
     ):
@@ -97,6 +98,8 @@ def _column_fault(config: "PipelineConfig") -> str | None:
             else:
                 step = "Remove it from `features`."
             return f"features: Expected columns other than the label. Received: '{name}'. {step}"
+    if fault := _weight_fault(config):
+        return fault
     if several and LABELS in config.features:
         return f"features: Expected no '{LABELS}' beside several columns in `label`, which are called so together. Rename that column."
     if several and not isinstance(config.task, Multilabel):
@@ -109,6 +112,23 @@ def _column_fault(config: "PipelineConfig") -> str | None:
     if config.data.download:
         return f"data.download: Expected none with `data.format: {config.data.format}`. Remove it, and name the file in `data.path`."
     return _multilabel_fault(config, config.task) if isinstance(config.task, Multilabel) else None
+
+
+def _weight_fault(config: "PipelineConfig") -> str | None:
+    """What cannot be with a column of weights."""
+    weight, step = config.weight, config.trainer.step
+    if weight is None:
+        return None
+    if config.data.format == "images" and not config.data.is_list:
+        return "weight: Expected none with `data.format: images`, where a row is a picture in a folder. Remove it, or list them in a table."
+    labels = config.label if isinstance(config.label, tuple) else (config.label,)
+    if weight in labels or (weight == LABELS and len(labels) > 1):
+        return f"weight: Expected a column other than the label. Received: '{weight}'. Name another one, or remove it."
+    if weight in config.features:
+        return f"weight: Expected a column that is no feature. Received: '{weight}'. Remove it from `features`, or `weight`."
+    if step.NO_WEIGHTS:
+        return f"weight: Expected none with `trainer.step: {step.kind}`, {step.NO_WEIGHTS}. Remove it, or set `trainer.step: standard`."
+    return None
 
 
 def _series_fault(config: "PipelineConfig") -> str | None:
@@ -217,7 +237,7 @@ def _tuner_fault(config: "PipelineConfig") -> str | None:
 
 def _severity_fault(config: "PipelineConfig") -> str | None:
     """What `schema.warn` or `schema.stop` names that is neither a column nor a kind of anomaly."""
-    columns = [*config.problem.features, config.problem.label]
+    columns = [*config.problem.features, config.problem.label, *([config.weight] if config.weight else [])]
     for key in ("warn", "stop"):
         for name in getattr(config.schema_, key):
             if name not in columns and name not in KINDS_OF_ANOMALIES:

@@ -48,8 +48,7 @@ def _made(config: PipelineConfig, trainer: TrainerConfig, workspace: Workspace, 
     place = _transform_graph(config, workspace)
     if place:
         graph = tft.TFTransformOutput(place)
-        spec = graph.transformed_feature_spec()
-        inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        inputs = names.model_inputs(graph.transformed_feature_spec())
         return make_model(trainer, config.problem.task.resolved(graph), inputs, table_sizes(graph))
     found = _known_by_config(config)
     if found is None:

@@ -80,7 +80,18 @@ def row_losses(loss: keras.losses.Loss, y: tf.Tensor, logits: tf.Tensor, constan
     return RowLosses(of(logits), of_constants, tf.reduce_min(logits, axis=0), tf.reduce_max(logits, axis=0))
 
 
-def fault(model: keras.Model, task: Task, config: TrainerConfig, labels: tf.Tensor, eval_batches: Batches) -> str | None:
+def standing_for(labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """As many of the `labels`, (rows, ...), of which each is there about as often as it weighs: their shares are the weighted ones."""
+    weighed = np.cumsum(weights.numpy().astype(np.float64))
+    if not len(weighed) or not weighed[-1]:
+        return labels
+    places = (np.arange(len(weighed)) + 0.5) * (weighed[-1] / len(weighed))
+    return tf.gather(labels, np.searchsorted(weighed, places, side="right"))
+
+
+def fault(
+    model: keras.Model, task: Task, config: TrainerConfig, labels: tf.Tensor, eval_batches: Batches, weights: tf.Tensor | None = None
+) -> str | None:
     """What to say of a model that has not learnt; None of one that has, or whose loss cannot be taken of a constant answer.
 
     Args:
@@ -89,8 +100,12 @@ def fault(model: keras.Model, task: Task, config: TrainerConfig, labels: tf.Tens
       config: what the training was.
       labels: all transformed labels of the train split, (rows, ...).
       eval_batches: the eval split.
+      weights: float32 (rows,), of the train split's rows, where they have some: the constants are those that are best for such a loss.
     """
-    constants = tf.cast(task.constant_logits(tf.boolean_mask(labels, task.is_known(labels))), tf.float32)
+    known = task.is_known(labels)
+    labels = tf.boolean_mask(labels, known)
+    labels = labels if weights is None else standing_for(labels, tf.boolean_mask(weights, known))
+    constants = tf.cast(task.constant_logits(labels), tf.float32)
 
     @tf.function(input_signature=eval_batches.dataset.element_spec, autograph=False)
     def losses_of(x: Inputs, y: tf.Tensor) -> RowLosses:

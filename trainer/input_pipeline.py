@@ -23,7 +23,7 @@ from trainer.free_memory import free_memory
 from trainer.padding import trimmed
 from trainer.rows import Inputs, Rows, keep_rows
 from trainer.shards import Shard
-from trainer.tasks import Task
+from trainer.tasks import Task, row_weights
 
 FeatureSpec = dict[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]  # only a label may be of variable length
 _AsTaken = Callable[[Inputs, tf.Tensor], tuple[tf.Tensor | Inputs, Any]]
@@ -59,6 +59,8 @@ START = Position(0, 0)
 
 class Batches(NamedTuple):
     """A split in batches of (x, y): x is the model's input (batch, ...), by name where it has several; y what the task's loss is given.
+
+    Where rows have weights, `row_weights` has put them behind y.
 
     Of several workers each has its part of each batch, which of the last one may be empty; steps and examples are those of all.
     """
@@ -173,6 +175,21 @@ def eval_batches(split: Split, config: TrainerConfig, task: Task) -> Batches:
     else:
         dataset = _batches(split.rows, known, 0, steps, split.shard.local_batch(config.batch_size), as_taken)
     return _finished(dataset, config, steps, examples)
+
+
+def targets_spec(split: Split, config: TrainerConfig, task: Task) -> tf.TensorSpec:
+    """What the task's loss is given of the labels alone, (batch, ...)."""
+    targets = task.targets(split.labels[:1], config)
+    return tf.TensorSpec((None, *targets.shape[1:]), targets.dtype)
+
+
+def row_weights_of(split: Split) -> tf.Tensor | None:
+    """float32 (rows,), the weights of all rows in the order of `split.labels`, for which the files are read anew; None without weights."""
+    if names.WEIGHT not in split.spec:
+        return None
+    own = {names.WEIGHT: split.spec[names.WEIGHT]}
+    batches = _records(split.files).batch(_rows_in(_PARSED, split.spec))
+    return tf.concat([tf.io.parse_example(serialized, own)[names.WEIGHT] for serialized in batches], 0)
 
 
 def _known(split: Split, task: Task) -> tuple[int, tf.Tensor]:
@@ -323,7 +340,14 @@ def _batches(rows: Rows, order: tf.Tensor, first: tf.Tensor | int, steps: int, s
 def _as_taken(config: TrainerConfig, task: Task) -> _AsTaken:
     """What makes of a batch's inputs by name, and its labels, what the model and its loss take."""
     whole = config.strategy == "tpu"  # whose shapes are fixed
-    return lambda inputs, label: (only_or_all(inputs if whole else trimmed(inputs)), task.targets(label, config))
+
+    def taken(inputs: Inputs, label: tf.Tensor) -> tuple[tf.Tensor | Inputs, Any]:
+        own, targets = names.model_inputs(inputs), task.targets(label, config)
+        if names.WEIGHT in inputs:
+            targets = row_weights.packed(targets, inputs[names.WEIGHT])
+        return only_or_all(own if whole else trimmed(own)), targets
+
+    return taken
 
 
 def _finished(dataset: tf.data.Dataset, config: TrainerConfig, steps: int, examples: int) -> Batches:

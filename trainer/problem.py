@@ -49,6 +49,11 @@ class Problem(Settings):
     joined: Joined | None = Field(None, description="What a row's series are made of, where the rows of the data hold no lists.")
     label: str = Field(description="The name of the raw feature that is predicted.")
     task: Task = Field(description="What is predicted.")
+    weight: str | None = Field(
+        None,
+        description="The name of the raw feature that says how much a row counts in the loss.",
+        exclude_if=lambda weight: weight is None,
+    )
 
     @property
     def is_of_pictures(self) -> bool:

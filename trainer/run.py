@@ -30,7 +30,7 @@ from trainer.export import converted, export
 from trainer.export.rows import RAW_FILES, raw_rows
 from trainer.export_config import ExportConfig
 from trainer.features import names, table_sizes
-from trainer.input_pipeline import START, Batches, Position, Split, eval_batches, read_split, train_batches
+from trainer.input_pipeline import START, Batches, Position, Split, eval_batches, read_split, row_weights_of, targets_spec, train_batches
 from trainer.models import build_model, model_name
 from trainer.problem import Problem
 from trainer.search import merged
@@ -39,7 +39,7 @@ from trainer.shards import Shard
 from trainer.start import Start
 from trainer.steps import Step
 from trainer.strategy import make_strategy
-from trainer.tasks import Task
+from trainer.tasks import Task, row_weights
 from trainer.tasks.own import check_loss, check_metrics
 from trainer.tasks.predicted import predicted
 from trainer.tensorboard_config import TensorBoardConfig
@@ -140,7 +140,10 @@ def run(fn_args: Any, train: Train) -> keras.callbacks.History:
     eval_data = prepared.eval_data if material.eval_split.is_whole else eval_batches(material.eval_split.whole(), config, task)
     if config.weights == "best":
         restore_best_weights(model, fn_args.model_run_dir)
-    if config.must_learn and (fault := constant_prediction.fault(model, task, config, material.train_split.labels, eval_data)):
+    labels = material.train_split.labels
+    if config.must_learn and (
+        fault := constant_prediction.fault(model, task, config, labels, eval_data, row_weights_of(material.train_split))
+    ):
         raise TrainingError(fault)
     task = task.tuned(lambda: _evaluated(model, task, eval_data))
     if most := config.tensorboard.wrong_pictures:
@@ -204,17 +207,19 @@ def prepare(material: Material, begin: Position = START) -> Prepared:
     _check_shares(config, strategy, train_data, eval_data)
     with strategy.scope():
         spec = material.graph.transformed_feature_spec()
-        inputs = {name: feature for name, feature in spec.items() if name != names.LABEL}
+        inputs = names.model_inputs(spec)
         xla.check(config, strategy.num_replicas_in_sync, inputs)
         config = config.model_copy(update={"model": model_name(config, task, inputs)})
-        model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps)
+        targets = targets_spec(material.train_split, config, task)
+        weighted = targets if names.WEIGHT in spec else None
+        model = build_model(config, task, inputs, table_sizes(material.graph), config.epochs * train_data.steps, weighted)
         start.load(model, material.start, config)
     xla.check_model(config, model)
     step = _prepared(config.step, task, material.graph, material.base_model)
     with strategy.scope():
         step = step.with_models(train_data.dataset.element_spec[0], config.seed, train_data.steps)
     config = config.model_copy(update={"step": step})
-    _check_own(model, config, task, train_data.dataset.element_spec[1])
+    _check_own(model, config, task, targets)
     return Prepared(config, model, train_data, eval_data)
 
 
@@ -303,7 +308,7 @@ def _check_own(model: keras.Model, config: TrainerConfig, task: Task, y: tf.Tens
 
 def _evaluated(model: keras.Model, task: Task, split: Batches) -> tuple[np.ndarray, np.ndarray]:
     """What the task serves of each row, (rows, ...), and what the loss is given of its label."""
-    parts = [(predicted(task, model(x, training=False)), y) for x, y in split.dataset]
+    parts = [(predicted(task, model(x, training=False)), row_weights.targets_in(model.loss, y)) for x, y in split.dataset]
     return tuple(tf.concat(part, 0).numpy() for part in zip(*parts, strict=True))
 
 

@@ -50,7 +50,7 @@ def load(folder: str, task: Task, graph: tft.TFTransformOutput) -> Callable[[Inp
     scale, shift = 1.0, 0.0
     if isinstance(task, Regression) and isinstance(learnt.task, Regression):  # each has its own standard deviations
         scale, shift = learnt.task.deviation / task.deviation, (learnt.task.mean - task.mean) / task.deviation
-    [*inputs] = [name for name in graph.transformed_feature_spec() if name != names.LABEL]
+    inputs = list(names.model_inputs(graph.transformed_feature_spec()))
 
     def answers(x: Inputs, _whole: Any = loaded) -> tf.Tensor:  # of which the function itself would keep no variables
         return tf.cast(predict(x if isinstance(x, dict) else {inputs[0]: x}), tf.float32) * scale + shift

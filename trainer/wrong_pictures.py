@@ -7,7 +7,7 @@ import tensorflow as tf
 from trainer.features import names
 from trainer.input_pipeline import Batches
 from trainer.steps.step import class_names
-from trainer.tasks import Task
+from trainer.tasks import Task, row_weights
 from trainer.tasks.predicted import predicted
 
 
@@ -23,9 +23,13 @@ def write(model: keras.Model, task: Task, split: Batches, most: int, folder: str
     """
     wrong: list[tuple[float, int, int, np.ndarray]] = []
     for x, y in split.dataset:
+        targets = row_weights.targets_in(model.loss, y)
         pixels = x[names.PIXELS] if isinstance(x, dict) else x
         probabilities = predicted(task, model(x, training=False)).numpy()
-        answers, labels = task.decided(tf.constant(probabilities)).numpy(), (tf.argmax(y, -1) if y.shape.rank > 1 else y).numpy()
+        answers, labels = (
+            task.decided(tf.constant(probabilities)).numpy(),
+            (tf.argmax(targets, -1) if targets.shape.rank > 1 else targets).numpy(),
+        )
         rows = np.flatnonzero(answers != labels)
         wrong += [(float(probabilities[row, answers[row]]), int(labels[row]), int(answers[row]), pixels[row].numpy()) for row in rows]
         wrong = sorted(wrong, key=lambda each: -each[0])[:most]

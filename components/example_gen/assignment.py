@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
-from components.example_gen import separated, split, time_split
+from components.example_gen import row_weights, separated, split, time_split
 from components.example_gen.columns import Columns
 from components.example_gen.config import SplitsConfig
 from components.example_gen.readers.rows import Part, Rows
@@ -64,6 +64,10 @@ class Assignment:
                 is_missing = np.asarray(rows.batch.column(name).is_null())
                 lacking[name] = lacking.get(name, False) | (is_missing & (splits != ""))  # a row without both is told of once
                 splits = np.where(is_missing, "", splits)
+        if name := self.columns.weight:
+            is_missing = row_weights.missing(batch.column(name), name, rows)
+            lacking[name] = lacking.get(name, False) | (is_missing & (splits != ""))
+            splits = np.where(is_missing, "", splits)
         if self.columns.label:
             is_labelled = np.asarray(batch.column(self.columns.label).is_valid())
             lacking = {name: is_missing & is_labelled for name, is_missing in lacking.items()} | {self.columns.label: ~is_labelled}
@@ -87,8 +91,12 @@ class Assignment:
             return time_split.assign(rows.batch.column(self.config.time), self.latest, self.config.time or "")
         if self.config.group:
             return split.assign(split.hashes_of_rows(only(rows.batch, [self.config.group])), self.config, self.divided)
-        hashes = split.hashes_of_rows(rows.batch) if rows.hashes is None else rows.hashes
+        hashes = split.hashes_of_rows(self._content(rows.batch)) if rows.hashes is None else rows.hashes
         return split.assign(hashes, self.config, self.divided)
+
+    def _content(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Without the weight: rows that differ in it alone are of one split, and another column of weights moves none."""
+        return only(batch, [name for name in batch.schema.names if name != self.columns.weight]) if self.columns.weight else batch
 
 
 def only(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:

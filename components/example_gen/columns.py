@@ -27,6 +27,11 @@ class Columns(Settings):
     empty_label: bool = Field(
         False, description="Whether a row without a value has a label, that of no labels: in CSV an empty cell cannot tell the two apart."
     )
+    weight: str | None = Field(
+        None,
+        description="The one of them that says how much a row counts in the loss, without which a row is left out.",
+        exclude_if=lambda weight: weight is None,
+    )
     joined: Joined | None = Field(None, description="Which rows of a table make the lists of a row, where it holds none itself.")
     orders: dict[str, Literal["year_first", "day_first", "month_first"]] = Field({}, description="How dates are written, by column.")
 

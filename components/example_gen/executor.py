@@ -15,12 +15,13 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.example_gen import duplicates, left_out, origin, series, source, spans, split
+from components.example_gen import duplicates, left_out, origin, row_weights, series, source, spans, split
 from components.example_gen import examples as tf_examples
 from components.example_gen.assignment import Assignment, only
 from components.example_gen.columns import Columns
@@ -81,6 +82,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     "Give more data or other `data.splits`."
                 )
             examples.set_int_custom_property(f"rows_{name}", count)
+        if columns.weight:
+            weightless = {name: sum(each.weightless for each in written if each.split == name) for name in split.SPLITS}
+            row_weights.check_some_count(columns.weight, rows, weightless, (split.TRAIN, split.EVAL))
         origin.note(examples.uri, config, columns, fingerprint)
         if read:
             notes.insert(0, spans.note(read, config.path or ""))
@@ -161,7 +165,7 @@ class _WriteShards(beam.DoFn):
         for column, is_missing in lacking.items():
             first = np.flatnonzero(is_missing)[: left_out.MOST_NAMED].tolist()
             yield left_out.without(column, int(is_missing.sum()), [place(part, rows, number) for number in first])
-        hashes = self._hashes_of(rows, batch) if self._hashes else None
+        hashes, weight = self._hashes_of(rows, batch) if self._hashes else None, self._assignment.columns.weight
         for split_name, folder in self._folders.items():
             numbers = np.flatnonzero(splits == split_name)
             if not len(numbers):
@@ -171,14 +175,17 @@ class _WriteShards(beam.DoFn):
                     file.write(example)
             if self._hashes and hashes is not None:
                 duplicates.write(hashes[numbers], self._hashes, split_name, name)
-            yield Written(split=split_name, rows=len(numbers))
+            weightless = pc.sum(pc.equal(batch.column(weight).take(pa.array(numbers)), 0.0)).as_py() if weight else 0
+            yield Written(split=split_name, rows=len(numbers), weightless=weightless)
 
     def _hashes_of(self, rows: Rows, batch: pa.RecordBatch) -> np.ndarray:
-        """As `duplicates.hashes`; a picture's own hash is that of its pixels or file, without the label."""
+        """As `duplicates.hashes`; a picture's own hash is that of its pixels or file, without the label. A weight is neither."""
         label = self._assignment.columns.label or (PICTURE_LABEL if PICTURE_LABEL in batch.schema.names else names.IMAGE_LABEL)
         features = rows.hashes
         if features is None:
-            features = split.hashes_of_rows(only(batch, [name for name in batch.schema.names if name != label]))
+            features = split.hashes_of_rows(
+                only(batch, [name for name in batch.schema.names if name not in (label, self._assignment.columns.weight)])
+            )
         return duplicates.hashes(features, batch.column(label))
 
 

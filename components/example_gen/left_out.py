@@ -17,6 +17,7 @@ class Written:
       split: where `rows` were written to.
       rejected: rows that could not be read, of which `examples` are a few, in words.
       lacking: rows without a value in the column `lacked`, of which `examples` are the places of a few.
+      weightless: how many of `rows` have the weight 0.
       problem: why the data cannot be read at all.
     """
 
@@ -26,6 +27,7 @@ class Written:
     examples: list[str] = dataclasses.field(default_factory=list)
     lacking: int = 0
     lacked: str = ""
+    weightless: int = 0
     problem: str = ""
 
 

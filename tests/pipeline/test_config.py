@@ -19,7 +19,8 @@ TRAINER_KEYS = (
     "tensorboard, strategy, workers_minutes, workers, cache, start_from, start_without, backbone, freeze, thaw_after, start_rate"
 )
 TOP_KEYS = (
-    "name, data, schema, preprocessing, task, label, features, crosses, trainer, tuner, export, evaluator, pusher, accelerator, kubeflow"
+    "name, data, schema, preprocessing, task, label, weight, features, crosses, trainer, tuner, export, evaluator, pusher, "
+    "accelerator, kubeflow"
 )
 
 

@@ -61,3 +61,19 @@ def test_a_policy_gradient_takes_no_other_loss_and_no_class_weights(tmp_path):
     )
     with pytest.raises(ConfigError, match=r"task\.class_weights: Expected `none` with `trainer\.step: reinforce`, whose `costs` weigh"):
         config.load(table(tmp_path, "{kind: multiclass, class_weights: balanced}"), ["trainer.step=reinforce"])
+
+
+@pytest.mark.parametrize("step", ["reinforce", "maml", "gan"])
+def test_a_step_that_cannot_weigh_rows_is_refused_a_column_of_weights(tmp_path, step):
+    with pytest.raises(
+        ConfigError, match=rf"weight: Expected none with `trainer\.step: {step}`, wh.*\. Remove it, or set `trainer\.step: st"
+    ):
+        config.load(table(tmp_path, "multiclass"), [f"trainer.step={step}", "weight=w"])
+    assert config.load(table(tmp_path, "multiclass"), ["trainer.step=sam", "weight=w"]).problem.weight == "w"
+
+
+def test_pictures_that_no_table_lists_have_no_column_of_weights(tmp_path):
+    assert "weight: Expected none with `data.format: digits`, whose rows are a picture and a number. Remove it." in refused("weight=w")
+    (tmp_path / "pictures.yaml").write_text("name: pictures\ndata: {format: images, path: pictures}\nweight: w\n")
+    with pytest.raises(ConfigError, match=r"weight: Expected none with `data\.format: images`, where a row is a picture in a folder"):
+        config.load(tmp_path / "pictures.yaml")

@@ -100,6 +100,12 @@ def test_a_table_with_kinds_in_short_and_in_full_loads_is_valid_by_the_json_sche
             "evaluator.bounds.0.metrc: Expected one of the keys metric, min, max, slice, quantile. Received: 'metrc'. "
             "Did you mean 'metric'?",
         ),
+        ("weight=価格", "weight: Expected a column other than the label. Received: '価格'. Name another one, or remove it."),
+        (
+            "weight=面積",
+            "weight: Expected a column that is no feature. Received: '面積'. Remove it from `features`, or `weight`.",
+        ),
+        ("weight=3", "weight: Expected a valid string. Received: 3."),
         (
             'label=["red", "round"]',
             "task: Expected `multilabel` with several columns in `label`. Received: regression.",
@@ -212,3 +218,14 @@ def test_a_quantile_belongs_to_the_quantile_loss(file):
     with pytest.raises(ConfigError) as refused:
         config.load(file(TABLE), ["evaluator.bounds=[{metric: mae, quantile: 0.9, max: 2}]"])
     assert "Expected `quantile` with the metric 'quantile_loss' alone. Received: 'mae'. Remove `quantile`." in str(refused.value)
+
+
+def test_a_column_of_weights_is_read_and_is_no_feature_and_without_one_nothing_speaks_of_weights(file):
+    settings = config.load(file(TABLE), ["weight=重み"])
+    assert (settings.columns.kept["重み"], settings.columns.weight, settings.problem.weight) == ("float", "重み", "重み")
+    assert "重み" not in settings.problem.features
+    assert config.load(file(config.to_yaml(settings), "shown.yaml")) == settings
+    plain = config.load(file(TABLE))
+    assert "weight" not in plain.problem.to_json() + plain.columns.to_json()
+    assert (plain.gate.linear_baseline, settings.gate.linear_baseline) == (True, False)
+    assert config.load(file(TABLE), ["weight=重み", "evaluator.linear_baseline=true", "schema.warn=[重み]"]).gate.linear_baseline

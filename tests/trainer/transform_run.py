@@ -108,17 +108,17 @@ def _are_lists(values):
     return any(isinstance(value, list) for value in values)
 
 
-def of_table(folder, splits, features, label, task, crosses=()):
+def of_table(folder, splits, features, label, task, crosses=(), weight=None):
     """The Table of `splits`, columns by name by split; the schema is as TFX infers it: a feature with gaps has no shape."""
     schema = schema_pb2.Schema()
     for name, values in splits["train"].items():
-        kind = features[name].raw_type if name in features else task.raw_type
+        kind = features[name].raw_type if name in features else "float" if name == weight else task.raw_type
         feature = schema.feature.add(name=name, type={"string": "BYTES", "float": "FLOAT", "int": "INT"}[kind.removesuffix("s")])
         if None not in values and kind not in ("strings", "floats"):
             feature.presence.min_fraction = 1
             feature.shape.dim.add(size=1)
     kinds = Features(by_name=features, crosses=list(crosses))
-    problem = Problem(features=kinds.kinds, label=label, task=task)
+    problem = Problem(features=kinds.kinds, label=label, task=task, weight=weight)
     raw = {split: serialized(columns, schema) for split, columns in splits.items()}
     run(folder, raw, schema, kinds, problem)
     return Table(str(folder), problem)

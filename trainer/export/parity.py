@@ -69,7 +69,7 @@ def tolerance(model: keras.Model) -> float:
 def _expected(model: keras.Model, graph: tft.TFTransformOutput, problem: Problem, rows: list[bytes]) -> Prediction:
     raw = tf.io.parse_example(rows, raw_specs(graph, problem))
     transformed = graph.transform_features_layer().call(raw)
-    inputs = {name: transformed[name] for name in graph.transformed_feature_spec() if name != names.LABEL}
+    inputs = {name: transformed[name] for name in names.model_inputs(graph.transformed_feature_spec())}
     return problem.task.served(predicted(problem.task, model(only_or_all(inputs), training=False)))
 
 

@@ -29,7 +29,7 @@ class Portable(tf.Module):
         self._values = [variable.value for variable in model.variables]
         self._table = served.normalized if isinstance(served, ServedPicture) else None
         self.output = problem.task.PREDICTIONS
-        specs = {name: spec for name, spec in graph.transformed_feature_spec().items() if name != names.LABEL}
+        specs = names.model_inputs(graph.transformed_feature_spec())
         types = {name: tf.uint8 if self._table is not None else spec.dtype for name, spec in specs.items()}
         self.signature = {name: tf.TensorSpec((None, *spec.shape), types[name], name) for name, spec in specs.items()}
 

@@ -34,7 +34,7 @@ class Served(tf.Module):
         if problem.task.names:  # not the transform graph, which would want the features too, and decode every picture
             classes = tf.lookup.KeyValueTensorInitializer(problem.task.names, tf.range(len(problem.task.names), dtype=tf.int64))
             self._numbers = tf.lookup.StaticHashTable(classes, -1)
-        specs = {name: spec for name, spec in graph.transformed_feature_spec().items() if name != names.LABEL}
+        specs = names.model_inputs(graph.transformed_feature_spec())
         self._inputs = list(specs)
         self.predict_transformed = tf.function(self._predict_transformed, autograph=False, input_signature=[_of_batches(specs)])
 

@@ -1,6 +1,9 @@
 """Names of features that the project itself gives; the others are the user's own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+_Value = TypeVar("_Value")
 
 # Of a raw tf.Example where the data has no columns: the names that TF-Slim's and the Object Detection API's image records use.
 IMAGE = "image/encoded"  # bytes, a picture file
@@ -24,6 +27,12 @@ NGRAM_WEIGHTS = "ngram_weights"  # float32 (n,), how much each of them counts, w
 SEQUENCE = "sequence"  # int64 (n,), numbers of words or characters in their order, then 0; `sequence_2` and so on, as `tokens`
 SERIES = "series"  # float32 (length, n), see `trainer.features.series`
 LABEL = "label"  # int64 or float32, one or several, as the task says
+WEIGHT = "weight"  # float32, how much the row counts in the loss; only where the config names a column of weights
+
+
+def model_inputs(spec: Mapping[str, _Value]) -> dict[str, _Value]:
+    """Of what Transform gives of a row, by name, that which the model is given: not what only the loss takes."""
+    return {name: value for name, value in spec.items() if name not in (LABEL, WEIGHT)}
 
 
 def text_inputs(inputs: Iterable[str]) -> dict[str, list[str]]:

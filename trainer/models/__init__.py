@@ -13,14 +13,19 @@ from trainer.models import own, precision
 from trainer.models.optimizers import make_optimizer
 from trainer.reference import is_reference
 from trainer.start import freeze
-from trainer.tasks import Task
+from trainer.tasks import Task, row_weights
 
 _SAME = {"embedding_bag": "text"}  # what the field calls the model of a file that has another name
 NO_SIZES: Mapping[str, int] = {}
 
 
 def build_model(
-    config: TrainerConfig, task: Task, inputs: Mapping[str, tf.io.FixedLenFeature], sizes: Mapping[str, int] = NO_SIZES, steps: int = 1
+    config: TrainerConfig,
+    task: Task,
+    inputs: Mapping[str, tf.io.FixedLenFeature],
+    sizes: Mapping[str, int] = NO_SIZES,
+    steps: int = 1,
+    weighted: tf.TensorSpec | None = None,
 ) -> keras.Model:
     """The compiled model of `trainer/models/<config.model>.py`, or of the user's own function; call it under the strategy's scope.
 
@@ -30,6 +35,7 @@ def build_model(
       inputs: shape and dtype of a row of what it takes, by name.
       sizes: of those that are places in a table, how many rows the table has.
       steps: how many the training has, all epochs together.
+      weighted: where rows have weights behind their labels, what the labels alone are, as `task.targets` gives them.
 
     Returns:
       A model from the input (batch, ...), or from several by name, to logits float32 (batch, task.outputs). Equal arguments give equal
@@ -40,6 +46,8 @@ def build_model(
     ever_trained = model.trainable_variables
     freeze(model, config.frozen)
     loss, metrics = task.loss(config), task.metrics(config)
+    if weighted is not None:
+        loss, metrics = row_weights.compiled(loss, metrics, weighted)
     model.compile(optimizer=make_optimizer(config, steps), loss=loss, metrics=metrics, jit_compile=config.jit_compile)
     model.optimizer.build(ever_trained if config.thaw_after else model.trainable_variables)
     return model

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr
 
 from trainer.errors import ConfigError
 from trainer.lazy import keras, tf
-from trainer.steps.step import Outcome, Step, loss_of, scaled
+from trainer.steps.step import Outcome, Step, loss_of, mean_of_rows, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ class Distill(Step):
         with tf.GradientTape() as tape:
             loss, predictions = loss_of(model, x, y)
             theirs = answers[:, tf.newaxis] if predictions.shape.rank == 3 else answers
-            distance = tf.reduce_mean(self._task.distance(theirs, predictions, self.temperature))
+            distance = mean_of_rows(model, y, self._task.distance(theirs, predictions, self.temperature))
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             total = (1 - self.weight) * loss + self.weight / replicas * tf.cast(distance, loss.dtype)
             scaled_loss = scaled(model, total)

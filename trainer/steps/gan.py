@@ -7,7 +7,7 @@ noise and a class -> generator -> a picture -> the discriminator, which sees rea
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -25,6 +25,8 @@ _IN_A_ROW = 8  # pictures of each class, to look at
 
 class Gan(Step):
     """The loss of real pictures and, once the generator has learnt something, of generated ones."""
+
+    NO_WEIGHTS: ClassVar[str] = "whose generated pictures have none"
 
     kind: Literal["gan"] = Field("gan", description="Learns from generated pictures too; trains what generates them beside the model.")
     share: float = Field(

@@ -6,7 +6,7 @@ some classes of the batch, their rows in two halves -> gradient steps by the los
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ class _FewShots(NamedTuple):
 
 class Maml(Step):
     """The gradient of the loss after a few gradient steps on other rows of the same classes, the mean of several such tasks."""
+
+    NO_WEIGHTS: ClassVar[str] = "which makes tasks of classes, whatever a row weighs"
 
     kind: Literal["maml"] = Field("maml", description="Learns weights that adapt in a few gradient steps: gradients through gradients.")
     tasks: int = Field(2, ge=1, le=64, description="How many tasks are made of a batch; the gradient is the mean of theirs.")

@@ -8,7 +8,7 @@ Averaged over all draws that is the gradient of the expected cost, whatever base
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -53,6 +53,8 @@ Costs = Annotated[tuple[_Cost, ...], BeforeValidator(_checked, json_schema_input
 
 class Reinforce(Step):
     """The gradient of the expected cost of the answers, estimated by one answer drawn for each row."""
+
+    NO_WEIGHTS: ClassVar[str] = "whose `costs` weigh mistakes"
 
     kind: Literal["reinforce"] = Field("reinforce", description="Learns from the cost of answers that it draws: a policy gradient.")
     costs: Costs = Field(

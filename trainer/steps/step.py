@@ -46,6 +46,8 @@ class Step(Settings):
 
     HAS_TEACHER: ClassVar[bool] = False  # whether it learns from another model, which the pipeline finds
 
+    NO_WEIGHTS: ClassVar[str] = ""  # why rows with weights of their own cannot be learnt from, a clause; empty where they can
+
     kind: Any = None  # each subclass's own literal
 
     _task: Any = PrivateAttr(None)  # a LeastTask, once it is known
@@ -98,7 +100,7 @@ class Step(Settings):
         Args:
           model: the compiled model.
           x: inputs (batch, ...), by name where the model has several.
-          y: labels (batch, ...) as the model's loss takes them.
+          y: labels (batch, ...) as the model's loss takes them; behind them each row's weight, where there is one.
           seed: int32 (2,), another one for each step and replica.
         """
         raise NotImplementedError
@@ -123,6 +125,14 @@ def sum_of_rows(loss: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return loss * tf.cast(tf.shape(predictions)[0] * replicas, loss.dtype)
+
+
+def mean_of_rows(model: keras.Model, y: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """The mean over the rows of what else a loss has of each, (batch, ...); a row counts as its label's loss does."""
+    weights_in = getattr(model.loss, "weights_in", None)  # of `tasks.row_weights`, where rows have weights
+    if weights_in is None:
+        return tf.reduce_mean(values)
+    return tf.reduce_mean(values * tf.reshape(tf.cast(weights_in(y), values.dtype), [-1] + [1] * (values.shape.rank - 1)))
 
 
 def at(model: keras.Model, values: Iterable[tf.Tensor], compute: Callable[[], Any]) -> Any:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from trainer.errors import ConfigError
 from trainer.lazy import keras, tf
-from trainer.steps.step import Outcome, Step, check_smooth, loss_of, scaled, split_smooth
+from trainer.steps.step import Outcome, Step, check_smooth, loss_of, mean_of_rows, scaled, split_smooth
 
 if TYPE_CHECKING:
     from trainer.steps.step import Inputs
@@ -45,7 +45,8 @@ class VirtualAdversarial(Step):
         directions = self._directions(model, x, answers, seed)
         with tf.GradientTape() as tape:
             loss, predictions = loss_of(model, x, y)
-            distance = self._distance(model, x, answers, [self.epsilon * each for each in directions])
+            distances = self._distances(model, x, answers, [self.epsilon * each for each in directions])
+            distance = mean_of_rows(model, y, distances) / tf.distribute.get_strategy().num_replicas_in_sync
             total = loss + self.weight * tf.cast(distance, loss.dtype)
             scaled_loss = scaled(model, total)
         return Outcome(total, tape.gradient(scaled_loss, model.trainable_variables), predictions)
@@ -60,15 +61,15 @@ class VirtualAdversarial(Step):
             moves = [_SMALL * each for each in directions]
             with tf.GradientTape() as tape:
                 tape.watch(moves)
-                distance = self._distance(model, x, answers, moves)
+                distance = tf.reduce_mean(self._distances(model, x, answers, moves)) / tf.distribute.get_strategy().num_replicas_in_sync
             directions = _of_norm_1(tape.gradient(distance, moves, unconnected_gradients=tf.UnconnectedGradients.ZERO))
         return [tf.stop_gradient(each) for each in directions]
 
-    def _distance(self, model: keras.Model, x: Inputs, answers: tf.Tensor, moves: list[tf.Tensor]) -> tf.Tensor:
-        """The mean over the rows, divided by the number of replicas, as the loss is."""
+    def _distances(self, model: keras.Model, x: Inputs, answers: tf.Tensor, moves: list[tf.Tensor]) -> tf.Tensor:
+        """Of each row, (batch, ...)."""
         smooth, whole = split_smooth(x)
         moved = model(whole([part + move for part, move in zip(smooth, moves, strict=True)]), training=False)
-        return tf.reduce_mean(self._task.distance(answers, moved, 1.0)) / tf.distribute.get_strategy().num_replicas_in_sync
+        return self._task.distance(answers, moved, 1.0)
 
 
 def _of_norm_1(parts: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -75,7 +75,7 @@ class Regression(Settings):
         import numpy as np  # not above: a config is read without it
 
         numbers = np.asarray(labels, np.float64)
-        found = [self.mean, *np.quantile(numbers, [percent / 100 for percent in _PERCENTILES])]
+        found = [numbers.mean(), *np.quantile(numbers, [percent / 100 for percent in _PERCENTILES])]
         return tf.constant([[(number - self.mean) / self.deviation] for number in found], tf.float32)
 
     def parsed_label(self, parsed: tf.Tensor) -> tf.Tensor:

@@ -106,6 +106,61 @@ def test_a_word_that_names_no_split_is_refused_with_its_line(ingest):
     )
 
 
+def weighted(weight):
+    return COLUMNS.model_copy(update={"kept": COLUMNS.kept | {weight: "float"}, "weight": weight})
+
+
+def test_a_row_without_a_weight_is_left_out_and_told_and_the_others_have_theirs(ingest):
+    artifact = ingest(weighted("面積"), max_unreadable=0.02)
+    rows = {round(row["価格"][0] / 10): row for name in split.SPLITS for row in rows_of(artifact, name)}
+    assert set(rows) == {row for row in range(ROWS) if row % 7} - {SHORT, UNLABELLED}
+    assert rows[8]["面積"] == [8.5]
+    assert f"9 of {ROWS - 1} rows without '面積' were left out: line 2 of 家.csv; line 9 of 家.csv; line 16 of 家.csv and 6 more." in (
+        json.loads(artifact.get_string_custom_property("notes"))
+    )
+
+
+def test_a_column_of_weights_moves_no_row_to_another_split(ingest):
+    without = prices(ingest(max_unreadable=0.02))
+    assert prices(ingest(weighted("番号"), max_unreadable=0.02)) == without
+
+
+def test_rows_that_differ_in_their_weight_alone_are_the_same_row(ingest, tmp_path):
+    lines = text().splitlines()
+    for name, weight in (("train", 1), ("test", 2)):
+        (tmp_path / f"{name}.csv").write_text(
+            "\n".join([f"重み,{lines[0]}", *(f"{weight},{line}" for line in lines[1:41])]), encoding="utf-8"
+        )
+    splits = SplitsConfig(train=3, eval=1, files={"train": "train.csv", "test": "test.csv"}, duplicates="drop")
+    with pytest.raises(DataError, match="Received none of 38 but 38 that are in an earlier split too"):
+        ingest(weighted("重み"), path=str(tmp_path), max_unreadable=0.05, splits=splits)
+
+
+@pytest.mark.parametrize(("weight", "shown"), [("-0.5", "-0.5"), ("1e39", "1e+39")])
+def test_a_weight_that_can_be_none_ends_the_run_with_its_value_and_line(ingest, tmp_path, weight, shown):
+    (tmp_path / "家.csv").write_text(text().replace('4,"市1",4.5', f'4,"市1",{weight}'), encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        ingest(weighted("面積"), max_unreadable=0.02)
+    assert str(refused.value) == (
+        "Expected finite numbers from 0 on in the column '面積' (`weight`), how much a row counts. "
+        f"Received: {shown} in line 6 of '家.csv'. Mend the value, leave it empty, which leaves the row out, or name another column in "
+        "`weight`."
+    )
+
+
+@pytest.mark.parametrize("empty", ["train", "val"])
+def test_a_split_whose_rows_all_weigh_nothing_is_refused(ingest, tmp_path, empty):
+    lines = [f"{line},{'重み' if not number else int(f',{empty},' not in line)}" for number, line in enumerate(text().splitlines())]
+    (tmp_path / "家.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        ingest(weighted("重み"), max_unreadable=0.02, splits=SplitsConfig(column="部"))
+    name, rows = ("train", 29) if empty == "train" else ("eval", 15)
+    assert str(refused.value) == (
+        f"Expected a weight above 0 in some row of the split '{name}', in the column '重み' (`weight`). Received: 0 in all {rows} rows. "
+        "Give rows that count, or remove `weight`, and all rows count alike."
+    )
+
+
 def test_rows_of_one_group_stay_in_one_split(ingest):
     found = prices(ingest(max_unreadable=0.02, splits=SplitsConfig(train=1, eval=1, test=1, group="店")))
     shops = [{row % 7 for row in rows} for rows in found.values()]
