@@ -89,7 +89,7 @@ def test_both_loops_end_with_equal_weights_and_the_exported_model_wants_no_weigh
     given = {name: tf.constant(columns[name])[:, tf.newaxis] for name in FEATURES}
     assert set(served.signatures["serving_default"].structured_input_signature[1]) <= {*FEATURES, "examples"}
     feature = {
-        "size": tf.train.Feature(float_list=tf.train.FloatList(value=[float(given["size"][0])])),
+        "size": tf.train.Feature(float_list=tf.train.FloatList(value=[float(given["size"][0, 0])])),
         "colour": tf.train.Feature(bytes_list=tf.train.BytesList(value=[given["colour"][0, 0].numpy()])),
     }
     example = tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
