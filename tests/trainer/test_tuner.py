@@ -82,7 +82,7 @@ def test_more_trials_go_on_from_those_there_are_and_other_settings_do_not(scaled
     assert len(other) == 1
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", [pytest.param("fit", marks=pytest.mark.slow), "gradient_tape"])
 def test_hyperband_goes_on_with_the_best_from_where_they_were(scaled, tmp_path, loop):
     tuner = searched(arguments(scaled, tmp_path, {"algorithm": "hyperband", "search": RATES}, loop=loop, epochs=3, early_stopping=None))
     trials = list(tuner.oracle.trials.values())

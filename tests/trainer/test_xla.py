@@ -11,7 +11,7 @@ from trainer.config import TrainerConfig
 from trainer.errors import ConfigError
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_both_loops_are_equal_and_near_to_what_is_not_compiled(scaled, tmp_path, model):
     fitted, taped = (trained(loop, scaled, tmp_path, model=model, epochs=1, dropout=0.0, jit_compile=True) for loop in LOOPS)
     assert_same(fitted, taped)
@@ -21,7 +21,7 @@ def test_both_loops_are_equal_and_near_to_what_is_not_compiled(scaled, tmp_path,
         np.testing.assert_allclose(left, right, atol=1e-3)
 
 
-@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("loop", [pytest.param("fit", marks=pytest.mark.slow), "gradient_tape"])
 def test_an_interrupted_training_goes_on_to_the_same_end(scaled, tmp_path, loop):
     whole = execute(loop, scaled, tmp_path / "whole", jit_compile=True)
     killed(loop, scaled, tmp_path / "killed", 16, jit_compile=True)

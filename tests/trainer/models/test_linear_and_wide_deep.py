@@ -45,7 +45,7 @@ def added(size, colour, shape):
     return "yes" if size + (colour == "red") > 0.5 else "no"
 
 
-@pytest.mark.parametrize("model", ["linear", "wide_deep"])
+@pytest.mark.parametrize("model", ["linear", pytest.param("wide_deep", marks=pytest.mark.slow)])
 def test_what_adds_up_is_learnt_alike_by_both_loops_and_served_as_learnt(tmp_path, model):
     table, columns = table_of(tmp_path / "table", added)
     history, _ = learnt_by_both(table, tmp_path, columns, model=model)
